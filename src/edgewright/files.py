@@ -1,0 +1,102 @@
+"""Writing to disk so that a reader never sees half a file, and naming content by its hash.
+
+Every file that edgewright leaves behind is written beside its final name, flushed to the disk, and renamed: a kill at
+any instant leaves the old content or the new, never a mixture.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .errors import ConfigError
+
+
+def write_atomic(path: Path, content: bytes | str) -> None:
+    """Write `content` to `path` in one step as seen by any reader."""
+    data = content.encode() if isinstance(content, str) else content
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)  # mkstemp makes files that only the owner reads
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as JSON, atomically. NaN and infinity are refused: they are not JSON."""
+    write_atomic(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """The value that `write_json` wrote."""
+    return json.loads(path.read_text())
+
+
+@contextmanager
+def folder_atomic(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder that takes the place of `path` when the block ends well, and vanishes when it does not."""
+    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    try:
+        yield temporary
+        os.chmod(temporary, 0o755)
+        sync_folder(temporary)
+        if path.exists():
+            shutil.rmtree(path)
+        os.replace(temporary, path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush every file below `folder` to the disk."""
+    for file in folder.rglob("*"):
+        if file.is_file():
+            with file.open("rb") as stream:
+                os.fsync(stream.fileno())
+
+
+def writable_folder(path: Path) -> Path:
+    """Create `path` if need be and prove that a file can be written there.
+
+    Raises:
+        ConfigError: the folder cannot be created or written.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigError(f"Cannot write to the output folder {path} ({reason}): choose another with --out.") from error
+    return path
+
+
+def sha256_file(path: Path) -> str:
+    """Hex digest of a file's content."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def content_key(*parts: Any) -> str:
+    """A short name for JSON-able content: equal content, equal key."""
+    canonical = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False, default=str)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+

@@ -1,0 +1,20 @@
+"""What is it? Any `nn.Module` as one plain graph, its coupled channels, and surgery on both."""
+
+from .graph import capture, check_weights, input_shape, is_captured, layer_of, rewrite
+from .run import tensor_specs, watch
+from .store import describe, fingerprint, load_model, save_model
+
+__all__ = [
+    "capture",
+    "check_weights",
+    "describe",
+    "fingerprint",
+    "input_shape",
+    "is_captured",
+    "layer_of",
+    "load_model",
+    "rewrite",
+    "save_model",
+    "tensor_specs",
+    "watch",
+]

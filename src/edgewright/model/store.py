@@ -1,0 +1,191 @@
+"""A captured model on disk: `graph.json` (plain description) and `weights.safetensors`. No pickle, no user code.
+
+The description lists the layers with their settings and the calls in order. Functions are named, and only names in
+the `aten` and `edgewright` operator namespaces and a short list of integer arithmetic are ever looked up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import operator
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import fx, nn
+
+from ..errors import ModelError
+from ..files import read_json, write_atomic, write_json
+from .graph import INPUT_SHAPE
+from .layers import SETTINGS, settings_of
+
+FORMAT = "edgewright.graph/1"
+GRAPH_FILE, WEIGHTS_FILE = "graph.json", "weights.safetensors"
+
+PYTHON_FUNCTIONS = {
+    f"python.{function.__name__}": function
+    for function in (
+        operator.getitem, operator.add, operator.sub, operator.mul, operator.floordiv, operator.truediv,
+        operator.mod, operator.neg, operator.pow, operator.eq, operator.ne, operator.lt, operator.le, operator.gt,
+        operator.ge, torch.sym_int, torch.sym_float, torch.sym_max, torch.sym_min, torch.sym_not,
+    )
+}  # fmt: skip
+FUNCTION_NAMES = {function: name for name, function in PYTHON_FUNCTIONS.items()}
+NAMESPACES = ("aten", "edgewright")
+TORCH_CONSTANTS = {
+    str(value): value
+    for value in vars(torch).values()
+    if isinstance(value, (torch.dtype, torch.memory_format, torch.layout))
+}
+
+
+def save_model(net: fx.GraphModule, folder: Path) -> None:
+    """Write a captured model into `folder`, which exists."""
+    tensors = {name: value.detach().contiguous() for name, value in net.state_dict().items()}
+    write_atomic(folder / WEIGHTS_FILE, safetensors.torch.save(_unshared(tensors)))
+    write_json(folder / GRAPH_FILE, describe(net))
+
+
+def load_model(folder: Path) -> fx.GraphModule:
+    """The captured model that `save_model` wrote, in eval mode.
+
+    Raises:
+        ModelError: a file is missing, damaged, or of another version.
+    """
+    try:
+        description = read_json(folder / GRAPH_FILE)
+        tensors = safetensors.torch.load((folder / WEIGHTS_FILE).read_bytes())
+        if description["format"] != FORMAT:
+            raise ModelError(f"{folder / GRAPH_FILE} has format {description['format']}, expected {FORMAT}.")
+        return _build(description, tensors)
+    except FileNotFoundError as error:
+        raise ModelError(f"No model in {folder}: {Path(error.filename).name} is missing.") from error
+    except (json.JSONDecodeError, safetensors.SafetensorError, KeyError, RuntimeError, TypeError, AttributeError) as error:
+        raise ModelError(f"The model in {folder} is damaged ({type(error).__name__}: {error}): write it again.") from error
+
+
+def fingerprint(net: fx.GraphModule) -> str:
+    """A hash of structure and weights: equal models, equal fingerprints."""
+    digest = hashlib.sha256(json.dumps(describe(net), sort_keys=True).encode())
+    for name, value in sorted(net.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def describe(net: fx.GraphModule) -> dict[str, Any]:
+    """The structure of a captured model as JSON-able data."""
+    called = {str(node.target) for node in net.graph.nodes if node.op == "call_module"}
+    return {
+        "format": FORMAT,
+        "input_shape": list(net.meta[INPUT_SHAPE]),
+        "layers": {path: _describe_layer(net.get_submodule(path)) for path in sorted(called)},
+        "tensors": {name: _describe_tensor(value) for name, value in _own_tensors(net)},
+        "nodes": [_describe_node(node) for node in net.graph.nodes],
+    }
+
+
+def _own_tensors(net: fx.GraphModule) -> list[tuple[str, torch.Tensor]]:
+    return [*net.named_parameters(recurse=False), *net.named_buffers(recurse=False)]
+
+
+def _describe_layer(layer: nn.Module) -> dict[str, Any]:
+    return {"type": type(layer).__name__, "settings": settings_of(layer)}
+
+
+def _describe_tensor(value: torch.Tensor) -> dict[str, Any]:
+    return {"parameter": isinstance(value, nn.Parameter), "shape": list(value.shape), "dtype": str(value.dtype)}
+
+
+def _describe_node(node: fx.Node) -> dict[str, Any]:
+    return {
+        "name": node.name,
+        "op": node.op,
+        "target": _function_name(node.target) if node.op == "call_function" else str(node.target),
+        "args": _encode(node.args),
+        "kwargs": {key: _encode(value) for key, value in node.kwargs.items()},
+    }
+
+
+def _function_name(target: Any) -> str:
+    if isinstance(target, torch._ops.OpOverload) and target.namespace in NAMESPACES:
+        return f"{target.namespace}.{target._schema.name.split('::')[1]}.{target._overloadname}"
+    if target in FUNCTION_NAMES:
+        return FUNCTION_NAMES[target]
+    raise ModelError(f"The function {target} of this model cannot be written down: only ATen functions can.")
+
+
+def _function(name: str) -> Any:
+    if name in PYTHON_FUNCTIONS:
+        return PYTHON_FUNCTIONS[name]
+    namespace, packet, overload = name.split(".")
+    if namespace not in NAMESPACES:
+        raise ModelError(f"The function '{name}' in {GRAPH_FILE} is not one that edgewright runs.")
+    return getattr(getattr(getattr(torch.ops, namespace), packet), overload)
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, fx.Node):
+        return {"node": value.name}
+    if isinstance(value, (list, tuple)):
+        return [_encode(entry) for entry in value]
+    if isinstance(value, slice):
+        return {"slice": [_encode(value.start), _encode(value.stop), _encode(value.step)]}
+    if isinstance(value, (torch.dtype, torch.memory_format, torch.layout)):
+        return {"torch": str(value)}
+    if isinstance(value, torch.device):
+        return {"device": str(value)}
+    if isinstance(value, float) and not abs(value) < float("inf"):
+        return {"float": repr(value)}
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise ModelError(f"The value {value!r} of this model cannot be written down.")
+
+
+def _decode(value: Any, nodes: dict[str, fx.Node]) -> Any:
+    if isinstance(value, list):
+        return [_decode(entry, nodes) for entry in value]
+    if not isinstance(value, dict):
+        return value
+    (kind, content), = value.items()
+    if kind == "node":
+        return nodes[content]
+    if kind == "slice":
+        return slice(*(_decode(entry, nodes) for entry in content))
+    return {"torch": TORCH_CONSTANTS.get, "device": torch.device, "float": float}[kind](content)
+
+
+def _build(description: dict[str, Any], tensors: dict[str, torch.Tensor]) -> fx.GraphModule:
+    root = nn.Module()
+    net = fx.GraphModule(root, fx.Graph())
+    kinds = {kind.__name__: kind for kind in SETTINGS}
+    for path, layer in description["layers"].items():
+        net.add_submodule(path, kinds[layer["type"]](**layer["settings"]))
+    for name, kind in description["tensors"].items():
+        empty = torch.empty(kind["shape"], dtype=TORCH_CONSTANTS[kind["dtype"]])
+        if kind["parameter"]:
+            net.register_parameter(name, nn.Parameter(empty))
+        else:
+            net.register_buffer(name, empty)
+    nodes: dict[str, fx.Node] = {}
+    for entry in description["nodes"]:
+        nodes[entry["name"]] = _add_node(net.graph, entry, nodes)
+    net.load_state_dict(tensors, strict=True)
+    net.meta[INPUT_SHAPE] = tuple(description["input_shape"])
+    net.graph.lint()
+    net.recompile()
+    return net.eval()
+
+
+def _add_node(graph: fx.Graph, entry: dict[str, Any], nodes: dict[str, fx.Node]) -> fx.Node:
+    target = _function(entry["target"]) if entry["op"] == "call_function" else entry["target"]
+    args = tuple(_decode(entry["args"], nodes))
+    kwargs = {key: _decode(value, nodes) for key, value in entry["kwargs"].items()}
+    return graph.create_node(entry["op"], target, args, kwargs, name=entry["name"])
+
+
+def _unshared(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """safetensors refuses tensors that share memory; a copy of each is always right."""
+    return {name: value.clone() for name, value in tensors.items()}
