@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from .progress import Progress
+
 Dtype = Literal["float32", "float16", "int8", "int4"]
 How = Literal["estimated", "measured"]
 SplitName = Literal["train", "val", "test"]
@@ -286,7 +288,7 @@ class StageResult:
 class Stage(Protocol):
     """Settings as fields of a frozen dataclass, and one method. The input model is never changed."""
 
-    def run(self, job: Job) -> StageResult: ...
+    def run(self, job: Job, *, progress: Progress = ...) -> StageResult: ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,213 @@
+"""The run directory: what was asked, each stage's result on disk, and the lock that keeps two runs apart.
+
+    OUT/
+    ├── run.json                 everything in plain data, written last
+    ├── stages/NN-name/          stage.json, graph.json, weights.safetensors
+    ├── stages/NN-name.KEY.work/ scratch of a stage that is under way (checkpoints); gone when it ends
+    ├── artifact/  artifact-fp32/
+    └── report.html
+
+A stage's key is the hash of all that decides its result: its settings, the model that goes in, data, device, budget
+and seed. A finished stage with the same key is loaded, never computed again. What a run goes on with is always what
+is on the disk, so a resumed run and an uninterrupted one see the same bytes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from torch import fx
+
+from .errors import ConfigError
+from .files import content_key, folder_atomic, read_json, write_json, writable_folder
+from .model import fingerprint, load_model, save_model
+from .progress import SILENT, Progress
+from .types import Cost, Job, Score, Stage, StageResult, plain
+
+STAGE_FILE, RUN_FILE = "stage.json", "run.json"
+FORMAT = "edgewright.run/1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One finished stage of a run."""
+
+    index: int
+    name: str
+    title: str
+    settings: dict[str, Any]
+    result: StageResult
+    cached: bool
+
+    @property
+    def model(self) -> fx.GraphModule:
+        return self.result.model  # type: ignore[return-value]
+
+    def as_plain(self) -> dict[str, Any]:
+        """The entry of this step in `run.json`."""
+        kept = {key: plain(getattr(self.result, key)) for key in ("score", "cost", "seconds", "notes", "details")}
+        return {"index": self.index, "name": self.name, "title": self.title, "settings": self.settings,
+                "cached": self.cached, **kept}  # fmt: skip
+
+
+class Run:
+    """An open run directory. `step` runs a stage or loads its result; `recall` does the same for plain facts."""
+
+    def __init__(self, folder: Path, progress: Progress) -> None:
+        self.folder = folder
+        self.progress = progress
+        self.steps: list[Step] = []
+
+    def step(self, name: str, title: str, stage: Stage, job: Job) -> Step:
+        """The result of `stage` on `job`, computed once and kept on disk."""
+        index = len(self.steps) + 1
+        settings = plain(stage)
+        key = stage_key(stage, job)
+        folder = self.folder / "stages" / f"{index:02d}-{name}"
+        cached = _is_finished(folder, key)
+        if not cached:
+            self.progress.note(f"{index}. {title}")
+            self._compute(folder, key, stage, job)
+        done = Step(index=index, name=name, title=title, settings=settings, result=_load(folder), cached=cached)
+        self.steps.append(done)
+        return done
+
+    def _compute(self, folder: Path, key: str, stage: Stage, job: Job) -> None:
+        scratch = folder.with_name(f"{folder.name}.{key}.work")
+        scratch.mkdir(exist_ok=True)
+        began = time.perf_counter()
+        result = stage.run(replace(job, workdir=scratch), progress=self.progress)
+        result = replace(result, seconds=time.perf_counter() - began)
+        with folder_atomic(folder) as temporary:
+            save_model(result.model, temporary)  # type: ignore[arg-type]
+            facts = {name: plain(getattr(result, name)) for name in ("score", "cost", "seconds", "notes", "details")}
+            write_json(temporary / STAGE_FILE, {"key": key, "stage": type(stage).__name__, **facts})
+        shutil.rmtree(scratch)
+
+    def recall(self, name: str, key: str, compute: Callable[[], Any]) -> Any:
+        """Plain facts that are computed once: `compute()` is called when the stored ones have another key."""
+        path = self.folder / "facts" / f"{name}.json"
+        stored = read_json(path) if path.exists() else {}
+        if stored.get("key") != key:
+            path.parent.mkdir(exist_ok=True)
+            write_json(path, {"key": key, "facts": plain(compute())})
+            stored = read_json(path)
+        return stored["facts"]
+
+
+@contextmanager
+def open_run(folder: Path, *, resume: bool, progress: Progress = SILENT) -> Iterator[Run]:
+    """Open `folder` for one run, alone.
+
+    Without `resume` the results of an earlier run in it are discarded; with it they are used where they still apply.
+
+    Raises:
+        ConfigError: the folder cannot be written, holds something else than a run, or another run is using it.
+    """
+    _refuse_foreign(folder)
+    writable_folder(folder)
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ConfigError(f"Another run is using {folder}: wait for it, or choose another folder with --out.") from error
+        _clear(folder, keep_stages=resume)
+        (folder / "stages").mkdir(exist_ok=True)
+        yield Run(folder, progress)
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """The content of a finished run's `run.json`.
+
+    Raises:
+        ConfigError: there is no finished run in the folder.
+    """
+    path = folder / RUN_FILE
+    if not path.exists():
+        hint = "it did not finish: rerun `fit` with --resume" if (folder / "stages").is_dir() else "give a run directory"
+        raise ConfigError(f"{folder} holds no {RUN_FILE}: {hint}.")
+    try:
+        content = read_json(path)
+    except ValueError as error:
+        raise ConfigError(f"{path} is not valid JSON ({error}): rerun `fit` with --resume to write it again.") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ConfigError(f"{path} is not an edgewright run of format {FORMAT}.")
+    return content
+
+
+def load_final_model(folder: Path) -> fx.GraphModule:
+    """The model of the last stage that a finished run chose."""
+    return load_model(folder / read_run(folder)["final_model"])
+
+
+def stage_key(stage: Stage, job: Job) -> str:
+    """The hash of all that decides what `stage` makes of `job`."""
+    teacher = fingerprint(job.teacher) if job.teacher is not None else None  # type: ignore[arg-type]
+    inputs = {
+        "model": fingerprint(job.model),  # type: ignore[arg-type]
+        "teacher": teacher,
+        "task": [type(job.task).__name__, plain(job.task)],
+        "data": job.data.fingerprint,
+        "preprocess": plain(job.data.preprocess),
+        "device": plain(job.device),
+        "budget": plain(job.budget),
+        "seed": job.seed,
+    }
+    return content_key(type(stage).__name__, plain(stage), inputs)
+
+
+def _is_finished(folder: Path, key: str) -> bool:
+    path = folder / STAGE_FILE
+    return path.exists() and read_json(path)["key"] == key
+
+
+def _load(folder: Path) -> StageResult:
+    facts = read_json(folder / STAGE_FILE)
+    return StageResult(
+        model=load_model(folder),
+        score=Score(**facts["score"]) if facts["score"] else None,
+        cost=Cost(**facts["cost"]) if facts["cost"] else None,
+        notes=tuple(facts["notes"]),
+        details=facts["details"],
+        seconds=facts["seconds"],
+    )
+
+
+OURS = ("stages", "facts", "artifact", "artifact-fp32", "artifact-tried", RUN_FILE, "report.html", ".lock")
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """A folder is ours when it is empty, new, or holds nothing but what a run leaves."""
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"The output folder {folder} is a file: choose another with --out.")
+    try:
+        foreign = [entry.name for entry in folder.iterdir() if entry.name not in OURS] if folder.exists() else []
+    except OSError as error:
+        raise ConfigError(f"Cannot read the output folder {folder} ({error.strerror}): choose another with --out.") from error
+    foreign = [name for name in foreign if not name.startswith(tuple(f".{ours}." for ours in OURS))]
+    if foreign:
+        raise ConfigError(f"{folder} holds other files ({sorted(foreign)[0]}): choose an empty folder with --out.")
+
+
+def _clear(folder: Path, *, keep_stages: bool) -> None:
+    """Remove what a killed run left half-made, and all of an earlier run unless it is resumed."""
+    for entry in [*folder.glob(".*"), *folder.glob("*/.*")]:
+        if entry.name != ".lock":
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    if not keep_stages:
+        for name in OURS[:-1]:
+            path = folder / name
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+
+__all__ = ["FORMAT", "RUN_FILE", "Run", "Step", "load_final_model", "open_run", "read_run", "stage_key"]

@@ -1,0 +1,148 @@
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from edgewright.errors import ConfigError
+from edgewright.files import write_json
+from edgewright.model import capture, fingerprint
+from edgewright.progress import SILENT, Progress
+from edgewright.runs import open_run, read_run, stage_key
+from edgewright.types import Budget, Cost, Device, Job, Score, StageResult
+
+DEVICE = Device(
+    name="d", title="d", kind="cpu", clock_hz=1, ram_bytes=1, flash_bytes=None, macs_per_cycle={"float32": 1},
+    bandwidth_bytes_s=1, overhead_s=0, pj_per_mac={"float32": 1}, pj_per_byte=1, round_to=8, runtimes=(),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """A stage that multiplies the bias and counts how often it ran."""
+
+    factor: float = 2.0
+
+    def run(self, job: Job, *, progress: Progress = SILENT) -> StageResult:
+        assert job.workdir is not None and job.workdir.is_dir()
+        (job.workdir / "scratch").write_text("x")
+        RUNS.append(self.factor)
+        net = capture(job.model, (2,))
+        net.get_submodule("0").bias.data.mul_(self.factor)
+        score = Score(metric="top-1", value=90.0, num_samples=10, split="val")
+        return StageResult(model=net, score=score, cost=Cost(macs=4, how={"macs": "estimated"}), notes=("scaled",))
+
+
+RUNS: list[float] = []
+
+
+@pytest.fixture
+def job() -> Job:
+    RUNS.clear()
+    torch.manual_seed(0)
+    net = capture(nn.Sequential(nn.Linear(2, 2)), (2,))
+    data = SimpleNamespace(fingerprint="f", preprocess=None)
+    return Job(model=net, task=None, data=data, device=DEVICE, budget=Budget())
+
+
+def test_a_finished_stage_is_loaded_and_not_run_again(job, tmp_path):
+    with open_run(tmp_path / "r", resume=False) as run:
+        first = run.step("scale", "Scale", Scale(), job)
+    with open_run(tmp_path / "r", resume=True) as run:
+        again = run.step("scale", "Scale", Scale(), job)
+    assert RUNS == [2.0]
+    assert (first.cached, again.cached) == (False, True)
+    assert fingerprint(first.model) == fingerprint(again.model)
+    assert again.result.score == first.result.score
+    assert again.result.cost == first.result.cost
+
+
+def test_changed_settings_run_the_stage_again(job, tmp_path):
+    with open_run(tmp_path / "r", resume=False) as run:
+        run.step("scale", "Scale", Scale(), job)
+    with open_run(tmp_path / "r", resume=True) as run:
+        run.step("scale", "Scale", Scale(factor=3.0), job)
+    assert RUNS == [2.0, 3.0]
+
+
+def test_without_resume_earlier_stages_are_discarded(job, tmp_path):
+    for _ in range(2):
+        with open_run(tmp_path / "r", resume=False) as run:
+            run.step("scale", "Scale", Scale(), job)
+    assert RUNS == [2.0, 2.0]
+
+
+def test_no_scratch_is_left_behind(job, tmp_path):
+    with open_run(tmp_path / "r", resume=False) as run:
+        run.step("scale", "Scale", Scale(), job)
+    names = sorted(path.name for path in (tmp_path / "r" / "stages").iterdir())
+    assert names == ["01-scale"]
+
+
+def test_a_half_written_stage_is_never_read(job, tmp_path):
+    half = tmp_path / "r" / "stages" / ".01-scale.abc"
+    half.mkdir(parents=True)
+    (half / "stage.json").write_text("{")
+    with open_run(tmp_path / "r", resume=True) as run:
+        assert not run.step("scale", "Scale", Scale(), job).cached
+    assert not half.exists()
+
+
+def test_recalled_facts_are_computed_once_per_key(tmp_path):
+    calls = []
+    with open_run(tmp_path / "r", resume=False) as run:
+        for key in ("a", "a", "b"):
+            facts = run.recall("scan", key, lambda: calls.append(1) or {"n": len(calls)})
+    assert facts == {"n": 2}
+
+
+def test_two_runs_cannot_share_a_folder(tmp_path):
+    with open_run(tmp_path / "r", resume=False):
+        with pytest.raises(ConfigError, match="Another run is using"):
+            with open_run(tmp_path / "r", resume=False):
+                pass
+
+
+def test_a_folder_with_other_files_is_not_touched(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(ConfigError, match=r"holds other files \(thesis.tex\)"):
+        with open_run(tmp_path, resume=False):
+            pass
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+def test_an_output_folder_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "out").write_text("")
+    with pytest.raises(ConfigError, match="is a file"):
+        with open_run(tmp_path / "out", resume=False):
+            pass
+
+
+def test_an_unwritable_folder_is_refused():
+    with pytest.raises(ConfigError, match="Cannot write to the output folder /proc/nothing"):
+        with open_run(Path("/proc/nothing"), resume=False):
+            pass
+
+
+def test_the_key_depends_on_all_that_decides_the_result(job):
+    keys = {
+        stage_key(Scale(), job),
+        stage_key(Scale(factor=5.0), job),
+        stage_key(Scale(), Job(**{**vars(job), "seed": 1})),
+        stage_key(Scale(), Job(**{**vars(job), "budget": Budget(max_drop=2)})),
+        stage_key(Scale(), Job(**{**vars(job), "teacher": job.model})),
+    }
+    assert len(keys) == 5
+
+
+def test_reading_an_unfinished_or_foreign_run_says_what_to_do(tmp_path):
+    with pytest.raises(ConfigError, match="give a run directory"):
+        read_run(tmp_path)
+    (tmp_path / "stages").mkdir()
+    with pytest.raises(ConfigError, match="--resume"):
+        read_run(tmp_path)
+    write_json(tmp_path / "run.json", {"format": "other"})
+    with pytest.raises(ConfigError, match="not an edgewright run"):
+        read_run(tmp_path)
