@@ -1,0 +1,65 @@
+"""Any classification model of torchvision with random weights: `torchvision:NAME`. Nothing is downloaded."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from torchvision import models
+
+from ..errors import ConfigError, ModelError, unknown_name
+from .registry import IMAGENET_MEAN, IMAGENET_STD
+from .seeded import seeded
+from .spec import UNBUILDABLE, Wanted, ZooModel, reason
+
+LIST_COMMAND = "python -c 'import torchvision.models as m; print(m.list_models(module=m))'"
+# Auxiliary classifiers serve training only; `init_weights=True` is the default that torchvision 0.29 warns about.
+WITHOUT_AUXILIARY = {"aux_logits": False, "init_weights": True}
+EXTRA: dict[str, dict[str, Any]] = {"googlenet": WITHOUT_AUXILIARY, "inception_v3": WITHOUT_AUXILIARY}
+
+
+@functools.cache
+def model_names() -> frozenset[str]:
+    """Names of torchvision's classification models."""
+    return frozenset(models.list_models(module=models))
+
+
+def build_torchvision(name: str, wanted: Wanted) -> ZooModel:
+    """The torchvision model `name`, at the image size of its first published weights.
+
+    Raises:
+        LookupFailed: torchvision has no such classification model.
+        ConfigError: other than 3 channels, which no torchvision model takes.
+        ModelError: torchvision cannot build it for this number of classes or image size.
+    """
+    if name not in model_names():
+        raise unknown_name("torchvision model", name, model_names(), command=LIST_COMMAND)
+    if wanted.channels not in (None, 3):
+        raise ConfigError(
+            f"torchvision:{name} takes images of 3 channels, got {wanted.channels}: leave the channels out, "
+            "grey images are repeated to three."
+        )
+    default = _published_size(name)
+    shape = wanted.shape((3, default, default))
+    settings = {"num_classes": wanted.num_classes, **EXTRA.get(name, {}), **_size_setting(name, shape)}
+    try:
+        with seeded(wanted.seed):
+            model = models.get_model(name, weights=None, **settings)
+    except UNBUILDABLE as error:
+        raise ModelError(
+            f"torchvision cannot build {name} with {settings} ({reason(error)}): choose another image size or model."
+        ) from error
+    return ZooModel(model=model, name=f"torchvision:{name}", input_shape=shape, mean=IMAGENET_MEAN, std=IMAGENET_STD)
+
+
+def _published_size(name: str) -> int:
+    """Pixels that the model's first published weights were tested at; 224 where torchvision names none."""
+    first = getattr(models.get_model_weights(name), "IMAGENET1K_V1", None)
+    return int(first.transforms().crop_size[0]) if first is not None else 224
+
+
+def _size_setting(name: str, shape: tuple[int, int, int]) -> dict[str, Any]:
+    """Transformers lay out their patches when they are built and must know the size."""
+    if name.startswith("vit_"):
+        return {"image_size": shape[1]}
+    return {"input_size": shape[1:]} if name.startswith("maxvit") else {}
