@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import fx, nn
 
+from .quantized import QuantConv2d, QuantConvTranspose2d, QuantizeActivation, QuantLinear
+
 aten = torch.ops.aten
 
 
@@ -190,6 +192,10 @@ SETTINGS: dict[type[nn.Module], tuple[str, ...]] = {
     nn.LayerNorm: ("normalized_shape", "eps", "elementwise_affine", "bias"),
     nn.GroupNorm: ("num_groups", "num_channels", "eps", "affine"),
     nn.Dropout: ("p",),
+    QuantConv2d: (*_CONVOLUTION, "bits"),
+    QuantConvTranspose2d: (*_CONVOLUTION, "output_padding", "bits"),
+    QuantLinear: ("in_features", "out_features", "bias", "bits"),
+    QuantizeActivation: ("bits", "signed"),
 }
 
 

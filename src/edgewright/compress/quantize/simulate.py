@@ -1,0 +1,102 @@
+"""Carry out a plan: find each tensor's range on the calibration images, and build the simulation."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+
+import torch
+from torch import fx
+
+from ...model import layer_of, rewrite, watch
+from ...model.quantized import QUANTIZED, IntegerWeights, QuantizeActivation, affine_spec, weight_scales
+from ...progress import SILENT, Progress
+from ...types import QuantSpec
+from .observers import RANGE_METHODS, Histogram
+from .placement import Plan
+
+BATCH = 32  # images at a time: enough to be fast, few enough for the memory of a small machine
+
+
+def observe(
+    net: fx.GraphModule, plan: Plan, images_BCHW: torch.Tensor, *, progress: Progress = SILENT  # noqa: N803
+) -> dict[str, Histogram]:
+    """The histogram of each point of the plan over the calibration images, those that share a grid merged."""
+    histograms = {name: Histogram() for name in plan.points}
+
+    def see(node: fx.Node, values: torch.Tensor) -> None:
+        if node.name in histograms:
+            histograms[node.name].observe(values)
+
+    batches = images_BCHW.split(BATCH)
+    with progress.task("calibrate", len(batches)) as task:
+        for batch_BCHW in batches:
+            watch(net, batch_BCHW, see)
+            task.advance()
+    for group in plan.shared:
+        union = histograms[group[0]].merged_with([histograms[name] for name in group[1:]])
+        histograms.update(dict.fromkeys(group, union))
+    return histograms
+
+
+def ranges_of(histograms: Mapping[str, Histogram], *, method: str, percentile: float) -> dict[str, tuple[float, float]]:
+    """The range of each tensor under one method."""
+    find = RANGE_METHODS[method]
+    return {name: find(histogram, percentile) for name, histogram in histograms.items()}
+
+
+def simulate(
+    net: fx.GraphModule, plan: Plan, ranges: Mapping[str, tuple[float, float]], *, bits: int = 8
+) -> fx.GraphModule:
+    """The simulation of `net` (folded, eval) in integers: weights of `bits`, activations of 8 bits in `ranges`."""
+    specs = {name: affine_spec(*ranges[name]) for name in plan.points}
+
+    def edit(changed: fx.GraphModule) -> None:
+        nodes = {node.name: node for node in changed.graph.nodes}
+        for name, point in plan.layers.items():
+            _quantize_layer(changed, nodes[name], input_scale=specs[point].scale[0], bits=bits)
+        for name in plan.points:
+            _insert_quantizer(changed, nodes[name], specs[name])
+
+    return rewrite(net, edit).eval()
+
+
+def _insert_quantizer(net: fx.GraphModule, node: fx.Node, spec: QuantSpec) -> None:
+    path = f"quantizers.{node.name}"
+    net.add_submodule(path, QuantizeActivation.of(spec))
+    with net.graph.inserting_after(node):
+        quantized = net.graph.create_node("call_module", path, (node,), name=f"{node.name}_codes")
+    node.replace_all_uses_with(quantized, delete_user_cb=lambda user: user is not quantized)
+
+
+def _quantize_layer(net: fx.GraphModule, node: fx.Node, *, input_scale: float, bits: int) -> None:
+    """Replace the layer that a node calls by its integer form; a layer that is called twice gets one form per call."""
+    path, layer = str(node.target), layer_of(net, node)
+    assert layer is not None
+    if isinstance(layer, IntegerWeights):  # another call has replaced it: this one has its own input grid
+        path, layer = _own_path(net, path), copy.deepcopy(layer)
+        layer.set_grid(weight_scale=layer.weight_scale, input_scale=torch.tensor(input_scale))
+        net.add_submodule(path, layer)
+        node.target = path
+        return
+    settings = _settings(layer)
+    integer = QUANTIZED[type(layer)](**settings, bits=bits)
+    integer.load_state_dict(layer.state_dict(), strict=False)
+    integer.set_grid(  # type: ignore[operator]
+        weight_scale=weight_scales(layer, bits=bits), input_scale=torch.tensor(input_scale)
+    )
+    net.set_submodule(path, integer)
+
+
+def _own_path(net: fx.GraphModule, path: str) -> str:
+    taken = {name for name, _ in net.named_modules()}
+    number = 2
+    while f"{path}_call{number}" in taken:
+        number += 1
+    return f"{path}_call{number}"
+
+
+def _settings(layer: torch.nn.Module) -> dict[str, object]:
+    from ...model.layers import settings_of
+
+    return settings_of(layer)

@@ -1,0 +1,195 @@
+"""The simulation with its integers really stored: the form that is written to a file.
+
+    simulation: float weights, rounded on every call        ->  frozen: int8 weights and int32 biases, dequantized
+    simulation: QuantizeActivation (affine int8)            ->  frozen: quantize to uint8, dequantize
+
+The uint8 codes are the int8 codes plus 128 (the fast kernels of ONNX Runtime want unsigned activations). Both forms
+compute the same float32 values. A clamp whose whole effect lies in the range of the quantizer behind it is left out.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import fx, nn
+
+from ..model import layer_of, rewrite, tensor_specs
+from ..model.functions import CLAMPS, clamp_bounds, is_global_average
+from ..model.quantized import IntegerWeights, QuantConv2d, QuantConvTranspose2d, QuantizeActivation, QuantLinear
+from . import operators  # noqa: F401  (defines torch.ops.edgewright.quantize and so on)
+
+aten = torch.ops.aten
+SHIFT = 128  # int8 code + SHIFT = uint8 code
+MOVING = {
+    aten.max_pool2d.default, aten.flatten.using_ints, aten.view.default, aten.reshape.default, aten.permute.default,
+    aten.transpose.int, aten.squeeze.dim, aten.squeeze.dims, aten.unsqueeze.default, aten.slice.Tensor,
+}  # fmt: skip
+ONE_ULP = 1 + 2**-20  # a range of [0, 6] ends at 255 * float32(6 / 255), a rounding error above 6
+
+
+class FrozenActivation(nn.Module):
+    """Quantize to uint8, then dequantize."""
+
+    def __init__(self, layer: QuantizeActivation) -> None:
+        super().__init__()
+        spec = layer.spec
+        self.register_buffer("scale", layer.scale.detach().clone())
+        zero_point = spec.zero_point[0] + (SHIFT if spec.signed else 0)
+        self.register_buffer("zero_point", torch.tensor(zero_point, dtype=torch.uint8))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        codes = torch.ops.edgewright.quantize(x, self.scale, self.zero_point)
+        return torch.ops.edgewright.dequantize(codes, self.scale, self.zero_point)
+
+
+class FrozenLayer(nn.Module):
+    """Stored int8 weights and int32 bias of a quantized layer. `settings` are what its function needs besides."""
+
+    bias: torch.Tensor | None
+    bias_scale: torch.Tensor | None
+    weight_zero_point: torch.Tensor | None
+
+    def __init__(self, layer: IntegerWeights, weight_zero_point: torch.Tensor | None = None) -> None:
+        super().__init__()
+        self.register_buffer("weight_zero_point", weight_zero_point)
+        self.axis = layer.weight_axis
+        self.register_buffer("weight", layer.weight_codes())
+        self.register_buffer("weight_scale", layer.weight_scale.detach().clone())
+        codes = layer.bias_codes()
+        self.register_buffer("bias", codes)
+        self.register_buffer("bias_scale", None if codes is None else layer.bias_scale.detach().clone())
+
+    def values(self) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Weight and bias, dequantized."""
+        weight = torch.ops.edgewright.dequantize(self.weight, self.weight_scale, self.weight_zero_point, self.axis)
+        if self.bias is None:
+            return weight, None
+        return weight, torch.ops.edgewright.dequantize(self.bias, self.bias_scale, None, 0)
+
+
+class FrozenConv2d(FrozenLayer):
+    def __init__(self, layer: QuantConv2d) -> None:
+        super().__init__(layer)
+        self.stride, self.padding, self.dilation, self.groups = layer.stride, layer.padding, layer.dilation, layer.groups
+
+    def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:  # noqa: N803
+        return nn.functional.conv2d(x_BCHW, *self.values(), self.stride, self.padding, self.dilation, self.groups)
+
+
+class FrozenConvTranspose2d(FrozenLayer):
+    def __init__(self, layer: QuantConvTranspose2d) -> None:
+        super().__init__(layer)
+        self.settings = (layer.stride, layer.padding, layer.output_padding, layer.groups, layer.dilation)
+
+    def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:  # noqa: N803
+        return nn.functional.conv_transpose2d(x_BCHW, *self.values(), *self.settings)
+
+
+class FrozenLinear(FrozenLayer):
+    """On (B, N) a Gemm. On more axes a MatMul, whose integer kernel wants the weight as (in, out)."""
+
+    def __init__(self, layer: QuantLinear, *, rank: int) -> None:
+        # ONNX Runtime 1.31 leaves a Gemm in float whose weight has no zero point written down
+        super().__init__(layer, torch.zeros(layer.weight_scale.shape, dtype=torch.int8))
+        self.rank = rank
+        if rank != 2:
+            self.weight = self.weight.T.contiguous()
+            self.axis = 1
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        weight, bias = self.values()
+        if self.rank == 2:
+            return nn.functional.linear(x, weight, bias)
+        product = torch.matmul(x, weight)
+        return product if bias is None else product + bias
+
+
+def freeze(net: fx.GraphModule) -> fx.GraphModule:
+    """The form of a captured model that is written to a file; it computes the same values."""
+    ranks = {name: len(spec.shape) for name, spec in tensor_specs(net).items()}
+
+    def edit(changed: fx.GraphModule) -> None:
+        for step in (_drop_dropout, _drop_absorbed_clamp, _pass_codes_on, _freeze_layer, _simplify):
+            for node in list(changed.graph.nodes):
+                step(changed, node, ranks)
+
+    return rewrite(net, edit).eval()
+
+
+def _freeze_layer(net: fx.GraphModule, node: fx.Node, ranks: dict[str, int]) -> None:
+    layer = layer_of(net, node)
+    frozen: nn.Module | None = None
+    if isinstance(layer, QuantizeActivation):
+        frozen = FrozenActivation(layer)
+    elif isinstance(layer, QuantConv2d):
+        frozen = FrozenConv2d(layer)
+    elif isinstance(layer, QuantConvTranspose2d):
+        frozen = FrozenConvTranspose2d(layer)
+    elif isinstance(layer, QuantLinear):
+        frozen = FrozenLinear(layer, rank=ranks[node.args[0].name])  # type: ignore[union-attr]
+    if frozen is not None:
+        net.set_submodule(str(node.target), frozen)
+
+
+def _drop_dropout(net: fx.GraphModule, node: fx.Node, ranks: dict[str, int]) -> None:
+    """Dropout does nothing in a file."""
+    if isinstance(layer_of(net, node), nn.Dropout):
+        node.replace_all_uses_with(node.args[0])  # type: ignore[arg-type]
+        net.graph.erase_node(node)
+
+
+def _drop_absorbed_clamp(net: fx.GraphModule, node: fx.Node, ranks: dict[str, int]) -> None:
+    """Leave out a clamp that only a quantizer reads whose own range is no wider."""
+    layer = layer_of(net, node)
+    clamp = node.args[0] if isinstance(layer, QuantizeActivation) else None
+    if not isinstance(clamp, fx.Node) or clamp.target not in CLAMPS or len(clamp.users) > 1:
+        return
+    assert isinstance(layer, QuantizeActivation)
+    low, high = clamp_bounds(clamp)
+    spec = layer.spec
+    lowest, highest = ((code - spec.zero_point[0]) * spec.scale[0] for code in (spec.low, spec.high))
+    if (low is None or lowest >= low) and (high is None or highest <= high * ONE_ULP):
+        clamp.replace_all_uses_with(clamp.args[0])  # type: ignore[arg-type]
+        net.graph.erase_node(clamp)
+
+
+def _pass_codes_on(net: fx.GraphModule, node: fx.Node, ranks: dict[str, int]) -> None:
+    """Quantize again behind an operator that only moves values: the codes stay the same, and the runtime sees that
+    the operator can move integers."""
+    if not isinstance(layer_of(net, node), QuantizeActivation):
+        return
+    for user in list(node.users):
+        if user.target in MOVING and user.users:
+            path = f"{node.target}_{user.name}"
+            net.add_submodule(path, net.get_submodule(str(node.target)))
+            with net.graph.inserting_after(user):
+                again = net.graph.create_node("call_module", path, (user,), name=f"{user.name}_codes")
+            user.replace_all_uses_with(again, delete_user_cb=lambda reader, again=again: reader is not again)
+            ranks[again.name] = ranks[user.name]
+            _pass_codes_on(net, again, ranks)
+
+
+def _simplify(net: fx.GraphModule, node: fx.Node, ranks: dict[str, int]) -> None:
+    """Use the operator that runtimes know best for global averages and for flattening to (B, N)."""
+    if node.op != "call_function" or not node.args or not isinstance(node.args[0], fx.Node):
+        return
+    source = node.args[0]
+    if is_global_average(node, rank=ranks.get(source.name)):
+        with net.graph.inserting_before(node):
+            average = net.graph.call_function(torch.ops.edgewright.global_average.default, (source,))
+            if ranks[node.name] == 2:
+                average = net.graph.call_function(torch.ops.edgewright.flatten.default, (average,))
+        node.replace_all_uses_with(average)
+    elif node.target in (aten.flatten.using_ints, aten.view.default, aten.reshape.default) and _flattens(node, ranks):
+        with net.graph.inserting_before(node):
+            flat = net.graph.call_function(torch.ops.edgewright.flatten.default, (source,))
+        node.replace_all_uses_with(flat)
+
+
+def _flattens(node: fx.Node, ranks: dict[str, int]) -> bool:
+    """Whether a reshape keeps the batch axis and joins all others."""
+    if ranks.get(node.name) != 2:
+        return False
+    if node.target is aten.flatten.using_ints:
+        return list(node.args[1:]) == [1]
+    batch = node.args[1][0]  # type: ignore[index]
+    return isinstance(batch, fx.Node) and batch.target is aten.sym_size.int and batch.args[1] == 0

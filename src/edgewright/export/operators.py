@@ -1,0 +1,95 @@
+"""The operators of a file: PyTorch functions that ONNX has under another name, one for one.
+
+`TRANSLATIONS` says how each is written.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from onnxscript import opset18 as onnx_op
+
+
+@torch.library.custom_op(
+    "edgewright::quantize", mutates_args=(), schema="(Tensor x, Tensor scale, Tensor zero_point) -> Tensor"
+)
+def quantize(x, scale, zero_point):  # type: ignore[no-untyped-def]
+    """ONNX QuantizeLinear: the codes of `x`, in the type of `zero_point`."""
+    bounds = torch.iinfo(zero_point.dtype)
+    return x.div(scale).round_().add_(zero_point).clamp_(bounds.min, bounds.max).to(zero_point.dtype)
+
+
+@quantize.register_fake
+def _quantize_shape(x, scale, zero_point):  # type: ignore[no-untyped-def]
+    return torch.empty_like(x, dtype=zero_point.dtype)
+
+
+@torch.library.custom_op(
+    "edgewright::dequantize",
+    mutates_args=(),
+    schema="(Tensor codes, Tensor scale, Tensor? zero_point=None, int? axis=None) -> Tensor",
+)
+def dequantize(codes, scale, zero_point=None, axis=None):  # type: ignore[no-untyped-def]
+    """ONNX DequantizeLinear: the float32 values that `codes` stand for."""
+    shape = [1] * codes.dim()
+    if axis is not None:
+        shape[axis] = -1
+    values = codes.to(torch.float32)
+    if zero_point is not None:
+        values = values - zero_point.reshape(shape if zero_point.dim() else ()).to(torch.float32)
+    return values * scale.reshape(shape if scale.dim() else ())
+
+
+@dequantize.register_fake
+def _dequantize_shape(codes, scale, zero_point=None, axis=None):  # type: ignore[no-untyped-def]
+    return torch.empty_like(codes, dtype=torch.float32)
+
+
+@torch.library.custom_op("edgewright::global_average", mutates_args=(), schema="(Tensor x_BCHW) -> Tensor")
+def global_average(x_BCHW):  # type: ignore[no-untyped-def]  # noqa: N803
+    """ONNX GlobalAveragePool: (B, C, H, W) -> (B, C, 1, 1). It has an integer kernel, ReduceMean has none."""
+    return x_BCHW.mean(dim=(2, 3), keepdim=True)
+
+
+@global_average.register_fake
+def _global_average_shape(x_BCHW):  # type: ignore[no-untyped-def]  # noqa: N803
+    return x_BCHW.new_empty((*x_BCHW.shape[:2], 1, 1))
+
+
+@torch.library.custom_op("edgewright::flatten", mutates_args=(), schema="(Tensor x) -> Tensor")
+def flatten(x):  # type: ignore[no-untyped-def]
+    """ONNX Flatten: (B, ...) -> (B, N), without arithmetic on sizes."""
+    return x.flatten(1).clone()
+
+
+@flatten.register_fake
+def _flatten_shape(x):  # type: ignore[no-untyped-def]
+    return x.new_empty((x.shape[0], x[0].numel()))
+
+
+def _quantize_onnx(x: Any, scale: Any, zero_point: Any) -> Any:
+    return onnx_op.QuantizeLinear(x, scale, zero_point)
+
+
+def _dequantize_onnx(codes: Any, scale: Any, zero_point: Any = None, axis: int | None = None) -> Any:
+    if axis is None:
+        return onnx_op.DequantizeLinear(codes, scale, zero_point)
+    return onnx_op.DequantizeLinear(codes, scale, zero_point, axis=axis)
+
+
+def _global_average_onnx(x_BCHW: Any) -> Any:  # noqa: N803
+    return onnx_op.GlobalAveragePool(x_BCHW)
+
+
+def _flatten_onnx(x: Any) -> Any:
+    return onnx_op.Flatten(x, axis=1)
+
+
+OPSET = 18  # from 21 on ONNX Runtime 1.31 mixes up signed and unsigned activations when it fuses
+TRANSLATIONS = {
+    torch.ops.edgewright.quantize.default: _quantize_onnx,
+    torch.ops.edgewright.dequantize.default: _dequantize_onnx,
+    torch.ops.edgewright.global_average.default: _global_average_onnx,
+    torch.ops.edgewright.flatten.default: _flatten_onnx,
+}

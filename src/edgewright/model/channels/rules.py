@@ -1,0 +1,203 @@
+"""How each operator treats channels: a table from the operator's name to a rule.
+
+An operator that is missing here is refused: the channels that reach it are locked, with its name as the reason. A new
+operator is one line and one test; one whose arguments hold sizes also needs a line in `cutting/resize.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import fx
+
+from .combine import as_labels, combine, elementwise
+from .contract import attention, einsum, matmul
+from .space import Labels, compact
+from .trace import Trace, name_of
+
+Rule = Callable[[Trace, fx.Node, Any, Any], Any]
+
+
+def refuse(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Labels:
+    """Nothing is known about this operator: whatever reaches it stays whole."""
+    what = name_of(node.target) if node.op == "call_function" else type(seen.net.get_submodule(str(node.target))).__name__
+    for labels in seen.labels_in([args, kwargs]):
+        seen.space.lock(labels.ids, f"{what} at '{node.name}' is not known to work on fewer channels")
+    return seen.unknown(node)
+
+
+def keep(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Labels:
+    """Each element depends on the element at the same place."""
+    return args[0]
+
+
+def literal(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Any:
+    """The operator only moves elements: it is applied to the ids themselves."""
+    if not isinstance(args[0], Labels) or len(seen.labels_in([args, kwargs])) > 1:
+        return refuse(seen, node, args, kwargs)
+    source = seen.space.settle(args[0])
+    function = VIEWS.get(name_of(node.target), node.target)
+    moved = function(source.full(), *args[1:], **kwargs)  # type: ignore[operator]
+    return compact(moved) if isinstance(moved, torch.Tensor) else tuple(compact(part) for part in moved)
+
+
+VIEWS: dict[str, Any] = {"view": torch.reshape, "_unsafe_view": torch.reshape}  # ids are not laid out as the values are
+
+
+def pool(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Labels | tuple[Labels, ...]:
+    """Works on each channel's plane by itself: pooling, interpolation, padding by reflection."""
+    name = name_of(node.target)
+    rank = next((count for count in (1, 2, 3) if f"{count}d" in name), 2)
+    labels = args[0]
+    planes = range(len(labels.shape) - rank, len(labels.shape))
+    labels = seen.space.forbid(labels, planes, f"{name} at '{node.name}' mixes them as positions")
+    return labels.reshaped(seen.shapes[node.name])
+
+
+def reduce(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Labels:
+    """Takes some axes together: channels along them must stay whole."""
+    labels, place = args[0], DIMS_AT.get(name_of(node.target), 1)
+    axes = _axes(args[place] if len(args) > place else kwargs.get("dim"), len(labels.shape))
+    reason = f"{name_of(node.target)} at '{node.name}' takes them together"
+    labels = seen.space.forbid(labels, axes, reason)
+    ids = labels.ids
+    if len(seen.shapes[node.name]) != len(labels.shape):
+        ids = ids.squeeze(tuple(axes))
+    return Labels(ids, seen.shapes[node.name])
+
+
+DIMS_AT = {"norm": 2, "linalg_vector_norm": 2}  # position of the argument that names the axes, where it is not 1
+
+
+def along_axis(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Labels:
+    """Normalizes or accumulates along one axis (softmax, cumsum): channels along it must stay whole."""
+    axes = _axes(args[1] if len(args) > 1 else kwargs["dim"], len(args[0].shape))
+    return seen.space.forbid(args[0], axes, f"{name_of(node.target)} at '{node.name}' takes them together")
+
+
+def _axes(dims: Any, rank: int) -> list[int]:
+    if dims is None or dims == []:
+        return list(range(rank))
+    values = list(dims) if isinstance(dims, (list, tuple)) else [dims]
+    return [int(value) % rank for value in values]
+
+
+def concat(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Labels:
+    """Puts tensors side by side; along an axis that carries no channels, those that meet are coupled."""
+    tensors = [labels for labels in map(as_labels, args[0]) if labels is not None]
+    dim = args[1] if len(args) > 1 else kwargs.get("dim", 0)
+    if name_of(node.target) == "stack":
+        axis = dim % (len(tensors[0].shape) + 1)
+        tensors = [Labels(each.ids.unsqueeze(axis), (*each.shape[:axis], 1, *each.shape[axis:])) for each in tensors]
+    axis = dim % len(tensors[0].shape)
+    tensors = [seen.space.settle(each) for each in tensors]
+    made = [each for each in tensors if seen.space.made_by_layer(each)]
+    carries = any(axis in each.axes for each in made or tensors)
+    joined = _join(tensors, axis)
+    if not carries:
+        reason = f"{name_of(node.target)} at '{node.name}' joins them with something that cannot be cut"
+        joined = seen.space.forbid(joined, (axis,), reason)
+    return joined
+
+
+def _join(tensors: Sequence[Labels], axis: int) -> Labels:
+    rank = len(tensors[0].shape)
+    sizes = [max(each.ids.size(other) for each in tensors) for other in range(rank)]
+    parts = [each.ids.expand(*[each.shape[axis] if i == axis else sizes[i] for i in range(rank)]) for each in tensors]
+    shape = list(tensors[0].shape)
+    shape[axis] = sum(each.shape[axis] for each in tensors)
+    return Labels(compact(torch.cat(parts, dim=axis)).ids, tuple(shape))
+
+
+def pad(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Labels:
+    """New channels of constants before and after; along other axes each channel grows."""
+    labels, widths = seen.space.settle(args[0]), list(args[1])
+    mode = args[2] if len(args) > 2 and name_of(node.target) == "pad" else kwargs.get("mode", "constant")
+    for place, (before, after) in enumerate(zip(widths[::2], widths[1::2], strict=True)):
+        axis = len(labels.shape) - 1 - place
+        if axis not in labels.axes or (before, after) == (0, 0):
+            continue
+        reason = f"{name_of(node.target)} at '{node.name}' pads along them"
+        if min(before, after) < 0 or mode != "constant":
+            labels = seen.space.forbid(labels, (axis,), reason)
+            continue
+        labels = seen.space.only(labels, axis, reason)
+        ids = [seen.space.fresh(before), labels.along(axis), seen.space.fresh(after)]
+        view = [-1 if i == axis else 1 for i in range(len(labels.shape))]
+        labels = Labels(torch.cat(ids).view(view), labels.shape)
+    return labels.reshaped(seen.shapes[node.name])
+
+
+def pick(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Any:
+    """One of several results."""
+    return args[0][args[1]] if isinstance(args[0], (list, tuple)) else seen.unknown(node)
+
+
+def size(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> int:
+    return args[0].shape[args[1]]
+
+
+def shuffle(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Labels:
+    """channel_shuffle(x, groups): the same places of every group are coupled, so that groups stay equal."""
+    labels = seen.space.only(args[0], 1, f"channel_shuffle at '{node.name}' moves them")
+    rows = labels.along(1).view(args[1], -1)
+    seen.space.collapse(Labels(rows, tuple(rows.shape)), (0,), f"channel_shuffle at '{node.name}' moves them")
+    return literal(seen, node, (labels, args[1]), kwargs)
+
+
+def prelu(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Labels:
+    """prelu(x, slope): one slope, or one for each channel on axis 1."""
+    x, slope = args
+    view = [1] * len(x.shape)
+    if len(x.shape) > 1:
+        view[1] = slope.shape[0]
+    return combine(seen, node, x, Labels(slope.ids.view(view), tuple(view)))
+
+
+IDENTITY = """
+    relu relu6 hardtanh leaky_relu elu selu celu gelu silu mish hardswish hardsigmoid sigmoid tanh softplus softsign
+    log_sigmoid exp log log1p expm1 sqrt rsqrt abs neg square reciprocal erf sin cos round floor ceil sign trunc
+    clamp clamp_min clamp_max clip hardshrink softshrink threshold nan_to_num logical_not bitwise_not isnan
+    contiguous clone detach alias to _to_copy type_as dropout alpha_dropout feature_dropout ones_like
+    zeros_like full_like lift_fresh_copy
+""".split()
+COMBINING = """
+    add sub rsub mul div true_divide maximum minimum fmax fmin pow atan2 fmod remainder floor_divide where addcmul addcdiv
+    lerp eq ne gt ge lt le logical_and logical_or masked_fill
+""".split()
+MOVING = """
+    view _unsafe_view reshape flatten unflatten permute transpose swapaxes swapdims movedim moveaxis t squeeze unsqueeze
+    chunk split split_with_sizes tensor_split unbind slice select narrow expand repeat tile repeat_interleave roll flip
+    index index_select pixel_shuffle pixel_unshuffle
+""".split()
+POOLING = """
+    max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d
+    adaptive_avg_pool3d upsample_nearest1d upsample_nearest2d upsample_nearest3d
+    _upsample_nearest_exact2d upsample_bilinear2d upsample_bicubic2d _upsample_bilinear2d_aa _upsample_bicubic2d_aa
+    reflection_pad1d reflection_pad2d replication_pad1d replication_pad2d
+""".split()
+REDUCING = "mean sum amax amin prod var std logsumexp linalg_vector_norm norm all any".split()
+NORMALIZING = "softmax log_softmax _softmax _log_softmax cumsum cumprod".split()
+
+RULES: dict[str, Rule] = {
+    **dict.fromkeys(IDENTITY, keep),
+    **dict.fromkeys(COMBINING, elementwise),
+    **dict.fromkeys(MOVING, literal),
+    **dict.fromkeys(POOLING, pool),
+    **dict.fromkeys(REDUCING, reduce),
+    **dict.fromkeys(NORMALIZING, along_axis),
+    "cat": concat,
+    "stack": concat,
+    "constant_pad_nd": pad,
+    "pad": pad,
+    "prelu": prelu,
+    "channel_shuffle": shuffle,
+    "getitem": pick,
+    "sym_size": size,
+    "matmul": matmul,
+    "bmm": matmul,
+    "einsum": einsum,
+    "scaled_dot_product_attention": attention,
+}

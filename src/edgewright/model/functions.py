@@ -1,0 +1,39 @@
+"""What some ATen functions mean, whatever the arguments they are written with: clamps and global averages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import fx
+
+aten = torch.ops.aten
+
+CLAMPS = {aten.relu.default, aten.relu6.default, aten.hardtanh.default, aten.clamp.default, aten.clamp_min.default}
+
+
+def clamp_bounds(node: fx.Node) -> tuple[float | None, float | None]:
+    """Lower and upper bound of a clamp, None where it has none."""
+    if node.target is aten.relu.default:
+        return 0.0, None
+    if node.target is aten.relu6.default:
+        return 0.0, 6.0
+    is_hardtanh = node.target is aten.hardtanh.default
+    names, defaults = (("min_val", "max_val"), (-1.0, 1.0)) if is_hardtanh else (("min", "max"), (None, None))
+    given = (*node.args[1:3], None, None)
+    low, high = (node.kwargs.get(name, value) for name, value in zip(names, given[:2], strict=True))
+    return _number(defaults[0] if low is None else low), _number(defaults[1] if high is None else high)
+
+
+def _number(value: Any) -> float | None:
+    """A bound that is computed (a node) is no bound that can be relied on."""
+    return None if value is None or isinstance(value, fx.Node) else float(value)
+
+
+def is_global_average(node: fx.Node, *, rank: int | None) -> bool:
+    """Whether the node averages each whole feature map of an input with `rank` axes."""
+    if node.target is aten.adaptive_avg_pool2d.default:
+        return list(node.args[1]) == [1, 1] and rank == 4  # type: ignore[arg-type]
+    if node.target is not aten.mean.dim or rank != 4 or node.kwargs.get("dtype") is not None:
+        return False
+    return {int(axis) % 4 for axis in node.args[1]} == {2, 3}  # type: ignore[union-attr, arg-type]
