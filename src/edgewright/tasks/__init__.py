@@ -1,0 +1,6 @@
+"""What is asked of a model, in one short file per task, and the scoring that all tasks share."""
+
+from .classify import Classify
+from .evaluate import decide, evaluate
+
+__all__ = ["Classify", "decide", "evaluate"]

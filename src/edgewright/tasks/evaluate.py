@@ -1,0 +1,73 @@
+"""Scoring a model on a split. A model is an `nn.Module` or any function from a float batch to outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..data import Data
+from ..progress import SILENT, Progress
+from ..types import Score, Task
+
+Model = nn.Module | Callable[[torch.Tensor], Any]
+
+
+def evaluate(
+    model: Model, task: Task, data: Data, split: str = "val", *, batch_size: int = 250, progress: Progress = SILENT
+) -> Score:
+    """The task's score of `model`, in points, on one split.
+
+    A module is scored in eval mode without gradients and put back into the modes it was in.
+
+    Raises:
+        ModelError: the outputs do not suit the task.
+    """
+    metric = task.metric()
+    num_samples = 0
+    with progress.task(f"Score on {split}", total=len(data.split(split))) as bar:
+        for decisions, targets in _decisions(model, task, data, split, batch_size):
+            metric.update(decisions, targets)
+            num_samples += len(targets)
+            bar.advance(len(targets))
+    return Score(metric=task.metric_name, value=metric.compute(), num_samples=num_samples, split=split)
+
+
+def decide(
+    model: Model, task: Task, data: Data, split: str = "val", *, batch_size: int = 250
+) -> tuple[np.ndarray, np.ndarray]:
+    """Decisions and targets of every sample of a split, in the split's order.
+
+    Raises:
+        ModelError: the outputs do not suit the task.
+    """
+    pairs = list(_decisions(model, task, data, split, batch_size))
+    decisions, targets = zip(*pairs, strict=True)
+    return torch.cat(decisions).numpy(), torch.cat(targets).numpy()
+
+
+def _decisions(model: Model, task: Task, data: Data, split: str, batch_size: int) -> Iterator[tuple[Any, torch.Tensor]]:
+    with _judged(model):
+        for inputs_BCHW, targets in data.batches(split, batch_size=batch_size):
+            with torch.no_grad():
+                outputs = model(inputs_BCHW)
+            task.check_outputs(outputs, model_name="The model")
+            yield task.decode(outputs), targets
+
+
+@contextmanager
+def _judged(model: Model) -> Iterator[None]:
+    """Eval mode for a module and all of its parts, and each part's own mode again afterwards."""
+    parts = list(model.modules()) if isinstance(model, nn.Module) else []
+    modes = [part.training for part in parts]
+    if isinstance(model, nn.Module):
+        model.eval()
+    try:
+        yield
+    finally:
+        for part, mode in zip(parts, modes, strict=True):
+            part.training = mode

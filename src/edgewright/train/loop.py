@@ -1,0 +1,244 @@
+"""The training loop on one page.
+
+    each epoch: learn from every batch of train -> score on val -> keep the best weights -> checkpoint
+
+Shuffling, augmentation and dropout draw from generators named by purpose and epoch, and the checkpoint is written in
+one step, so a run that is killed at any instant and started again ends with the same bits as one that was not (on the
+same machine, with the same number of threads).
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from ..data import Data
+from ..errors import ModelError
+from ..files import content_key
+from ..progress import SILENT, Progress
+from ..progress import Task as Bar
+from ..seeding import derive, torch_generator
+from ..tasks import evaluate
+from ..types import Task, plain
+from .augment import augmentation
+from .layout import fastest_layout
+from .optimizers import make_optimizer
+from .schedule import lr_factor
+from .state import Average, Epoch, Training, load_checkpoint, save_checkpoint, weights_digest, weights_of
+
+if TYPE_CHECKING:
+    from .settings import Train
+
+Loss = Callable[[nn.Module, torch.Tensor, torch.Tensor], torch.Tensor]  # (net, inputs, targets) to a scalar
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrainOutcome:
+    """`net` holds the best weights, in eval mode; `best_epoch` 0 means those it came with."""
+
+    net: nn.Module
+    history: tuple[Epoch, ...]
+    best_epoch: int
+    score_before: float
+
+
+def train_weights(
+    net: nn.Module,
+    *,
+    task: Task,
+    data: Data,
+    settings: Train,
+    seed: int,
+    checkpoint: Path | None = None,
+    loss: Loss | None = None,
+    progress: Progress = SILENT,
+) -> TrainOutcome:
+    """A trained copy of `net`.
+
+    Args:
+        net: any module that takes float32 (B, C, H, W) as `data` gives it; left as it is.
+        task: gives the loss and the score.
+        data: learns from "train", scores on "val".
+        settings: how.
+        seed: of shuffling, augmentation and dropout.
+        checkpoint: folder for the state after each epoch; a run found there under the same settings is continued.
+        loss: replaces the task's loss, for instance to imitate a teacher. An attribute `name` on it, where there is
+            one, tells its checkpoints from those of other losses.
+        progress: told loss, score, learning rate and speed.
+
+    Raises:
+        ModelError: nothing to train, a loss that is not finite, or outputs that do not suit the task.
+    """
+    plan = _Plan(
+        task=task,
+        data=data,
+        settings=settings,
+        seed=seed,
+        loss=loss or _loss_of(task),
+        num_steps=data.num_batches("train", batch_size=settings.batch_size, num_images=settings.epoch_images),
+    )
+    key = _key(net, plan, loss)
+    state = _begin(net, plan)
+    _continue(state, checkpoint, key, progress)
+    left = (settings.epochs - len(state.history)) * plan.num_steps
+    with progress.task("Train", total=left) as bar:
+        teller = _Teller(bar, state, plan, total=left)
+        while not _is_finished(state, settings):
+            loss_of_epoch, lr = _train_epoch(state, plan, teller)
+            score = evaluate(state.judged, task, data, "val").value
+            state.record(Epoch(number=len(state.history) + 1, loss=loss_of_epoch, score=score, lr=lr))
+            save_checkpoint(checkpoint, key, state)
+    trained = copy.deepcopy(net).eval()
+    trained.load_state_dict(state.best)
+    history = tuple(state.history)
+    return TrainOutcome(net=trained, history=history, best_epoch=state.best_epoch, score_before=state.score_before)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Plan:
+    """What stays the same through a run."""
+
+    task: Task
+    data: Data
+    settings: Train
+    seed: int
+    loss: Loss
+    num_steps: int  # per epoch
+
+
+def _train_epoch(state: Training, plan: _Plan, teller: _Teller) -> tuple[float, float]:
+    """Learn from every batch once; the mean loss per image and the last learning rate."""
+    number, settings = len(state.history) + 1, plan.settings
+    batches = plan.data.batches(
+        "train",
+        batch_size=settings.batch_size,
+        generator=torch_generator(plan.seed, "train.shuffle", number),
+        augment=augmentation(settings.augment, torch_generator(plan.seed, "train.augment", number)),
+        num_images=settings.epoch_images,
+    )
+    sum_loss, num_images, lr = 0.0, 0, 0.0
+    state.net.train()
+    with _random_layers(plan.seed, number):
+        for position, (inputs, targets) in enumerate(batches):
+            lr = _set_lr(state.optimizer, plan, step=(number - 1) * plan.num_steps + position)
+            value = _step(state, plan, inputs, targets)
+            if not math.isfinite(value):
+                raise _diverged(value, settings, f"epoch {number}, step {position + 1}")
+            sum_loss, num_images = sum_loss + value * len(targets), num_images + len(targets)
+            teller.step(sum_loss / num_images, lr, len(targets))
+    return sum_loss / num_images, lr
+
+
+def _step(state: Training, plan: _Plan, inputs: torch.Tensor, targets: torch.Tensor) -> float:
+    """One update of the weights; the loss before it."""
+    with torch.autocast("cpu", torch.bfloat16, enabled=plan.settings.dtype == "bfloat16"):
+        value = plan.loss(state.net, inputs.contiguous(memory_format=state.layout), targets)
+    state.optimizer.zero_grad(set_to_none=True)
+    value.backward()
+    if plan.settings.clip_norm is not None:
+        nn.utils.clip_grad_norm_(state.net.parameters(), plan.settings.clip_norm)
+    state.optimizer.step()
+    if state.average is not None:
+        state.average.update(state.net)
+    return value.item()
+
+
+def _begin(net: nn.Module, plan: _Plan) -> Training:
+    """Epoch 0: a copy of the model, scored as it came."""
+    copied, layout = fastest_layout(net, plan.data.preprocess.shape)
+    settings = plan.settings
+    optimizer = make_optimizer(
+        copied.parameters(),
+        name=settings.optimizer,
+        lr=settings.lr,
+        weight_decay=settings.weight_decay,
+        momentum=settings.momentum,
+    )
+    return Training(
+        net=copied,
+        layout=layout,
+        optimizer=optimizer,
+        average=None if settings.ema_decay is None else Average(copied, settings.ema_decay),
+        score_before=evaluate(copied, plan.task, plan.data, "val").value,
+        best=weights_of(copied),
+    )
+
+
+def _continue(state: Training, checkpoint: Path | None, key: str, progress: Progress) -> None:
+    found, reason = load_checkpoint(checkpoint, key)
+    if found is not None:
+        state.restore(found)
+    elif reason:
+        progress.note(f"{reason}: training starts anew.")
+
+
+def _is_finished(state: Training, settings: Train) -> bool:
+    out_of_patience = settings.patience is not None and state.epochs_without_gain >= settings.patience
+    return len(state.history) >= settings.epochs or out_of_patience
+
+
+def _set_lr(optimizer: torch.optim.Optimizer, plan: _Plan, *, step: int) -> float:
+    settings, num_steps = plan.settings, plan.settings.epochs * plan.num_steps
+    num_warmup = min(round(settings.warmup_epochs * plan.num_steps), num_steps // 2)
+    lr = settings.lr * lr_factor(step, num_steps=num_steps, num_warmup=num_warmup, final=settings.final_lr)
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+    return lr
+
+
+@contextmanager
+def _random_layers(seed: int, epoch: int) -> Iterator[None]:
+    """Dropout can only draw from torch's global generator: seed it for this epoch and put it back afterwards."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(seed, "train.dropout", epoch))
+        yield
+
+
+def _loss_of(task: Task) -> Loss:
+    def loss(net: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return task.loss(net(inputs).float(), targets)
+
+    return loss
+
+
+def _diverged(value: float, settings: Train, where: str) -> ModelError:
+    remedy = f"use a smaller lr than {settings.lr:g}" + ("" if settings.clip_norm else " or set clip_norm")
+    return ModelError(f"The training loss became {value} at {where}: {remedy}.")
+
+
+def _key(net: nn.Module, plan: _Plan, loss: Loss | None) -> str:
+    """The hash of all that decides the result."""
+    data = [plan.data.fingerprint, plain(plan.data.preprocess)]
+    task: list[Any] = [type(plan.task).__name__, plain(plan.task)]
+    return content_key(weights_digest(net), task, data, plain(plan.settings), plan.seed, str(getattr(loss, "name", "")))
+
+
+class _Teller:
+    """Says how far the run is: loss, score, learning rate, images per second, time left."""
+
+    def __init__(self, bar: Bar, state: Training, plan: _Plan, *, total: int) -> None:
+        self._bar, self._state, self._plan = bar, state, plan
+        self._began, self._num_images, self._done, self._total = time.perf_counter(), 0, 0, total
+
+    def step(self, loss: float, lr: float, num_images: int) -> None:
+        self._done, self._num_images = self._done + 1, self._num_images + num_images
+        seconds = time.perf_counter() - self._began
+        eta = round(seconds / self._done * (self._total - self._done))
+        parts = [
+            f"epoch {len(self._state.history) + 1}/{self._plan.settings.epochs}",
+            f"loss {loss:.3f}",
+            f"best {self._plan.task.metric_name} {self._state.best_score:.2f}",
+            f"lr {lr:.2g}",
+            f"{self._num_images / seconds:,.0f} images/s",
+            f"{eta // 60}:{eta % 60:02d} left",
+        ]
+        self._bar.advance(detail="  ".join(parts))

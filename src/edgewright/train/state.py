@@ -1,0 +1,174 @@
+"""All that a training run knows between two epochs, and its checkpoint on disk.
+
+Random numbers need no place in it: every draw comes from a generator named by purpose and epoch.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import io
+import pickle
+import zipfile
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..errors import ConfigError
+from ..files import write_atomic
+
+Weights = dict[str, torch.Tensor]
+FILE = "checkpoint.pt"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epoch:
+    """What one epoch did: mean training loss, score on val in points, and the learning rate of its last step."""
+
+    number: int  # from 1
+    loss: float
+    score: float
+    lr: float
+
+
+class Average:
+    """An exponential moving average of all weights and running statistics, as a model of its own.
+
+    The decay of step t is `min(decay, (1 + t) / (10 + t))`, so that the first steps do not hold on to random weights.
+    Source: Polyak and Juditsky 1992; the rising decay as in TensorFlow's ExponentialMovingAverage.
+    """
+
+    def __init__(self, net: nn.Module, decay: float) -> None:
+        self.net = copy.deepcopy(net).eval()
+        self.decay = decay
+        self.num_steps = 0
+
+    def update(self, net: nn.Module) -> None:
+        self.num_steps += 1
+        decay = min(self.decay, (1 + self.num_steps) / (10 + self.num_steps))
+        with torch.no_grad():
+            for mean, value in zip(self.net.state_dict().values(), net.state_dict().values(), strict=True):
+                if mean.is_floating_point():
+                    mean.lerp_(value, 1 - decay)
+                else:
+                    mean.copy_(value)
+
+
+@dataclass(eq=False)
+class Training:
+    """The moving parts of one run."""
+
+    net: nn.Module
+    layout: torch.memory_format  # of the inputs and kernels, for speed only
+    optimizer: torch.optim.Optimizer
+    average: Average | None
+    score_before: float
+    best: Weights
+    history: list[Epoch] = field(default_factory=list)
+
+    @property
+    def judged(self) -> nn.Module:
+        """The model that is scored: the average where there is one."""
+        return self.net if self.average is None else self.average.net
+
+    @property
+    def best_score(self) -> float:
+        return max([self.score_before, *(epoch.score for epoch in self.history)])
+
+    @property
+    def best_epoch(self) -> int:
+        """Number of the epoch with the best score, the later of equals; 0 is the model as it came."""
+        scores = [self.score_before, *(epoch.score for epoch in self.history)]
+        return max(range(len(scores)), key=lambda number: (scores[number], number))
+
+    @property
+    def epochs_without_gain(self) -> int:
+        """Epochs since the score last rose above all before."""
+        scores = [self.score_before, *(epoch.score for epoch in self.history)]
+        return len(scores) - 1 - scores.index(max(scores))
+
+    def record(self, epoch: Epoch) -> None:
+        """Add a finished epoch, and keep the weights when none before scored better."""
+        if epoch.score >= self.best_score:
+            self.best = weights_of(self.judged)
+        self.history.append(epoch)
+
+    def as_plain(self) -> dict[str, Any]:
+        average = None
+        if self.average is not None:
+            average = {"net": weights_of(self.average.net), "steps": self.average.num_steps}
+        return {
+            "net": weights_of(self.net),
+            "optimizer": self.optimizer.state_dict(),
+            "average": average,
+            "score_before": self.score_before,
+            "best": self.best,
+            "history": [asdict(epoch) for epoch in self.history],
+        }
+
+    def restore(self, content: dict[str, Any]) -> None:
+        self.net.load_state_dict(content["net"])
+        self.optimizer.load_state_dict(content["optimizer"])
+        if self.average is not None:
+            self.average.net.load_state_dict(content["average"]["net"])
+            self.average.num_steps = content["average"]["steps"]
+        self.score_before = content["score_before"]
+        self.best = content["best"]
+        self.history = [Epoch(**epoch) for epoch in content["history"]]
+
+
+def weights_of(net: nn.Module) -> Weights:
+    """A copy of all weights and running statistics."""
+    return {name: value.detach().clone() for name, value in net.state_dict().items()}
+
+
+def weights_digest(net: nn.Module) -> str:
+    """A hash of all weights and running statistics."""
+    digest = hashlib.sha256()
+    for name, value in net.state_dict().items():
+        digest.update(name.encode())
+        digest.update(value.detach().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def save_checkpoint(folder: Path | None, key: str, state: Training) -> None:
+    """Write the state into `folder` in one step; None writes nothing.
+
+    Raises:
+        ConfigError: the folder cannot be written.
+    """
+    if folder is None:
+        return
+    buffer = io.BytesIO()
+    torch.save({"key": key, "state": state.as_plain()}, buffer)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomic(folder / FILE, buffer.getvalue())
+    except OSError as error:
+        raise ConfigError(
+            f"Cannot write the checkpoint into {folder} ({error.strerror}): choose another folder."
+        ) from error
+
+
+def load_checkpoint(folder: Path | None, key: str) -> tuple[dict[str, Any] | None, str]:
+    """The state that `save_checkpoint` wrote under the same key, or None and the reason in words ("" for no file).
+
+    Half-written files that a kill left beside it are removed. Only tensors and plain values are read, never code.
+    """
+    path = Path(folder or "") / FILE
+    if folder is None or not folder.is_dir():
+        return None, ""
+    for left in folder.glob(f".{FILE}.*"):
+        left.unlink()
+    if not path.exists():
+        return None, ""
+    try:
+        content = torch.load(path, weights_only=True)
+        if content["key"] == key:
+            return content["state"], ""
+        return None, f"{path} belongs to another training"
+    except (RuntimeError, OSError, EOFError, KeyError, TypeError, pickle.UnpicklingError, zipfile.BadZipFile):
+        return None, f"{path} is damaged"
