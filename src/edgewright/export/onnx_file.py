@@ -96,6 +96,7 @@ DEFAULTS = {
     "alpha": 1.0, "beta": 1.0, "transA": 0, "noop_with_empty_axes": 0,
 }  # fmt: skip
 ONES, ZEROS = {"strides", "dilations"}, {"pads", "output_padding"}
+WEIGHTED = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
 WITHOUT_DEFAULTS = {"Conv", "ConvTranspose", "MaxPool", "AveragePool", "Gemm", "Reshape", "ReduceMean"}
 
 
@@ -126,21 +127,30 @@ def _inline_values(tensor: onnx.TensorProto) -> None:
 
 
 def _rename(graph: onnx.GraphProto) -> None:
-    """Short names for what nobody looks up: dequantized tensors are numbered, layers are called as in the model."""
+    """Short names for what nobody looks up: layers are called as in the model, dequantized tensors are numbered."""
     names: dict[str, str] = {graph.input[0].name: INPUT}
     for index, value in enumerate(graph.output):
         names[value.name] = OUTPUT if len(graph.output) == 1 else f"{OUTPUT}_{index}"
-    paths = {tensor.name: tensor.name.removesuffix(".weight") for tensor in graph.initializer}
-    dequantized = {node.output[0]: paths.get(node.input[0]) for node in graph.node if node.op_type == "DequantizeLinear"}
-    for node in graph.node:
-        if node.output[0] in names or node.op_type == "QuantizeLinear":
-            continue
-        weights = [dequantized.get(name) or paths.get(name) for name in node.input[1:2]]
-        if node.op_type in ("Conv", "ConvTranspose", "Gemm", "MatMul") and weights and weights[0]:
-            names[node.output[0]] = weights[0]
-        elif node.op_type == "DequantizeLinear":
-            names[node.output[0]] = str(len(names))
+    taken = {*names.values(), *(name for node in graph.node for name in node.output)}
+    taken |= {tensor.name for tensor in graph.initializer}
+    paths = _layer_paths(graph)
+    for index, node in enumerate(graph.node):
+        wish = f"d{index}" if node.op_type == "DequantizeLinear" else paths.get(node.output[0])
+        if node.output[0] not in names and wish is not None and wish not in taken:
+            names[node.output[0]] = wish
+            taken.add(wish)
     _apply_names(graph, names)
+
+
+def _layer_paths(graph: onnx.GraphProto) -> dict[str, str]:
+    """Output of each node with stored weights -> dotted path of its layer in the user's model."""
+    stored = {tensor.name: tensor.name.removesuffix(".weight") for tensor in graph.initializer}
+    stored |= {node.output[0]: stored[node.input[0]] for node in graph.node if node.input and node.input[0] in stored}
+    return {
+        node.output[0]: stored[node.input[1]]
+        for node in graph.node
+        if node.op_type in WEIGHTED and node.input[1] in stored
+    }
 
 
 def _apply_names(graph: onnx.GraphProto, names: dict[str, str]) -> None:

@@ -1,0 +1,142 @@
+"""The artifact folder: `model.onnx`, `manifest.json`, and golden vectors when samples are given.
+
+Equal models give equal bytes. Every file's size and hash is in the manifest; `verify` refuses files that differ.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from torch import fx
+
+from ..errors import ExportError
+from ..files import folder_atomic, sha256_file, write_atomic, write_json
+from ..model import fingerprint, input_shape, watch
+from ..model.fold import fold_batch_norms
+from ..model.quantized import is_quantized, quantizers
+from ..types import Artifact
+from .freeze import SHIFT, freeze
+from .onnx_file import INPUT, OPSET, to_onnx
+
+FORMAT = "edgewright.artifact/1"
+MODEL_FILE, MANIFEST_FILE, EXPECTED_FILE = "model.onnx", "manifest.json", "expected.npz"
+
+
+def export_onnx(
+    net: fx.GraphModule,
+    folder: Path,
+    *,
+    name: str,
+    preprocess: Mapping[str, Any],
+    class_names: Sequence[str] = (),
+    samples_BCHW: torch.Tensor | None = None,  # noqa: N803
+    facts: Mapping[str, Any] | None = None,
+) -> Artifact:
+    """Write a captured model to `folder`, which is replaced as a whole.
+
+    A quantized model keeps its integers (int8 weights, int32 biases, uint8 activations) and its own scales. Any other
+    is written in float32, batch normalization folded.
+
+    Args:
+        name: what the model is called in the file.
+        preprocess: how an image becomes the model's input; JSON-able.
+        samples_BCHW: a few model inputs; what the simulation makes of them (every tensor's codes, and the outputs) is
+            written as `expected.npz`, for `verify` and for other runtimes.
+        facts: more JSON-able facts for the manifest.
+
+    Raises:
+        ExportError: the model has no ONNX form, or ONNX Runtime does not load the file.
+    """
+    quantized = is_quantized(net)
+    written = net if quantized else fold_batch_norms(net)[0]
+    model = to_onnx(freeze(written), name=name)
+    data = model.SerializeToString(deterministic=True)
+    _check_loads(data, name)
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder_atomic(folder) as temporary:
+        write_atomic(temporary / MODEL_FILE, data)
+        if samples_BCHW is not None:
+            write_atomic(temporary / EXPECTED_FILE, _npz(expected(net, samples_BCHW)))
+        manifest = {
+            "format": FORMAT, "name": name, "model": MODEL_FILE, "quantized": quantized,
+            **_interface(model, net), "preprocess": dict(preprocess), "class_names": list(class_names),
+            "tensors": _tensors(net, model), "weights": fingerprint(net), "versions": _versions(), **(facts or {}),
+            "files": [_file(path) for path in sorted(temporary.iterdir())],
+        }  # fmt: skip
+        write_json(temporary / MANIFEST_FILE, manifest)
+    return Artifact(folder=folder, manifest=manifest)
+
+
+def expected(net: fx.GraphModule, samples_BCHW: torch.Tensor) -> dict[str, np.ndarray]:  # noqa: N803
+    """Golden vectors: `input`, `output`, and `codes/NAME` (uint8) for each quantized tensor of the simulation."""
+    layers = quantizers(net)
+    found: dict[str, np.ndarray] = {"input": samples_BCHW.numpy()}
+
+    def see(node: fx.Node, values: torch.Tensor) -> None:
+        if node.name in layers:
+            shift = SHIFT if layers[node.name].signed else 0
+            found[f"codes/{node.name}"] = (layers[node.name].codes(values) + shift).to(torch.uint8).numpy()
+
+    output = watch(net, samples_BCHW, see)
+    outputs = output if isinstance(output, (tuple, list)) else [output]
+    names = ["output"] if len(outputs) == 1 else [f"output_{index}" for index in range(len(outputs))]
+    found.update({key: value.numpy() for key, value in zip(names, outputs, strict=True)})
+    return found
+
+
+def _npz(arrays: Mapping[str, np.ndarray]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def _check_loads(data: bytes, name: str) -> None:
+    """ONNX Runtime must take the file with all of its optimizations."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    try:
+        onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # the runtime's exceptions have no common base
+        reason = str(error).strip().splitlines()[0][:200]
+        raise ExportError(f"ONNX Runtime {onnxruntime.__version__} does not load {name} ({reason}).") from error
+
+
+def _interface(model: onnx.ModelProto, net: fx.GraphModule) -> dict[str, Any]:
+    shape = ["batch", *input_shape(net)]
+    outputs = [
+        {"name": value.name, "shape": [size.dim_param or size.dim_value for size in value.type.tensor_type.shape.dim]}
+        for value in model.graph.output
+    ]
+    return {"opset": OPSET, "input": {"name": INPUT, "shape": shape, "dtype": "float32"}, "outputs": outputs}
+
+
+def _tensors(net: fx.GraphModule, model: onnx.ModelProto) -> dict[str, Any]:
+    """Node of the simulation -> tensor in the file and its grid; codes in the file are unsigned."""
+    written = {node.output[0] for node in model.graph.node if node.op_type == "QuantizeLinear"}
+    missing = set(quantizers(net)) - written
+    if missing:
+        raise ExportError(f"The quantized tensor {sorted(missing)[0]} was lost on the way to ONNX.")
+    return {
+        name: {"tensor": name, "scale": layer.spec.scale[0],
+               "zero_point": layer.spec.zero_point[0] + (SHIFT if layer.signed else 0)}
+        for name, layer in quantizers(net).items()
+    }  # fmt: skip
+
+
+def _file(path: Path) -> dict[str, Any]:
+    return {"path": path.name, "bytes": path.stat().st_size, "sha256": sha256_file(path)}
+
+
+def _versions() -> dict[str, str]:
+    import onnxruntime
+
+    return {"torch": torch.__version__, "onnx": onnx.__version__, "onnxruntime": onnxruntime.__version__}
