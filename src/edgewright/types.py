@@ -199,6 +199,7 @@ class OpProfile:
     latency_s: float | None = None
     energy_j: float | None = None
     bound: Literal["compute", "memory", "overhead"] | None = None
+    fused_into: str | None = None  # name of the row that does this one's work at run time
 
     @property
     def intensity(self) -> float | None:

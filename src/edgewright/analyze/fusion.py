@@ -1,0 +1,56 @@
+"""Which calls another operator does on the side, and which write over their input.
+
+- A batch normalization is *folded* into the weights of the convolution or linear layer before it, under the same
+  conditions as `model.fold`: it costs nothing, and the layer has a bias then.
+- A clamp (ReLU, ReLU6, ...) is *fused*: the operator before it clamps its own output.
+- An elementwise function of one tensor (sigmoid, GELU, a normalization that cannot be folded) stays an operator, but
+  writes over its input.
+
+All of it only where nothing else reads that input.
+"""
+
+from __future__ import annotations
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
+
+from .tracing import Call
+
+
+def _aten(*names: str) -> frozenset[str]:
+    return frozenset(f"aten.{name}" for name in names)
+
+
+CLAMPS = _aten("relu", "relu6", "hardtanh", "clamp", "clamp_min", "clamp_max")
+ELEMENTWISE = CLAMPS | _aten(
+    "sigmoid", "hardsigmoid", "tanh", "silu", "hardswish", "gelu", "mish", "elu", "selu", "leaky_relu", "softplus",
+    "neg", "abs", "exp", "log", "sqrt", "rsqrt", "reciprocal", "square", "erf", "sin", "cos",
+)  # fmt: skip
+CLAMP_THEIR_OUTPUT = _aten(
+    "conv1d", "conv2d", "conv3d", "convolution", "conv_transpose2d", "linear", "addmm", "add", "sub", "mul",
+    "max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d", "adaptive_avg_pool2d", "mean",
+)  # fmt: skip
+
+
+def can_fold(norm: Call, before: Call, *, calls_of_layer: int) -> bool:
+    """Whether the batch normalization `norm`, the only reader of `before`, goes into the weights of `before`."""
+    if not isinstance(norm.layer, _BatchNorm) or norm.layer.running_mean is None or calls_of_layer > 1:
+        return False
+    if isinstance(before.layer, nn.Linear):
+        return before.out.dim() == 2  # otherwise its features are on the last axis and the normalization's on axis 1
+    return isinstance(before.layer, _ConvNd)
+
+
+def can_fuse(clamp: Call, host: Call) -> bool:
+    """Whether `host` can clamp its own output."""
+    if clamp.function not in CLAMPS:
+        return False
+    if host.layer is not None:
+        return isinstance(host.layer, (_ConvNd, nn.Linear, _BatchNorm))
+    return host.function in CLAMP_THEIR_OUTPUT
+
+
+def can_overwrite(call: Call) -> bool:
+    """Whether each output value depends on the input value at the same place and on no other."""
+    return call.function in ELEMENTWISE or isinstance(call.layer, _BatchNorm)

@@ -1,0 +1,103 @@
+"""Peak RAM of activations: the liveness bound of a graph in its own order.
+
+At every operator the bytes of all live buffers are added up: what it reads, what it writes, and what a later operator
+or the caller still needs. The largest of these sums is the bound: no plan of addresses needs less, a planner may need
+more. The input buffer counts until its last reader, output buffers until the end. A tensor and its views lie in one
+buffer, and so does what is folded, fused or overwritten (see `fusion`). Two more ways to share are asked for apart:
+
+- `add_in_place`: a sum is written over one of its terms, when nothing reads that term later;
+- `depthwise_in_place`: a depthwise convolution goes channel by channel over its own input, one plane beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
+
+from .buffers import View
+from .operators import Operator, Schedule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """One execution point: an operator, and the bytes of each live buffer by the name of the node that wrote it."""
+
+    operator: str
+    live: dict[str, int]
+
+    @property
+    def num_bytes(self) -> int:
+        return sum(self.live.values())
+
+
+def peak(plan: Schedule, dtype: str, *, add_in_place: bool = False, depthwise_in_place: bool = False) -> Moment:
+    """The moment of a schedule at which the most bytes are alive, at `dtype`."""
+    moments = timeline(plan, dtype, add_in_place=add_in_place, depthwise_in_place=depthwise_in_place)
+    return max(moments, key=lambda moment: moment.num_bytes)
+
+
+def timeline(
+    plan: Schedule, dtype: str, *, add_in_place: bool = False, depthwise_in_place: bool = False
+) -> tuple[Moment, ...]:
+    """What is alive while each operator runs, in order. A model without operators has one moment, at no operator."""
+    running = [each for each in plan.operators if each.fused_into is None]
+    sharing = _Sharing(plan, running)
+    for index, operator in enumerate(running):
+        if add_in_place and operator.op == "aten.add":
+            sharing.overwrite(index, operator)
+        if depthwise_in_place and _is_depthwise(operator):
+            sharing.overwrite(index, operator, plane=True)
+    return tuple(sharing.moments(running, dtype))
+
+
+class _Sharing:
+    """Who lies in whose buffer, and until when each buffer is needed."""
+
+    def __init__(self, plan: Schedule, running: list[Operator]) -> None:
+        self.plan = plan
+        self.root = {buffer: buffer for buffer in plan.buffers}
+        self.planes: dict[str, View] = {}
+        self.last = {view.buffer: index for index, each in enumerate(running) for view in (*each.writes, *each.reads)}
+        self.last |= {buffer: len(running) for buffer in plan.outputs}
+
+    def overwrite(self, index: int, operator: Operator, *, plane: bool = False) -> None:
+        """Put the output of `operator` over a tensor that it is the last to read and that is large enough, if any."""
+        (made,) = operator.writes
+        for view in operator.reads:
+            over = self.root[view.buffer]
+            kept = over in self.plan.inputs or self.last[over] != index
+            if kept or view.elements < made.elements or view.element_bytes != made.element_bytes:
+                continue
+            self.root[made.buffer] = over
+            self.last[over] = self.last[made.buffer]
+            if plane:
+                channels = operator.call.out.shape[1]
+                whole = View(buffer=over, elements=made.elements // channels, element_bytes=made.element_bytes)
+                self.planes[operator.name] = whole
+            return
+
+    def moments(self, running: list[Operator], dtype: str) -> list[Moment]:
+        sizes: dict[int, int] = {}
+        for buffer, views in self.plan.buffers.items():
+            largest = max(view.num_bytes(dtype) for view in views)
+            sizes[self.root[buffer]] = max(largest, sizes.get(self.root[buffer], 0))
+        alive, found = list(self.plan.inputs), []
+        for index, operator in enumerate(running):
+            born = dict.fromkeys(self.root[view.buffer] for view in operator.writes)
+            alive += [buffer for buffer in born if buffer not in alive]
+            live = {self.plan.names[buffer]: sizes[buffer] for buffer in alive}
+            if operator.name in self.planes:
+                live[f"one plane of {operator.name}"] = self.planes[operator.name].num_bytes(dtype)
+            found.append(Moment(operator=operator.name, live=live))
+            alive = [buffer for buffer in alive if self.last.get(buffer, -1) > index]
+        if not found:
+            found.append(Moment(operator="", live={self.plan.names[buffer]: sizes[buffer] for buffer in alive}))
+        return found
+
+
+def _is_depthwise(operator: Operator) -> bool:
+    layer = operator.call.layer
+    if not isinstance(layer, _ConvNd) or isinstance(layer, _ConvTransposeNd):
+        return False
+    return layer.groups == layer.in_channels == layer.out_channels > 1

@@ -1,0 +1,100 @@
+"""What an operator costs on a device: time by the roofline, energy by operations and bytes.
+
+    latency = max(MACs / peak, bytes / bandwidth) + overhead          per operator; nothing for what is fused
+    energy  = (2 MACs + elementwise) x pJ per MAC / 2 + bytes x pJ per byte
+
+Bytes are those of ideal reuse: input, weights and output once. A MAC is two operations, so one operation is charged
+half the energy of a MAC. Elementwise operations cost no time of their own: they are done while the bytes move.
+Source: Williams 2009 (roofline); Horowitz 2014 (energy per operation and byte).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Literal
+
+from ..types import Cost, Device, How, ModelProfile, OpProfile
+
+Bound = Literal["compute", "memory", "overhead"]
+PICO = 1e-12
+
+
+def priced(row: OpProfile, device: Device, dtype: str) -> OpProfile:
+    """`row` with latency, energy and what bounds it on `device`."""
+    energy = _energy_j(row, device, dtype)
+    if row.fused_into is not None:
+        return replace(row, latency_s=0.0, energy_j=energy)
+    times = _times(row, device, dtype)
+    latency = max(times["compute"], times["memory"]) + times["overhead"]
+    bound = max(times, key=lambda name: times[name])
+    return replace(row, latency_s=latency, energy_j=energy, bound=bound)
+
+
+def _times(row: OpProfile, device: Device, dtype: str) -> dict[Bound, float]:
+    moved = row.weight_bytes + row.activation_bytes
+    return {
+        "compute": row.macs / device.macs_per_second(dtype),
+        "memory": moved / device.bandwidth_bytes_s,
+        "overhead": device.overhead_s,
+    }
+
+
+def _energy_j(row: OpProfile, device: Device, dtype: str) -> float:
+    pj_per_mac = device.pj_per_mac.get(dtype, device.pj_per_mac["float32"])
+    operations = 2 * row.macs + row.elementwise
+    moved = row.weight_bytes + row.activation_bytes
+    return PICO * (operations * pj_per_mac / 2 + moved * device.pj_per_byte)
+
+
+def total_cost(profile: ModelProfile, device: Device | None) -> Cost:
+    """The sum over a priced profile's rows, every figure estimated.
+
+    Weights are flash. On a microcontroller they are read from there, so RAM is the activations' peak; elsewhere they
+    are loaded, so RAM is both. Code and stack are not part of either.
+    """
+    weights = int(profile.weight_bytes)
+    loaded = device is not None and device.kind != "mcu"
+    values: dict[str, Any] = {
+        "macs": profile.macs,
+        "params": profile.params,
+        "ram_bytes": profile.peak_ram_bytes + (weights if loaded else 0),
+        "flash_bytes": weights,
+    }
+    if device is not None:
+        values["latency_s"] = sum(row.latency_s or 0.0 for row in profile.rows)
+        values["energy_j"] = sum(row.energy_j or 0.0 for row in profile.rows)
+    how: dict[str, How] = dict.fromkeys(values, "estimated")
+    return Cost(**values, how=how)
+
+
+def roofline(profile: ModelProfile, device: Device) -> dict[str, Any]:
+    """The machine's roof at the profile's dtype and one point per operator that multiplies, as plain data.
+
+    Intensity is in MACs per byte and rates in MACs per second, so that the two fit together.
+    """
+    peak = device.macs_per_second(profile.dtype)
+    points = [_point(row, device, peak) for row in profile.rows if row.macs and row.intensity]
+    return {
+        "device": device.name,
+        "dtype": profile.dtype,
+        "peak_macs_s": peak,
+        "bandwidth_bytes_s": device.bandwidth_bytes_s,
+        "ridge_macs_per_byte": peak / device.bandwidth_bytes_s,
+        "points": points,
+    }
+
+
+def _point(row: OpProfile, device: Device, peak: float) -> dict[str, Any]:
+    intensity = row.intensity or 0.0
+    attainable = min(peak, device.bandwidth_bytes_s * intensity)
+    return {
+        "name": row.name,
+        "layer": row.layer,
+        "op": row.op,
+        "macs": row.macs,
+        "intensity_macs_per_byte": intensity,
+        "attainable_macs_s": attainable,
+        "share_of_peak": attainable / peak,
+        "estimated_macs_s": row.macs / row.latency_s if row.latency_s else None,
+        "bound": row.bound,
+    }
