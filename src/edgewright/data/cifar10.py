@@ -104,6 +104,11 @@ def _rebuild(kind: type, shape: tuple[int, ...], code: bytes) -> np.ndarray:
     return np.ndarray.__new__(np.ndarray, (0,), dtype="b")
 
 
+def _from_buffer(content: bytes, kind: np.dtype, shape: tuple[int, ...], order: str) -> np.ndarray:
+    """How NumPy writes an array at pickle protocol 5."""
+    return np.frombuffer(content, dtype=kind).reshape(shape, order="F" if order == "F" else "C")
+
+
 def _encode(text: str, encoding: str) -> bytes:
     """How Python 3 writes bytes at pickle protocol 2."""
     if encoding != "latin1":
@@ -117,6 +122,8 @@ class _ArrayUnpickler(pickle.Unpickler):
     ADMITTED: ClassVar[dict[tuple[str, str], Any]] = {
         ("numpy.core.multiarray", "_reconstruct"): _rebuild,
         ("numpy._core.multiarray", "_reconstruct"): _rebuild,
+        ("numpy.core.numeric", "_frombuffer"): _from_buffer,
+        ("numpy._core.numeric", "_frombuffer"): _from_buffer,
         ("numpy", "ndarray"): np.ndarray,
         ("numpy", "dtype"): np.dtype,
         ("_codecs", "encode"): _encode,

@@ -55,7 +55,7 @@ def _pixels(name: str, file: Path | bytes, *, image_size: int | None, channels: 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # Pillow warns where a file is damaged but half readable
-            image: Image.Image = Image.open(io.BytesIO(file) if isinstance(file, bytes) else file)
+            image: Image.Image = Image.open(io.BytesIO(file if isinstance(file, bytes) else file.read_bytes()))
             image.load()
             if image.getexif().get(ORIENTATION, 1) != 1:
                 image = ImageOps.exif_transpose(image)

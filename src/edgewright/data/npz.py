@@ -93,10 +93,10 @@ def _read(path: Path, times: int, request: Request) -> _Archive:
 
 def _content(path: Path) -> dict[str, np.ndarray]:
     try:
-        archive: Any = np.load(path, allow_pickle=False)
-        if isinstance(archive, np.ndarray):
-            raise DataError(f"{path} holds a single array: save an .npz archive with the keys `image` and `label`.")
-        with archive:
+        with path.open("rb") as file:
+            archive: Any = np.load(file, allow_pickle=False)
+            if isinstance(archive, np.ndarray):
+                raise DataError(f"{path} holds a single array: save an .npz archive with the keys `image` and `label`.")
             return {key: archive[key] for key in archive.files}
     except FileNotFoundError as error:
         raise DataError(f"The archive {path} does not exist: check the path after `npz:`.") from error
