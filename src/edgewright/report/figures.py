@@ -1,0 +1,192 @@
+"""Before and after: the handful of numbers that the verdict stands on, each with where it comes from.
+
+"Before" is the trained fp32 model as it entered compression, "after" is the artifact to ship.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .source import Content, entries, mapping, number, text
+from .units import (
+    Formatter,
+    bytes_text,
+    count_text,
+    digits_text,
+    joules_text,
+    seconds_text,
+    times_text,
+)
+
+COUNTED = "counted"  # exact, from shapes alone: MACs and params
+RUNTIMES = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO", "executorch": "ExecuTorch"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One quantity before and after. `how_*` says estimated, measured or counted; lower is better except for scores."""
+
+    name: str
+    title: str
+    before: float | None
+    after: float | None
+    format: Formatter
+    how_before: str
+    how_after: str
+    limit: float | None = None
+    smaller: str = "smaller"
+    larger: str = "larger"
+
+    @property
+    def before_text(self) -> str:
+        return self.format(self.before)
+
+    @property
+    def after_text(self) -> str:
+        return self.format(self.after)
+
+    @property
+    def how(self) -> str:
+        """One word when both sides were had in the same way, else both."""
+        sides = ((self.how_before, self.before), (self.how_after, self.after))
+        known = [how for how, value in sides if value is not None]
+        return " → ".join(dict.fromkeys(known))
+
+    @property
+    def improved(self) -> bool | None:
+        """None when a side is unknown or nothing changed."""
+        if self.before is None or self.after is None or self.before == self.after:
+            return None
+        return self.after < self.before
+
+    @property
+    def change(self) -> str:
+        """4.12x smaller, 1.30x slower, unchanged; empty when a side is unknown."""
+        if not self.before or not self.after:
+            return ""
+        ratio = self.before / self.after
+        if abs(ratio - 1) < 0.0005:
+            return "unchanged"
+        return f"{times_text(ratio)} {self.smaller}" if ratio > 1 else f"{times_text(1 / ratio)} {self.larger}"
+
+    @property
+    def spent(self) -> float | None:
+        """Share of the limit that the artifact spends."""
+        return None if self.limit is None or self.after is None else self.after / self.limit
+
+    @property
+    def limit_text(self) -> str:
+        """26.3 % of the 320 KiB allowed."""
+        if self.spent is None:
+            return ""
+        share = f"{digits_text(100 * self.spent)} %" if self.spent >= 0.001 else "less than 0.1 %"
+        return f"{share} of the {self.format(self.limit)} allowed"
+
+
+def limits(content: Content) -> dict[str, float]:
+    """The limits in force by cost field: the budget's, and the device's RAM and flash where these are tighter."""
+    budget, device = mapping(content, "asked", "budget"), mapping(content, "device")
+    found = {}
+    for name in ("latency_s", "ram_bytes", "flash_bytes", "energy_j"):
+        present = [limit for limit in (number(budget, name), number(device, name)) if limit]
+        if present:
+            found[name] = min(present)
+    return found
+
+
+def cost_before(content: Content) -> Content:
+    return mapping(content, "profile", "before", "cost")
+
+
+def cost_after(content: Content) -> Content:
+    """The final cost: the profile's estimate, overwritten by what the last stage knows better."""
+    merged = dict(mapping(content, "profile", "after", "cost"))
+    hows = dict(mapping(merged, "how"))
+    costs = [mapping(stage, "cost") for stage in entries(content, "stages") if mapping(stage, "cost")]
+    for name, value in (costs[-1] if costs else {}).items():
+        if name != "how" and number(value) is not None:
+            merged[name] = value
+            hows[name] = text(costs[-1], "how", name) or "estimated"
+    return {**merged, "how": hows}
+
+
+COSTS: Sequence[tuple[str, str, Formatter, str, str]] = (
+    ("macs", "MACs", count_text, "fewer", "more"),
+    ("params", "Parameters", count_text, "fewer", "more"),
+    ("ram_bytes", "Peak RAM on the device", bytes_text, "smaller", "larger"),
+    ("flash_bytes", "Flash on the device", bytes_text, "smaller", "larger"),
+    ("latency_s", "Latency on the device", seconds_text, "faster", "slower"),
+    ("energy_j", "Energy per image", joules_text, "less", "more"),
+)
+
+
+def figures(content: Content) -> list[Figure]:
+    """All quantities of which at least one side is known, most important first."""
+    before, after, allowed = cost_before(content), cost_after(content), limits(content)
+    costs = [
+        Figure(
+            name=name, title=title, format=format_, smaller=smaller, larger=larger, limit=allowed.get(name),
+            before=number(before, name), after=number(after, name),
+            how_before=_how(before, name), how_after=_how(after, name),
+        )
+        for name, title, format_, smaller, larger in COSTS
+    ]  # fmt: skip
+    found = [_file_figure(content), *_runtime_figures(content), *costs]
+    return [figure for figure in found if figure.before is not None or figure.after is not None]
+
+
+def _how(cost: Content, name: str) -> str:
+    return COUNTED if name in ("macs", "params") else text(cost, "how", name) or "estimated"
+
+
+def _file_figure(content: Content) -> Figure:
+    artifacts = mapping(content, "artifacts")
+    return Figure(
+        name="file_bytes", title="Artifact file", format=bytes_text, how_before="measured", how_after="measured",
+        before=number(artifacts, "fp32", "bytes"), after=number(artifacts, "int8", "bytes"),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """How the two artifacts were timed against each other; `entries` holds fp32 and int8."""
+
+    runtime: str
+    threads: float | None
+    batch: float | None
+    entries: dict[str, Content]
+
+    @property
+    def title(self) -> str:
+        parts = [RUNTIMES.get(self.runtime, self.runtime) or "the runtime"]
+        parts += [f"batch {self.batch:g}"] if self.batch is not None else []
+        parts += [f"{self.threads:g} thread{'s' if self.threads != 1 else ''}"] if self.threads is not None else []
+        return ", ".join(parts)
+
+
+def timings(content: Content) -> list[Timing]:
+    """Latency measurements, those of one setting together, smallest batch first."""
+    groups: dict[tuple[str, float | None, float | None], dict[str, Content]] = {}
+    for entry in entries(content, "latency"):
+        key = (text(entry, "runtime"), number(entry, "threads"), number(entry, "batch"))
+        groups.setdefault(key, {})[text(entry, "artifact")] = entry
+    found = [
+        Timing(runtime=runtime, threads=threads, batch=batch, entries=by_artifact)
+        for (runtime, threads, batch), by_artifact in groups.items()
+    ]
+    return sorted(found, key=lambda timing: (timing.batch or 0, timing.threads or 0))
+
+
+def _runtime_figures(content: Content) -> list[Figure]:
+    """The first setting in which both artifacts were timed."""
+    both = [timing for timing in timings(content) if {"fp32", "int8"} <= set(timing.entries)]
+    return [
+        Figure(
+            name="runtime_s", title=f"Latency in {timing.title}", format=seconds_text,
+            smaller="faster", larger="slower",
+            before=number(timing.entries["fp32"], "median_s"), after=number(timing.entries["int8"], "median_s"),
+            how_before="measured", how_after="measured",
+        )
+        for timing in both[:1]
+    ]  # fmt: skip

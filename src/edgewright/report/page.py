@@ -1,0 +1,103 @@
+"""The page: which sections there are, in which order, and how they become one self-contained HTML file."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from ..files import write_atomic
+from . import sections as parts
+from .source import RUN_FILE, Content, read_run_file, text
+
+PAGE_FILE = "report.html"
+TEMPLATES = Path(__file__).parent / "templates"
+Build = Callable[[Content], "dict[str, Any] | None"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """One part of the page, filled."""
+
+    id: str
+    title: str
+    view: dict[str, Any]
+
+    @property
+    def template(self) -> str:
+        return f"sections/{self.id}.html.j2"
+
+
+# Most important first. The third column is how the page calls a part that the run does not have; empty: its absence
+# needs no word (a run that passed has no section on what would help).
+SECTIONS: tuple[tuple[str, str, str, Build], ...] = (
+    ("verdict", "Verdict", "", parts.verdict),
+    ("checks", "Checks", "checks", parts.checks),
+    ("infeasible", "What stands in the way", "", parts.infeasible),
+    ("stages", "What each stage contributed", "stages", parts.stages),
+    ("rounds", "Rounds tried", "rounds of the solver", parts.rounds),
+    ("pareto", "Score against cost", "candidates to compare", parts.pareto),
+    ("layers", "Layer by layer", "a layer profile", parts.layers),
+    ("roofline", "Roofline", "a roofline", parts.roofline),
+    ("sensitivity", "Sensitivity of each group", "measured sensitivities", parts.sensitivity),
+    ("parity", "Parity, simulation and runtime", "parity with the runtime", parts.parity),
+    ("latency", "Latency in the runtime", "latency in the runtime", parts.latency),
+    ("confusion", "Confusion", "confusion matrices", parts.confusion),
+    ("setup", "Data, device, versions", "", parts.setup),
+)
+
+
+def write_report(run_folder: Path) -> Path:
+    """Write `report.html` from `run.json` in `run_folder`, in one step, and say where it is.
+
+    The page needs no network and no other file. Parts that the run does not have are left out and named at its end.
+
+    Raises:
+        ConfigError: the folder holds no `run.json`.
+        DataError: `run.json` is damaged or of another format.
+    """
+    page = run_folder / PAGE_FILE
+    write_atomic(page, render(read_run_file(run_folder)))
+    return page
+
+
+def render(content: Content) -> str:
+    """The page as text."""
+    built = [(id_, title, absent, build(content)) for id_, title, absent, build in SECTIONS]
+    script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
+    return environment().get_template("page.html.j2").render(
+        title=page_title(content),
+        sections=[Section(id=id_, title=title, view=view) for id_, title, _, view in built if view is not None],
+        absent=[absent for _, _, absent, view in built if view is None and absent],
+        style=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
+        script=Markup(script),
+        script_hash=script_hash(script),
+        edgewright_version=text(content, "versions", "edgewright"),
+        run_file=RUN_FILE,
+    )  # fmt: skip
+
+
+def environment() -> Environment:
+    """Templates with every value escaped, and a missing value an error of ours rather than a blank."""
+    loader = FileSystemLoader(TEMPLATES)
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+
+
+def script_hash(script: str) -> str:
+    """The one script that the page's security policy lets run; the template puts a line break before and after it."""
+    digest = hashlib.sha256(f"\n{script}\n".encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"
+
+
+def page_title(content: Content) -> str:
+    """resnet20 on cifar10 for stm32f746: passed."""
+    asked = [text(content, "asked", name) for name in ("model", "data", "device")]
+    words = [f"{word}{name}" for word, name in zip(("", "on ", "for "), asked, strict=True) if name]
+    outcome = "passed" if content["verdict"].get("passed") is True else "not met"
+    return f"{' '.join(words) or 'edgewright run'}: {outcome}"

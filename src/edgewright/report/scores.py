@@ -1,0 +1,100 @@
+"""The score before and after, its sampling error, and the score that the budget still accepts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..types import Score
+from .source import Content, entries, mapping, number, text
+from .units import DASH, change_text, points_text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """The score before and after, on the same split where the run has one."""
+
+    before: Score | None
+    after: Score | None
+    floor: float | None
+
+    @property
+    def change(self) -> float | None:
+        return self.after.value - self.before.value if self.before and self.after else None
+
+    @property
+    def std_error(self) -> float | None:
+        """Standard error of the change, in points, as if the two scores came from separate samples.
+
+        Both were taken on the same images, which makes the true error smaller: this one is on the safe side.
+        """
+        if self.before is None or self.after is None:
+            return None
+        return math.hypot(self.before.std_error, self.after.std_error)
+
+    @property
+    def remark(self) -> str:
+        """What the sample size lets one say about the change."""
+        if self.change is None or self.std_error is None or self.after is None or self.before is None:
+            return ""
+        if self.before.split != self.after.split:
+            return f"Before was scored on {self.before.split}, after on {self.after.split}: compare with care."
+        noise = 2 * self.std_error
+        verdict = "within" if abs(self.change) <= noise else "larger than"
+        return (
+            f"The change of {change_text(self.change)} points is {verdict} the noise: two standard errors of the "
+            f"difference are {points_text(noise)} points on {self.after.num_samples:,} images."
+        )
+
+
+def read_score(entry: Content) -> Score | None:
+    """The score of a stage, None when it has none or an impossible one."""
+    value, num_samples = number(entry, "score", "value"), number(entry, "score", "num_samples")
+    if value is None or not num_samples or not 0 <= value <= 100 or num_samples < 0:
+        return None
+    metric, split = text(entry, "score", "metric") or "score", text(entry, "score", "split")
+    return Score(metric=metric, value=value, num_samples=int(num_samples), split=split)
+
+
+def scores(content: Content) -> Scores:
+    """Score of the trained fp32 model and of the artifact."""
+    scored = [(text(stage, "name"), score) for stage in entries(content, "stages") if (score := read_score(stage))]
+    if not scored:
+        return Scores(before=None, after=None, floor=None)
+    after = scored[-1][1]
+    alike = [(name, score) for name, score in scored if (score.metric, score.split) == (after.metric, after.split)]
+    before = _starting_score(content, alike[:-1] or scored[:-1])
+    return Scores(before=before, after=after, floor=score_floor(content, before.value if before else None))
+
+
+def _starting_score(content: Content, candidates: Sequence[tuple[str, Score]]) -> Score | None:
+    """The stage whose score the Pareto plot starts from; failing that the training stage, then the first stage."""
+    start = pareto_start(content)
+    if start is not None:
+        for _, score in candidates:
+            if abs(score.value - start) < 1e-6:
+                return score
+    trained = [score for name, score in candidates if "train" in name]
+    return next(iter(trained or [score for _, score in candidates]), None)
+
+
+def pareto_start(content: Content) -> float | None:
+    """The score of the point that the Pareto plot starts from."""
+    points = entries(content, "pareto")
+    return next((number(point, "score") for point in points if text(point, "kind") in ("start", "fp32")), None)
+
+
+def score_floor(content: Content, start: float | None) -> float | None:
+    """The smallest score, in points, that the budget accepts of a model that started from `start`."""
+    budget = mapping(content, "asked", "budget")
+    drop, lowest = number(budget, "max_drop"), number(budget, "min_score")
+    floors = [lowest] if lowest is not None else []
+    if drop is not None and start is not None:
+        floors.append(start - drop)
+    return max(floors, default=None)
+
+
+def score_text(score: Score | None) -> str:
+    """99.17 ± 0.48: points and their binomial standard error."""
+    return DASH if score is None else f"{points_text(score.value)} ± {points_text(score.std_error)}"

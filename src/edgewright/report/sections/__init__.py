@@ -1,0 +1,25 @@
+"""What each part of the page says: from `run.json` to plain values that a template shows. None: leave the part out."""
+
+from .confusion import confusion
+from .evidence import latency, parity
+from .groups import sensitivity
+from .layers import layers, roofline
+from .setup import setup
+from .stages import pareto, rounds, stages
+from .verdict import checks, infeasible, verdict
+
+__all__ = [
+    "checks",
+    "confusion",
+    "infeasible",
+    "latency",
+    "layers",
+    "pareto",
+    "parity",
+    "roofline",
+    "rounds",
+    "sensitivity",
+    "setup",
+    "stages",
+    "verdict",
+]
