@@ -102,6 +102,10 @@ def test_a_missing_file_is_named(tmp_path):
         device(tmp_path / "none.toml")
 
 
+def test_only_the_generic_device_is_the_machine_at_hand():
+    assert {name: device(name).host for name in NAMES if device(name).host} == {"generic-x86": "x86_64"}
+
+
 BAD = {
     "not toml": (GOOD + "\n= 3", "is not a TOML file"),
     "missing field": (GOOD.replace("ram_bytes = 327_680\n", "", 1), "lacks ram_bytes: a device has"),
@@ -117,6 +121,7 @@ BAD = {
     "boolean": (GOOD.replace("ram_bytes = 327_680", "ram_bytes = true"), "ram_bytes is a whole number"),
     "kind": (GOOD.replace('kind = "mcu"', 'kind = "toaster"'), "kind is one of mcu, cpu, gpu, got 'toaster'"),
     "title": (GOOD.replace('title = "STM', 'title = 3 #"STM'), "title is a text, got 3"),
+    "host": (GOOD.replace('kind = "mcu"', 'kind = "mcu"\nhost = 3'), "host is a text, got 3"),
     "dtype": (
         GOOD.replace("int8 = 0.431", "int7 = 0.431"),
         "knows float32, float16, int8, int4, got int7",

@@ -14,7 +14,7 @@ TEXTS = ("name", "title", "kind")
 NUMBERS = ("clock_hz", "bandwidth_bytes_s", "overhead_s", "pj_per_byte")
 WHOLE_NUMBERS = ("ram_bytes", "round_to")
 PER_DTYPE = ("macs_per_cycle", "pj_per_mac")
-OPTIONAL = ("flash_bytes", "operators")
+OPTIONAL = ("flash_bytes", "operators", "host")
 REQUIRED = (*TEXTS, *NUMBERS, *WHOLE_NUMBERS, *PER_DTYPE, "runtimes", "sources")
 KINDS = ("mcu", "cpu", "gpu")
 
@@ -53,7 +53,7 @@ def _check_fields(path: Path, content: dict[str, Any]) -> None:
 
 
 def _check_values(path: Path, content: dict[str, Any]) -> None:
-    for key in TEXTS:
+    for key in (*TEXTS, *({"host"} & set(content))):
         if not isinstance(content[key], str) or not content[key]:
             raise ConfigError(f"{path}: {key} is a text, got {content[key]!r}.")
     if content["kind"] not in KINDS:
