@@ -9,7 +9,9 @@ it, keeps the user's layer names, and accepts any batch size. Layers with weight
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import io
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -17,16 +19,21 @@ from typing import Any
 import torch
 from torch import fx, nn
 from torch.export import Dim, ExportedProgram, export
+from torch.utils import _pytree as pytree
 
 from ..errors import ModelError, UnsupportedError
 from ..seeding import torch_generator
-from .layers import LIFTED, Call, LayerSite
+from .flatten import inline_blocks, restore_batch_norms, store_constants
+from .layers import LIFTED, WEIGHTED, Call, LayerSite
 
 INPUT_SHAPE = "input_shape"  # key in GraphModule.meta: (C, H, W)
+BATCH_IS_FIXED = "Constraints violated (L['x']"  # how torch.export 2.15 says so, whatever the input's name
 
 
 def capture(model: nn.Module, input_shape: tuple[int, ...], *, name: str = "model") -> fx.GraphModule:
-    """The captured form of `model`, in eval mode, with copies of its weights.
+    """The captured form of `model`, in eval mode, with copies of its weights in float32 on the CPU.
+
+    A model that returns one tensor, however wrapped, gives that tensor; one that returns several gives a flat tuple.
 
     Args:
         model: any module that maps one float tensor (B, *input_shape) to tensors. A captured one is copied.
@@ -41,11 +48,18 @@ def capture(model: nn.Module, input_shape: tuple[int, ...], *, name: str = "mode
         return copy.deepcopy(model)  # type: ignore[return-value]
     check_weights(model, name)
     example = torch.randn((2, *input_shape), generator=torch_generator(0, "capture"))
-    original = copy.deepcopy(model).eval()
+    original = _copied(model, name)
     _check_runs(original, example, name)
-    net = _lift(_export(original, example, name))
+    program = _export(original, example, name)
+    net = _lift(program)
+    if not _agrees(net, original, example):  # something is changed in place through a view: let torch untangle it
+        net = _lift(program.run_decompositions({}))
+    if not _agrees(net, original, example):
+        raise UnsupportedError(
+            f"The captured graph of {name} gives other outputs than the model: it probably draws random numbers in "
+            "eval mode; remove them, or pass the part of the model that is deterministic."
+        )
     net.meta[INPUT_SHAPE] = tuple(input_shape)
-    _check_same(original, net, example, name)
     return net
 
 
@@ -70,47 +84,69 @@ def check_weights(model: nn.Module, name: str) -> None:
             raise ModelError(f"Weight '{key}' of {name} holds NaN or infinity: load weights that are finite.")
 
 
+def _copied(model: nn.Module, name: str) -> nn.Module:
+    try:
+        return copy.deepcopy(model).eval().to("cpu", torch.float32)
+    except (RuntimeError, TypeError) as error:
+        raise ModelError(
+            f"{name} cannot be copied ({_reason(error)}): remove what holds computed tensors, for instance with "
+            "torch.nn.utils.remove_weight_norm."
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Type and first line of an error of somebody else's code, short enough to be quoted in one of ours."""
+    return f"{type(error).__name__}: {str(error).strip()}".splitlines()[0][:150].removesuffix(": ")
+
+
 def _check_runs(model: nn.Module, example: torch.Tensor, name: str) -> None:
     try:
         with torch.no_grad():
-            model(example)
-    except (RuntimeError, ValueError, TypeError, AssertionError, IndexError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            outputs = model(example.clone())  # a model may change its input in place
+    except Exception as error:  # the user's code may raise anything
         raise ModelError(
-            f"{name} does not run on an input of shape {tuple(example.shape)} ({reason}): "
+            f"{name} does not run on an input of shape {tuple(example.shape)} ({_reason(error)}): "
             "check --input, --image-size and --channels against what the model expects."
         ) from error
+    if not _tensors_in(outputs):
+        raise ModelError(f"{name} returns {type(outputs).__name__}, expected a tensor: return the logits.")
+
+
+def _tensors_in(outputs: Any) -> list[torch.Tensor]:
+    return [each for each in pytree.tree_leaves(outputs) if isinstance(each, torch.Tensor)]
 
 
 def _export(model: nn.Module, example: torch.Tensor, name: str) -> ExportedProgram:
     try:
-        with warnings.catch_warnings():
+        # torch.export prints the graph it got so far on stderr before it raises
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
-            return export(model, (example,), dynamic_shapes=({0: Dim.DYNAMIC},))
+            return export(model, (example.clone(),), dynamic_shapes=({0: Dim.DYNAMIC},))
     except Exception as error:  # torch.export raises types of many packages; every one means the same to the user
-        reason = str(error).strip().splitlines()[0][:200]
-        raise UnsupportedError(
-            f"{name} cannot be captured by torch.export ({type(error).__name__}: {reason}): "
-            "remove data-dependent control flow, or pass the part of the model that is a plain graph."
-        ) from error
+        remedy = "remove data-dependent control flow, or pass the part of the model that is a plain graph."
+        if BATCH_IS_FIXED in str(error):
+            remedy = "make its code work for any number of images in a batch, for instance with x.shape[0]."
+        raise UnsupportedError(f"{name} cannot be captured by torch.export ({_reason(error)}): {remedy}") from error
 
 
-def _check_same(original: nn.Module, net: fx.GraphModule, example: torch.Tensor, name: str) -> None:
+def _agrees(net: fx.GraphModule, original: nn.Module, example: torch.Tensor) -> bool:
     with torch.no_grad():
-        want, got = original(example), net(example)
+        want, got = _tensors_in(original(example.clone())), _tensors_in(net(example.clone()))
     try:
-        torch.testing.assert_close(got, want, rtol=1e-4, atol=1e-4)
-    except AssertionError as error:
-        raise UnsupportedError(
-            f"The captured graph of {name} gives other outputs than the model: it probably changes a tensor in place "
-            "through a view, or draws random numbers in eval mode; rewrite that part out of place."
-        ) from error
+        torch.testing.assert_close(got, want, rtol=1e-4, atol=1e-4, equal_nan=True)
+    except AssertionError:
+        return False
+    return True
 
 
 def _lift(program: ExportedProgram) -> fx.GraphModule:
     """Turn parameters that were inputs into layers and attributes, and in-place functions into pure ones."""
     names, tensors = _named_tensors(program)
-    net = fx.GraphModule(nn.Module(), copy.deepcopy(program.graph))
+    graph = copy.deepcopy(program.graph)
+    inline_blocks(graph, program.graph_module)
+    restore_batch_norms(graph)
+    store_constants(graph, names, tensors, WEIGHTED)
+    net = fx.GraphModule(nn.Module(), graph)
     _drop_checks(net.graph)
     _make_pure(net.graph)
     _lift_layers(net, names, tensors)
@@ -220,12 +256,11 @@ def _free_attribute(net: fx.GraphModule, name: str) -> str:
 
 
 def _plain_codegen(net: fx.GraphModule) -> None:
-    """Export wraps a single output in a tuple; give a single tensor back as a single tensor."""
+    """Export gives a flat tuple of all outputs; leave out what is no tensor, and take a single one out of the tuple."""
     net.graph.set_codegen(fx.graph.CodeGen())
     output = next(node for node in net.graph.nodes if node.op == "output")
-    values = output.args[0]
-    if isinstance(values, (tuple, list)) and len(values) == 1:
-        output.args = (values[0],)
+    values = tuple(value for value in output.args[0] if isinstance(value, fx.Node))
+    output.args = (values[0] if len(values) == 1 else values,)
 
 
 def layer_of(net: fx.GraphModule, node: fx.Node) -> nn.Module | None:

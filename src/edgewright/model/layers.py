@@ -56,7 +56,9 @@ class LayerSite:
     identity: tuple[Any, ...]
 
 
-def _site(call: Call, make: Callable[[], nn.Module], weights: dict[str, Any], settings: tuple[Any, ...]) -> LayerSite | None:
+def _site(
+    call: Call, make: Callable[[], nn.Module], weights: dict[str, Any], settings: tuple[Any, ...]
+) -> LayerSite | None:
     """The layer with its weights copied in; None when a weight is computed instead of stored."""
     present = {key: node for key, node in weights.items() if node is not None}
     if not present or any(call.tensor(node) is None for node in present.values()):
@@ -142,7 +144,9 @@ def _layer_norm(call: Call) -> LayerSite | None:
     shape = [int(size) for size in given["normalized_shape"]]
 
     def make() -> nn.Module:
-        return nn.LayerNorm(shape, eps=given["eps"], elementwise_affine=given["weight"] is not None, bias=given["bias"] is not None)
+        return nn.LayerNorm(
+            shape, eps=given["eps"], elementwise_affine=given["weight"] is not None, bias=given["bias"] is not None
+        )
 
     return _site(call, make, {"weight": given["weight"], "bias": given["bias"]}, (*shape, given["eps"]))
 
@@ -161,7 +165,9 @@ def _dropout(call: Call) -> LayerSite:
     """Dropout has no weights; it becomes a layer so that train() and eval() switch it."""
     given = call.arguments()
     layer = nn.Dropout(p=given["p"])
-    return LayerSite(path=f"dropouts.{call.node.name}", layer=layer, inputs=(given["input"],), identity=(call.node.name,))
+    return LayerSite(
+        path=f"dropouts.{call.node.name}", layer=layer, inputs=(given["input"],), identity=(call.node.name,)
+    )
 
 
 LIFTED: dict[Any, Callable[[Call], LayerSite | None]] = {
@@ -176,6 +182,9 @@ LIFTED: dict[Any, Callable[[Call], LayerSite | None]] = {
     aten.group_norm.default: _group_norm,
     aten.dropout.default: _dropout,
 }
+
+# Functions of (input, weight, bias) whose weight may be derived from parameters; it is computed once, at capture.
+WEIGHTED = frozenset(function for function in LIFTED if "conv" in str(function) or "linear" in str(function))
 
 _CONVOLUTION = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "bias")
 _BATCH_NORM = ("num_features", "eps", "momentum", "affine")

@@ -1,7 +1,8 @@
 """A captured model on disk: `graph.json` (plain description) and `weights.safetensors`. No pickle, no user code.
 
-The description lists the layers with their settings and the calls in order. Functions are named, and only names in
-the `aten` and `edgewright` operator namespaces and a short list of integer arithmetic are ever looked up.
+The description lists the layers with their settings and the calls in order. Functions are named, and only operators in
+the `aten` and `edgewright` namespaces and a short list of integer arithmetic are ever looked up. A file from a stranger
+cannot run code: torch.fx writes names into the Python source of `forward`, so each is checked to be nothing but a name.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import operator
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +37,10 @@ PYTHON_FUNCTIONS = {
 }  # fmt: skip
 FUNCTION_NAMES = {function: name for name, function in PYTHON_FUNCTIONS.items()}
 NAMESPACES = ("aten", "edgewright")
+REFUSED = ("aten.from_file",)  # the one ATen function that opens files
+OPERATIONS = ("placeholder", "get_attr", "call_module", "call_function", "output")
+ARGUMENT = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+PATH = re.compile(r"""[^"'\\\n\r]+""")  # torch.fx puts parts that are no identifiers between quotes
 TORCH_CONSTANTS = {
     str(value): value
     for value in vars(torch).values()
@@ -62,8 +69,9 @@ def load_model(folder: Path) -> fx.GraphModule:
         return _build(description, tensors)
     except FileNotFoundError as error:
         raise ModelError(f"No model in {folder}: {Path(error.filename).name} is missing.") from error
-    except (json.JSONDecodeError, safetensors.SafetensorError, KeyError, RuntimeError, TypeError, AttributeError) as error:
-        raise ModelError(f"The model in {folder} is damaged ({type(error).__name__}: {error}): write it again.") from error
+    except (safetensors.SafetensorError, ValueError, LookupError, RuntimeError, TypeError, AttributeError) as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise ModelError(f"The model in {folder} is damaged ({reason}): write it again.") from error
 
 
 def fingerprint(net: fx.GraphModule) -> str:
@@ -120,10 +128,13 @@ def _function_name(target: Any) -> str:
 def _function(name: str) -> Any:
     if name in PYTHON_FUNCTIONS:
         return PYTHON_FUNCTIONS[name]
-    namespace, packet, overload = name.split(".")
-    if namespace not in NAMESPACES:
-        raise ModelError(f"The function '{name}' in {GRAPH_FILE} is not one that edgewright runs.")
-    return getattr(getattr(getattr(torch.ops, namespace), packet), overload)
+    namespace, _, rest = name.partition(".")
+    packet, _, overload = rest.partition(".")
+    if namespace in NAMESPACES and f"{namespace}.{packet}" not in REFUSED:
+        function = getattr(getattr(getattr(torch.ops, namespace), packet), overload)
+        if isinstance(function, torch._ops.OpOverload):
+            return function
+    raise ModelError(f"The function '{name}' in {GRAPH_FILE} is not one that edgewright runs: use its own files only.")
 
 
 def _encode(value: Any) -> Any:
@@ -149,12 +160,17 @@ def _decode(value: Any, nodes: dict[str, fx.Node]) -> Any:
         return [_decode(entry, nodes) for entry in value]
     if not isinstance(value, dict):
         return value
-    (kind, content), = value.items()
+    ((kind, content),) = value.items()
     if kind == "node":
         return nodes[content]
     if kind == "slice":
         return slice(*(_decode(entry, nodes) for entry in content))
-    return {"torch": TORCH_CONSTANTS.get, "device": torch.device, "float": float}[kind](content)
+    readers: dict[str, Callable[[str], Any]] = {
+        "torch": TORCH_CONSTANTS.__getitem__,
+        "device": torch.device,
+        "float": float,
+    }
+    return readers[kind](content)
 
 
 def _build(description: dict[str, Any], tensors: dict[str, torch.Tensor]) -> fx.GraphModule:
@@ -162,9 +178,9 @@ def _build(description: dict[str, Any], tensors: dict[str, torch.Tensor]) -> fx.
     net = fx.GraphModule(root, fx.Graph())
     kinds = {kind.__name__: kind for kind in SETTINGS}
     for path, layer in description["layers"].items():
-        net.add_submodule(path, kinds[layer["type"]](**layer["settings"]))
+        net.add_submodule(_checked(path, PATH), kinds[layer["type"]](**layer["settings"]))
     for name, kind in description["tensors"].items():
-        empty = torch.empty(kind["shape"], dtype=TORCH_CONSTANTS[kind["dtype"]])
+        empty = torch.empty(kind["shape"], dtype=TORCH_CONSTANTS[kind["dtype"]])  # type: ignore[arg-type]
         if kind["parameter"]:
             net.register_parameter(name, nn.Parameter(empty))
         else:
@@ -180,10 +196,22 @@ def _build(description: dict[str, Any], tensors: dict[str, torch.Tensor]) -> fx.
 
 
 def _add_node(graph: fx.Graph, entry: dict[str, Any], nodes: dict[str, fx.Node]) -> fx.Node:
-    target = _function(entry["target"]) if entry["op"] == "call_function" else entry["target"]
+    operation, target = entry["op"], entry["target"]
+    if operation not in OPERATIONS:
+        raise ModelError(f"The operation '{operation}' in {GRAPH_FILE} is not one that edgewright runs.")
+    if operation == "call_function":
+        target = _function(target)
+    else:
+        _checked(target, ARGUMENT if operation == "placeholder" else PATH)
     args = tuple(_decode(entry["args"], nodes))
-    kwargs = {key: _decode(value, nodes) for key, value in entry["kwargs"].items()}
-    return graph.create_node(entry["op"], target, args, kwargs, name=entry["name"])
+    kwargs = {_checked(key, ARGUMENT): _decode(value, nodes) for key, value in entry["kwargs"].items()}
+    return graph.create_node(operation, target, args, kwargs, name=_checked(entry["name"], ARGUMENT))
+
+
+def _checked(name: str, pattern: re.Pattern[str]) -> str:
+    if not pattern.fullmatch(name):
+        raise ModelError(f"The name {name!r} in {GRAPH_FILE} is not a plain name: use files that edgewright wrote.")
+    return name
 
 
 def _unshared(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
