@@ -1,0 +1,65 @@
+"""The table of commands. `edgewright --help` loads nothing but this."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from . import analyze, artifacts, calculate, doctor, fit, listing, stages
+from .guard import guarded
+
+app = typer.Typer(
+    name="edgewright",
+    help="From a vision model, your data and a named device to a proven int8 artifact.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help and errors: no boxes in logs, and half the time to answer
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+COMMANDS: dict[str, tuple[Callable[..., Any], str]] = {
+    "fit": (fit.fit, "The main job: prune, recover, quantize, export, prove."),
+    "analyze": (analyze.analyze, "Count MACs, bytes, peak RAM, time, energy."),
+    "train": (stages.train, "Train a model."),
+    "prune": (stages.prune, "Cut whole channels where it hurts least."),
+    "distill": (stages.distill, "Train a model on another's answers."),
+    "quantize": (stages.quantize, "Turn a model into integers."),
+    "export": (artifacts.export, "Write a run's model as files to ship."),
+    "verify": (artifacts.verify, "Prove an artifact in the real runtime."),
+    "bench": (artifacts.bench, "Time artifacts in turns."),
+    "report": (artifacts.report, "Write a run's HTML page again."),
+    "models": (listing.models, "List the models."),
+    "devices": (listing.devices, "List the devices and their sources."),
+    "datasets": (listing.datasets, "List the data sets."),
+    "doctor": (doctor.doctor, "Say what this machine can run."),
+}
+"""Name -> function and its line on the help page; `calc` stands beside them with commands of its own."""
+
+for _name, (_function, _line) in COMMANDS.items():
+    app.command(_name, short_help=_line)(guarded(_function))
+app.add_typer(calculate.app, name="calc", short_help="Closed-form answers, worked step by step.")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from .. import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """What stands before a command."""
+
+
+def main() -> None:
+    """The entry point of the `edgewright` script."""
+    app(prog_name="edgewright")

@@ -1,0 +1,256 @@
+"""`export`, `verify`, `bench`, `report`: from a run to files, proof, timings and the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import UnsupportedError
+from . import options
+from .show import as_json, lines, table
+
+if TYPE_CHECKING:
+    from torch import fx
+
+    from ..types import Budget, Check, Score
+    from ..verify import BenchRow, Verification
+
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
+ARTIFACT, FP32 = "artifact", "artifact-fp32"  # folders of a run
+FORMATS, RUNTIMES = ("onnx",), ("onnxruntime",)
+NUM_SAMPLES = 8  # golden vectors of an export
+
+Turns = Annotated[int, typer.Option("--turns", metavar="N", help="Rounds; in each, every file is timed in turn.")]
+Threads = Annotated[int, typer.Option("--threads", metavar="N", help="Cores that one call may use.")]
+
+
+def export(
+    run: RunFolder,
+    format_: Annotated[str, typer.Option("--format", metavar="onnx", help="What to write.")] = "onnx",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="The folder to write, replaced as a whole; default: RUN/artifact."),
+    ] = None,
+    json_file: options.Json = None,
+) -> None:
+    """Write the model of a run as files to ship, with a manifest of hashes."""
+    if format_ not in FORMATS:
+        raise UnsupportedError(
+            f"--format is one of {', '.join(FORMATS)}, got '{format_}': this version writes no other."
+        )
+    import torch
+
+    from ..export import export_onnx
+    from ..files import writable_folder
+    from ..model import input_shape
+    from ..runs import load_final_model, read_run
+    from ..seeding import torch_generator
+
+    content, net = read_run(run), load_final_model(run)
+    folder = out or run / ARTIFACT
+    writable_folder(folder.parent)
+    samples = torch.randn((NUM_SAMPLES, *input_shape(net)), generator=torch_generator(0, "export.samples"))
+    data = content["data"]
+    written = export_onnx(
+        net, folder, name=content["asked"]["model"], preprocess=data["preprocess"], class_names=data["class_names"],
+        samples_BCHW=samples,
+    )  # fmt: skip
+    if not as_json(written.manifest, json_file):
+        kind = "int8" if written.manifest["quantized"] else "float32"
+        print(f"{written.model_path}: {kind}, {written.num_bytes:,} bytes")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What `verify` judges, and what a run knows besides the files."""
+
+    folder: Path
+    fp32: Path | None = None
+    simulation: fx.GraphModule | None = None
+    baseline: Score | None = None
+    budget: Budget | None = None
+
+
+def verify(
+    artifact: Annotated[Path, typer.Argument(metavar="ARTIFACT", help="An artifact folder, or a run that made one.")],
+    data: options.Data,
+    split: Annotated[str, typer.Option("--split", metavar="train|val|test", help="The images to judge on.")] = "test",
+    fp32: Annotated[
+        Path | None, typer.Option("--fp32", metavar="DIR", help="The float artifact to be smaller and faster than.")
+    ] = None,
+    threads: Threads = 1,
+    turns: Turns = 7,
+    data_root: options.DataRoot = None,
+    download: options.Download = False,
+    image_size: options.ImageSize = None,
+    channels: options.Channels = None,
+    val_from: options.ValFrom = "train",
+    seed: options.Seed = 0,
+    json_file: options.Json = None,
+) -> int:
+    """Run ARTIFACT in ONNX Runtime and check it: files, score, parity, integer kernels, size, speed.
+
+    Exit code 0: all checks passed; 1: one failed.
+    """
+    from ..data import load_data
+    from ..tasks import Classify
+    from ..verify import Timing, read_artifact, verify_artifact
+    from .progress import progress_for
+
+    subject = _subject(artifact, split)
+    preprocess = read_artifact(subject.folder).manifest["preprocess"]
+    loaded = load_data(
+        data, root=data_root, download=download, seed=seed, image_size=image_size, channels=channels,
+        val_from=val_from,  # type: ignore[arg-type]
+    )  # fmt: skip
+    fitted = loaded.fitted_to(tuple(preprocess["shape"]), tuple(preprocess["mean"]), tuple(preprocess["std"]))
+    found = verify_artifact(
+        subject.folder,
+        task=Classify(num_classes=fitted.num_classes),
+        data=fitted,
+        split=split,
+        simulation=subject.simulation,
+        fp32=fp32 or subject.fp32,
+        baseline=subject.baseline,
+        budget=subject.budget,
+        timing=Timing(threads=threads, turns=turns),
+        progress=progress_for(),
+    )
+    if not as_json(found, json_file):
+        _show_verification(found)
+    return 0 if found.passed else 1
+
+
+def _subject(path: Path, split: str) -> Subject:
+    """An artifact folder alone, or with what its run knows about it."""
+    from ..runs import RUN_FILE, load_final_model, read_run
+
+    if path.name.endswith(".onnx"):
+        path = path.parent
+    if not (path / RUN_FILE).exists():
+        return Subject(folder=path)
+    content = read_run(path)
+    before = (content.get("scores") or {}).get("before")
+    return Subject(
+        folder=path / ARTIFACT,
+        fp32=path / FP32 if (path / FP32).is_dir() else None,
+        simulation=load_final_model(path),
+        baseline=_score(before, split),
+        budget=_budget(content),
+    )
+
+
+def _score(stored: dict[str, Any] | None, split: str) -> Score | None:
+    from ..types import Score
+
+    return Score(**stored) if stored and stored["split"] == split else None
+
+
+def _budget(content: dict[str, Any]) -> Budget:
+    """The score limits that the run was asked for; the cost limits need the device and are the run's own checks."""
+    from ..types import Budget
+
+    asked = content["asked"]["budget"]
+    return Budget(max_drop=asked["max_drop"], min_score=asked["min_score"])
+
+
+def _show_verification(found: Verification) -> None:
+    table(("", "check", "value", "limit", "how"), [_check_row(each) for each in found.checks], right=("value", "limit"))
+    for each in found.checks:
+        if each.blame:
+            print(f"{each.name}: {each.blame}")
+    print("PASSED" if found.passed else "FAILED")
+
+
+def _check_row(check: Check) -> tuple[str, ...]:
+    from ..report.units import quantity_text
+
+    value, limit = (
+        "" if number is None else quantity_text(number, check.unit) for number in (check.value, check.limit)
+    )
+    return ("ok" if check.passed else "FAILED", check.name, value, limit, check.how)
+
+
+def bench(
+    artifacts: Annotated[
+        list[Path],
+        typer.Argument(metavar="ARTIFACT...", help="Artifact folders, .onnx files, or runs (int8 and fp32)."),
+    ],
+    runtime: Annotated[
+        str, typer.Option("--runtime", metavar="onnxruntime", help="Where to run them.")
+    ] = "onnxruntime",
+    threads: Threads = 1,
+    turns: Turns = 7,
+    runs: Annotated[int, typer.Option("--runs", metavar="N", help="Calls per file and turn, at most.")] = 50,
+    batch: Annotated[int, typer.Option("--batch", metavar="N", help="Images per call.")] = 1,
+    json_file: options.Json = None,
+) -> None:
+    """Time model files side by side, in turns, with cold start and memory."""
+    if runtime not in RUNTIMES:
+        raise UnsupportedError(
+            f"--runtime is one of {', '.join(RUNTIMES)}, got '{runtime}': this version times no other."
+        )
+    from ..verify import Timing
+    from ..verify import bench as measure
+    from .progress import progress_for
+
+    timing = Timing(turns=turns, runs=runs, threads=threads, batch=batch)
+    found = measure(_files(artifacts), timing=timing, progress=progress_for())
+    if not as_json(found, json_file):
+        _show_bench(found)
+
+
+def _files(paths: list[Path]) -> list[Path]:
+    """Artifact folders and files; a run stands for both of its artifacts."""
+    found: list[Path] = []
+    for path in paths:
+        inside = [path / name for name in (ARTIFACT, FP32) if (path / name).is_dir()]
+        found += inside or [path]
+    return found
+
+
+def _show_bench(rows: tuple[BenchRow, ...]) -> None:
+    from ..report.units import bytes_text, seconds_text, times_text
+
+    first = rows[0].latency.median_s
+    cells = [
+        (
+            bytes_text(row.num_bytes),
+            seconds_text(row.latency.median_s),
+            seconds_text(row.latency.p95_s),
+            times_text(row.latency.median_s / first),
+            f"{row.samples_per_second:,.0f}",
+            seconds_text(row.load_s),
+            seconds_text(row.first_s),
+            bytes_text(row.added_rss_bytes),
+            row.path,
+        )
+        for row in rows
+    ]
+    headings = ("file", "median", "p95", "of the first", "images/s", "load", "first call", "added RAM", "artifact")
+    table(headings, cells, right=headings[:-1])
+    latency = rows[0].latency
+    print(f"{latency.runtime}, {latency.threads} thread(s), batch {latency.batch}, {latency.turns} turns.")
+
+
+def report(
+    run: RunFolder,
+    open_page: Annotated[bool, typer.Option("--open", help="Show the page in the browser.")] = False,
+    json_file: options.Json = None,
+) -> None:
+    """Write the HTML page of a finished run again, from its run.json."""
+    from ..report import summary_lines, write_report
+    from ..runs import read_run
+
+    content = read_run(run)
+    page = write_report(run)
+    if not as_json(content, json_file):
+        lines(summary_lines(content))
+        print(f"report: {page}")
+    if open_page:
+        import webbrowser
+
+        webbrowser.open(page.resolve().as_uri())

@@ -1,0 +1,106 @@
+"""`doctor`: what this machine can run, and what to install for the rest."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from .options import Json
+from .show import as_json, table
+
+PACKAGES = ("torch", "torchvision", "timm", "onnx", "onnxscript", "onnxruntime", "scikit-learn", "safetensors")
+TOOLS = {
+    "cc": "a C compiler (Debian: gcc)",
+    "arm-none-eabi-gcc": "cross compiler for Cortex-M (Debian: gcc-arm-none-eabi libnewlib-arm-none-eabi)",
+    "qemu-system-arm": "emulator for Cortex-M (Debian: qemu-system-arm)",
+}
+FREE_BYTES = 2 * 2**30  # room for a run's stages and artifacts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One line: what was looked for, what was found, and what to do when it is missing and `needed` by `fit`."""
+
+    what: str
+    found: str
+    good: bool
+    needed: bool
+    remedy: str = ""
+
+
+def doctor(json_file: Json = None) -> int:
+    """Say what this machine can run; exit code 1 when something that `fit` needs is missing."""
+    findings = [*_host(), *_packages(), *_accelerators(), *_tools()]
+    broken = any(each.needed and not each.good for each in findings)
+    if not as_json(findings, json_file):
+        rows = [(_mark(each), each.what, each.found, each.remedy) for each in findings]
+        table(("", "what", "found", "remedy"), rows)
+        print("fit cannot run here: mend the lines marked MISSING." if broken else "fit can run here.")
+    return 1 if broken else 0
+
+
+def _mark(finding: Finding) -> str:
+    if finding.good:
+        return "ok"
+    return "MISSING" if finding.needed else "-"
+
+
+def _host() -> Iterator[Finding]:
+    version = platform.python_version()
+    remedy = "" if sys.version_info >= (3, 11) else "install Python 3.11 or later"
+    yield Finding(what="Python", found=version, good=not remedy, needed=True, remedy=remedy)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    yield Finding(what="processor", found=f"{platform.machine()}, {cores} cores", good=True, needed=False)
+    vnni = "avx512_vnni" in _cpu_flags() or "avx_vnni" in _cpu_flags()
+    fast = "yes" if vnni else "no: int8 gains less speed on this machine"
+    yield Finding(what="int8 dot products (VNNI)", found=fast, good=vnni, needed=False)
+    free = shutil.disk_usage(Path.cwd()).free
+    remedy = "" if free >= FREE_BYTES else "free 2 GiB, or choose another folder with --out"
+    found = f"{free / 2**30:.1f} GiB free here"
+    yield Finding(what="disk", found=found, good=not remedy, needed=True, remedy=remedy)
+
+
+def _cpu_flags() -> set[str]:
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    return {flag for line in lines if line.startswith("flags") for flag in line.split(":", 1)[1].split()}
+
+
+def _packages() -> Iterator[Finding]:
+    from importlib import metadata
+
+    for name in PACKAGES:
+        try:
+            yield Finding(what=name, found=metadata.version(name), good=True, needed=True)
+        except metadata.PackageNotFoundError:
+            remedy = f"pip install {name}"
+            yield Finding(what=name, found="not installed", good=False, needed=True, remedy=remedy)
+
+
+def _accelerators() -> Iterator[Finding]:
+    try:
+        import onnxruntime
+        import torch
+        import torchvision  # noqa: F401  (a torchvision of another build than torch fails here, not in the list above)
+    except (ImportError, RuntimeError, OSError) as error:
+        text = str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
+        remedy = "reinstall torch, torchvision and onnxruntime together: scripts/install"
+        yield Finding(what="packages load", found=text, good=False, needed=True, remedy=remedy)
+        return
+    providers = ", ".join(name.removesuffix("ExecutionProvider") for name in onnxruntime.get_available_providers())
+    yield Finding(what="ONNX Runtime providers", found=providers, good=True, needed=False)
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none (not needed)"
+    yield Finding(what="accelerator", found=gpu, good=torch.cuda.is_available(), needed=False)
+
+
+def _tools() -> Iterator[Finding]:
+    for name, what in TOOLS.items():
+        path = shutil.which(name)
+        yield Finding(
+            what=name, found=path or "not found", good=path is not None, needed=False, remedy="" if path else what
+        )

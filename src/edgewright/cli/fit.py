@@ -1,0 +1,144 @@
+"""`fit`: the main job, from the options to the verdict."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import ConfigError
+from ..types import Budget
+from . import options
+from .show import as_json, lines
+
+if TYPE_CHECKING:
+    from ..recipes import Recipe
+
+BYTES_PER_KB = 1024  # memories are sold in powers of two: 320 KB are 327,680 bytes
+DEFAULT_DROP = 1.0
+
+MaxDrop = Annotated[
+    float | None,
+    typer.Option("--max-drop", metavar="PP", help="Largest loss of score in points; 1.0 unless --min-score is given."),
+]
+MinScore = Annotated[float | None, typer.Option("--min-score", metavar="X", help="Smallest score in points.")]
+LatencyMs = Annotated[float | None, typer.Option("--latency-ms", metavar="MS", help="Longest time for one image.")]
+RamKb = Annotated[
+    float | None, typer.Option("--ram-kb", metavar="KB", help="RAM for tensors, 1 KB = 1,024 B; default: the device's.")
+]
+FlashKb = Annotated[
+    float | None, typer.Option("--flash-kb", metavar="KB", help="Size of the weights; default: the device's flash.")
+]
+EnergyMj = Annotated[float | None, typer.Option("--energy-mj", metavar="MJ", help="Energy for one image, millijoules.")]
+
+
+def budget_from(
+    max_drop: float | None,
+    min_score: float | None,
+    *,
+    latency_ms: float | None = None,
+    ram_kb: float | None = None,
+    flash_kb: float | None = None,
+    energy_mj: float | None = None,
+) -> Budget:
+    """The limits in SI units.
+
+    Raises:
+        ConfigError: a limit is not positive, or a score is out of range.
+    """
+    if max_drop is None and min_score is None:
+        max_drop = DEFAULT_DROP
+    limits = {"--latency-ms": latency_ms, "--ram-kb": ram_kb, "--flash-kb": flash_kb, "--energy-mj": energy_mj}
+    for flag, value in limits.items():
+        if value is not None and not value > 0:
+            raise ConfigError(f"{flag} must be greater than 0, got {value:g}: leave it out for no limit of your own.")
+    return Budget(
+        max_drop=max_drop,
+        min_score=min_score,
+        latency_s=None if latency_ms is None else latency_ms / 1e3,
+        ram_bytes=None if ram_kb is None else int(ram_kb * BYTES_PER_KB),
+        flash_bytes=None if flash_kb is None else int(flash_kb * BYTES_PER_KB),
+        energy_j=None if energy_mj is None else energy_mj / 1e3,
+    )
+
+
+def fit(
+    model: options.Model,
+    data: options.Data,
+    device: options.DeviceName,
+    max_drop: MaxDrop = None,
+    min_score: MinScore = None,
+    latency_ms: LatencyMs = None,
+    ram_kb: RamKb = None,
+    flash_kb: FlashKb = None,
+    energy_mj: EnergyMj = None,
+    recipe: Annotated[
+        str, typer.Option("--recipe", metavar="R", help="A named recipe, or a .json file with settings.")
+    ] = "default",
+    keep_macs: Annotated[
+        float | None,
+        typer.Option("--keep-macs", metavar="SHARE", help="Aim at this share of the MACs instead of searching."),
+    ] = None,
+    epochs: options.Epochs = None,
+    weights: options.Weights = None,
+    data_root: options.DataRoot = None,
+    download: options.Download = False,
+    image_size: options.ImageSize = None,
+    channels: options.Channels = None,
+    val_from: options.ValFrom = "train",
+    out: options.Out = Path("runs/fit"),
+    resume: options.Resume = False,
+    seed: options.Seed = 0,
+    json_file: options.Json = None,
+) -> int:
+    """Make MODEL fit DEVICE: prune, recover, quantize, export, and prove it in the real runtime.
+
+    Exit code 0: done and proven; 1: done, but a limit is broken, and the answer says which.
+    """
+    budget = budget_from(
+        max_drop, min_score, latency_ms=latency_ms, ram_kb=ram_kb, flash_kb=flash_kb, energy_mj=energy_mj
+    )
+    from .. import pipeline
+    from ..report import summary_lines
+    from .load import Asked, job_for
+    from .progress import progress_for
+
+    chosen = _recipe(recipe, keep_macs=keep_macs, epochs=epochs)
+    asked = Asked(
+        model=model, data=data, device=device, weights=weights, data_root=data_root, download=download,
+        image_size=image_size, channels=channels, val_from=val_from, seed=seed,
+    )  # fmt: skip
+    job = job_for(asked, budget)
+    found = pipeline.fit(job, out=out, recipe=chosen, resume=resume, progress=progress_for())
+    if not as_json(found.content, json_file):
+        lines(summary_lines(found.content))
+        print(f"report: {found.page}")
+    return 0 if found.passed else 1
+
+
+def _recipe(name: str, *, keep_macs: float | None, epochs: int | None) -> Recipe:
+    """The recipe of that name or file, with what the command line changes in it."""
+    from ..files import read_json
+    from ..recipes import Recipe
+    from ..recipes import recipe as find_recipe
+
+    if name.endswith(".json"):
+        try:
+            chosen = Recipe.from_plain(read_json(Path(name)))
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise ConfigError(
+                f"Cannot read the recipe {name} ({error}): expected a JSON object of settings."
+            ) from error
+    else:
+        chosen = find_recipe(name)
+    if keep_macs is not None:
+        chosen = dataclasses.replace(chosen, keep_macs=keep_macs)
+    return chosen if epochs is None else _with_epochs(chosen, epochs)
+
+
+def _with_epochs(chosen: Recipe, epochs: int) -> Recipe:
+    train = dataclasses.replace(chosen.train, epochs=epochs)
+    recover = dataclasses.replace(chosen.recover, train=dataclasses.replace(chosen.recover.train, epochs=epochs))
+    return dataclasses.replace(chosen, train=train, recover=recover)

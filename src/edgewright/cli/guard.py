@@ -1,0 +1,62 @@
+"""What every command has around it: one sentence per error, the exit code that it deserves, and --debug."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import EdgewrightError
+
+INTERRUPTED = 130  # what shells report for a process that SIGINT ended
+OUR_FAULT = 3
+
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error (or set EDGEWRIGHT_DEBUG=1).")]
+
+
+def guarded(command: Callable[..., int | None]) -> Callable[..., None]:
+    """`command` with `--debug`, and with its errors turned into a line on stderr and an exit code.
+
+    A command returns its exit code; None is 0.
+    """
+
+    @functools.wraps(command)
+    def run(*args: Any, debug: bool = False, **kwargs: Any) -> None:
+        debug = debug or os.environ.get("EDGEWRIGHT_DEBUG", "") not in ("", "0")
+        try:
+            code = command(*args, **kwargs)
+        except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):
+            raise
+        except KeyboardInterrupt:
+            code = _fail("interrupted: rerun with --resume", INTERRUPTED, debug)
+        except EdgewrightError as error:
+            code = _fail(str(error), error.exit_code, debug)
+        except Exception as error:  # the last line of defence: whatever is left is our fault
+            text = " ".join(str(error).split())[:300]
+            sentence = (
+                f"edgewright failed ({type(error).__name__}: {text}): rerun with --debug and report the traceback."
+            )
+            code = _fail(sentence, OUR_FAULT, debug)
+        if code:
+            raise typer.Exit(code)
+
+    signature = inspect.signature(command, eval_str=True)
+    extra = inspect.Parameter("debug", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Debug)
+    parameters = [*signature.parameters.values(), extra]
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {each.name: each.annotation for each in parameters}
+    return run
+
+
+def _fail(sentence: str, code: int, debug: bool) -> int:
+    """Say what went wrong on stderr; the traceback only when asked for."""
+    if debug:
+        traceback.print_exc(file=sys.stderr)
+    print(sentence, file=sys.stderr)
+    return code

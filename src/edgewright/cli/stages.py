@@ -1,0 +1,243 @@
+"""`train`, `prune`, `distill`, `quantize`: one stage at a time, each leaving a run directory that is a MODEL again."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import ConfigError
+from . import options
+from .show import as_json, lines
+
+if TYPE_CHECKING:
+    from ..types import Stage
+    from .load import Asked
+
+DEVICE = "generic-x86"
+
+OnDevice = Annotated[
+    str, typer.Option("--device", metavar="DEVICE", help="Whose cost to count, and whose channel counts to prefer.")
+]
+Preset = Annotated[str, typer.Option("--preset", metavar="NAME", help="Start from the settings of this recipe.")]
+Lr = Annotated[float | None, typer.Option("--lr", metavar="X", help="Largest learning rate.")]
+BatchSize = Annotated[int | None, typer.Option("--batch-size", metavar="N", help="Images per step.")]
+Augment = Annotated[
+    str | None, typer.Option("--augment", metavar="none|shift|crop-flip", help="How images are varied.")
+]
+
+
+def train(
+    model: options.Model,
+    data: options.Data,
+    preset: Preset = "default",
+    epochs: options.Epochs = None,
+    batch_size: BatchSize = None,
+    optimizer: Annotated[str | None, typer.Option("--optimizer", metavar="adamw|sgd", help="Which optimizer.")] = None,
+    lr: Lr = None,
+    augment: Augment = None,
+    ema_decay: Annotated[
+        float | None, typer.Option("--ema-decay", metavar="X", help="Keep a moving average of the weights.")
+    ] = None,
+    patience: Annotated[
+        int | None, typer.Option("--patience", metavar="N", help="Stop when the score has not risen for N epochs.")
+    ] = None,
+    device: OnDevice = DEVICE,
+    weights: options.Weights = None,
+    data_root: options.DataRoot = None,
+    download: options.Download = False,
+    image_size: options.ImageSize = None,
+    channels: options.Channels = None,
+    val_from: options.ValFrom = "train",
+    out: options.Out = Path("runs/train"),
+    resume: options.Resume = False,
+    seed: options.Seed = 0,
+    json_file: options.Json = None,
+) -> None:
+    """Train MODEL; the weights that scored best on the validation split are kept."""
+    from ..recipes import recipe
+    from .load import Asked
+
+    changes = _given(
+        epochs=epochs, batch_size=batch_size, optimizer=optimizer, lr=lr, augment=augment, ema_decay=ema_decay,
+        patience=patience,
+    )  # fmt: skip
+    asked = Asked(
+        model=model, data=data, device=device, weights=weights, data_root=data_root, download=download,
+        image_size=image_size, channels=channels, val_from=val_from, seed=seed,
+    )  # fmt: skip
+    stage = dataclasses.replace(recipe(preset).train, **changes)
+    _run("train", stage, asked, out=out, resume=resume, json_file=json_file)
+
+
+def prune(
+    model: options.Model,
+    data: options.Data,
+    keep_macs: Annotated[
+        float, typer.Option("--keep-macs", metavar="SHARE", help="The share of the MACs that stays, for instance 0.5.")
+    ],
+    round_to: Annotated[
+        int | None,
+        typer.Option("--round-to", metavar="N", help="Channel counts are multiples of N; default: the device's."),
+    ] = None,
+    preset: Preset = "default",
+    device: OnDevice = DEVICE,
+    weights: options.Weights = None,
+    data_root: options.DataRoot = None,
+    download: options.Download = False,
+    image_size: options.ImageSize = None,
+    channels: options.Channels = None,
+    val_from: options.ValFrom = "train",
+    out: options.Out = Path("runs/prune"),
+    resume: options.Resume = False,
+    seed: options.Seed = 0,
+    json_file: options.Json = None,
+) -> None:
+    """Cut whole channels out of MODEL, where it hurts least. Recover the score with `distill` afterwards."""
+    from ..recipes import recipe
+    from .load import Asked
+
+    asked = Asked(
+        model=model, data=data, device=device, weights=weights, data_root=data_root, download=download,
+        image_size=image_size, channels=channels, val_from=val_from, seed=seed,
+    )  # fmt: skip
+    stage = dataclasses.replace(recipe(preset).prune, **_given(keep_macs=keep_macs, round_to=round_to))
+    _run("prune", stage, asked, out=out, resume=resume, json_file=json_file, needs_weights=True)
+
+
+def distill(
+    model: Annotated[str, typer.Argument(metavar="STUDENT", help="The model that learns: as MODEL elsewhere.")],
+    data: options.Data,
+    teacher: Annotated[str, typer.Option("--teacher", metavar="T", help="The model that it learns from, a MODEL too.")],
+    teacher_weights: Annotated[
+        Path | None, typer.Option("--teacher-weights", metavar="FILE", help="State dict to load into the teacher.")
+    ] = None,
+    alpha: Annotated[
+        float | None, typer.Option("--alpha", metavar="X", help="Weight of the labels; the rest weighs the teacher.")
+    ] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option("--temperature", metavar="T", help="Softens both answers; its square weighs the soft term."),
+    ] = None,
+    preset: Preset = "default",
+    epochs: options.Epochs = None,
+    batch_size: BatchSize = None,
+    lr: Lr = None,
+    augment: Augment = None,
+    device: OnDevice = DEVICE,
+    weights: options.Weights = None,
+    data_root: options.DataRoot = None,
+    download: options.Download = False,
+    image_size: options.ImageSize = None,
+    channels: options.Channels = None,
+    val_from: options.ValFrom = "train",
+    out: options.Out = Path("runs/distill"),
+    resume: options.Resume = False,
+    seed: options.Seed = 0,
+    json_file: options.Json = None,
+) -> None:
+    """Train STUDENT on the teacher's answers and the labels."""
+    from ..recipes import recipe
+    from .load import Asked
+
+    asked = Asked(
+        model=model, data=data, device=device, weights=weights, data_root=data_root, download=download,
+        image_size=image_size, channels=channels, val_from=val_from, seed=seed, teacher=teacher,
+        teacher_weights=teacher_weights,
+    )  # fmt: skip
+    start = recipe(preset).recover
+    changes = _given(epochs=epochs, batch_size=batch_size, lr=lr, augment=augment)
+    stage = dataclasses.replace(
+        start, train=dataclasses.replace(start.train, **changes), **_given(alpha=alpha, temperature=temperature)
+    )
+    _run("distill", stage, asked, out=out, resume=resume, json_file=json_file)
+
+
+def quantize(
+    model: options.Model,
+    data: options.Data,
+    bits: Annotated[
+        int | None, typer.Option("--bits", metavar="2..8", help="Of the weights; activations have 8.")
+    ] = None,
+    method: Annotated[
+        str | None, typer.Option("--method", metavar="minmax|percentile|best", help="How ranges are found.")
+    ] = None,
+    percentile: Annotated[
+        float | None, typer.Option("--percentile", metavar="X", help="Share of values inside the range, in percent.")
+    ] = None,
+    num_calibration: Annotated[
+        int | None, typer.Option("--num-calibration", metavar="N", help="Images that the ranges are measured on.")
+    ] = None,
+    qat_if_drop_over: Annotated[
+        float | None,
+        typer.Option("--qat-if-drop-over", metavar="PP", help="Train through the rounding when it costs more."),
+    ] = None,
+    preset: Preset = "default",
+    device: OnDevice = DEVICE,
+    weights: options.Weights = None,
+    data_root: options.DataRoot = None,
+    download: options.Download = False,
+    image_size: options.ImageSize = None,
+    channels: options.Channels = None,
+    val_from: options.ValFrom = "train",
+    out: options.Out = Path("runs/quantize"),
+    resume: options.Resume = False,
+    seed: options.Seed = 0,
+    json_file: options.Json = None,
+) -> None:
+    """Turn MODEL into integers: fold, calibrate on images of the train split, score."""
+    from ..recipes import recipe
+    from .load import Asked
+
+    changes = _given(
+        bits=bits,
+        method=method,
+        percentile=percentile,
+        num_calibration=num_calibration,
+        qat_if_drop_over=qat_if_drop_over,
+    )
+    asked = Asked(
+        model=model, data=data, device=device, weights=weights, data_root=data_root, download=download,
+        image_size=image_size, channels=channels, val_from=val_from, seed=seed,
+    )  # fmt: skip
+    stage = dataclasses.replace(recipe(preset).quantize, **changes)
+    _run("quantize", stage, asked, out=out, resume=resume, json_file=json_file, needs_weights=True)
+
+
+def _given(**settings: Any) -> dict[str, Any]:
+    """The settings that the command line changes."""
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+def _run(
+    name: str,
+    stage: Stage,
+    asked: Asked,
+    *,
+    out: Path,
+    resume: bool,
+    json_file: Path | None,
+    needs_weights: bool = False,
+) -> None:
+    """Run one stage in a run directory of its own, and say what it did.
+
+    Raises:
+        ConfigError: the stage works on trained weights, and the model has random ones.
+    """
+    from ..pipeline import run_stage
+    from ..report import summary_lines
+    from ..types import Budget
+    from .load import job_for
+    from .progress import progress_for
+
+    job = job_for(asked, Budget())
+    if needs_weights and not job.trained:
+        raise ConfigError(
+            f"{job.model_name} has random weights, and {name} needs trained ones: add --weights, or name a run."
+        )
+    found = run_stage(job, stage, name=name, out=out, resume=resume, progress=progress_for())
+    if not as_json(found.content, json_file):
+        lines(summary_lines(found.content))
+        print(f"model: {found.folder}")

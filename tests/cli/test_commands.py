@@ -1,0 +1,98 @@
+"""The command line is pinned: its commands, their flags, what it loads, and how it answers wrong input."""
+
+import subprocess
+import sys
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from edgewright.calc import CALCULATIONS
+from edgewright.cli import app
+
+STAGE = {
+    "--data", "--data-root", "--download", "--image-size", "--channels", "--val-from", "--weights", "--device", "--out",
+    "--resume", "--seed", "--json", "--debug",
+}  # fmt: skip
+TRAINING = {"--preset", "--epochs", "--batch-size", "--lr", "--augment"}
+FLAGS = {
+    "fit": STAGE | {
+        "--max-drop", "--min-score", "--latency-ms", "--ram-kb", "--flash-kb", "--energy-mj", "--recipe", "--keep-macs",
+        "--epochs",
+    },
+    "analyze": {
+        "--input", "--device", "--by", "--dtype", "--num-classes", "--weights", "--image-size", "--channels", "--json",
+        "--debug",
+    },
+    "train": STAGE | TRAINING | {"--optimizer", "--ema-decay", "--patience"},
+    "prune": STAGE | {"--keep-macs", "--round-to", "--preset"},
+    "distill": STAGE | TRAINING | {"--teacher", "--teacher-weights", "--alpha", "--temperature"},
+    "quantize": STAGE | {
+        "--bits", "--method", "--percentile", "--num-calibration", "--qat-if-drop-over", "--preset",
+    },
+    "export": {"--format", "--out", "--json", "--debug"},
+    "verify": {
+        "--data", "--split", "--fp32", "--threads", "--turns", "--data-root", "--download", "--image-size",
+        "--channels", "--val-from", "--seed", "--json", "--debug",
+    },
+    "bench": {"--runtime", "--threads", "--turns", "--runs", "--batch", "--json", "--debug"},
+    "report": {"--open", "--json", "--debug"},
+    "models": {"--library", "--json", "--debug"},
+    "devices": {"--json", "--debug"},
+    "datasets": {"--json", "--debug"},
+    "doctor": {"--json", "--debug"},
+    "calc": set(),
+}  # fmt: skip
+
+
+def run(*words):
+    return CliRunner().invoke(app, list(words))
+
+
+def command_table():
+    return typer.main.get_command(app).commands
+
+
+def flags_of(command):
+    return {flag for option in command.params for flag in option.opts if flag.startswith("--")} - {"--help"}
+
+
+def test_the_commands_are_the_pinned_ones():
+    assert set(command_table()) == set(FLAGS)
+
+
+@pytest.mark.parametrize("name", FLAGS)
+def test_the_flags_of_each_command_are_the_pinned_ones(name):
+    assert flags_of(command_table()[name]) == FLAGS[name]
+
+
+def test_every_closed_form_is_a_command():
+    assert set(command_table()["calc"].commands) == set(CALCULATIONS)
+
+
+@pytest.mark.parametrize("name", FLAGS)
+def test_every_command_explains_itself(name):
+    done = run(name, "--help")
+    assert done.exit_code == 0
+    assert "Usage:" in done.output
+    assert len(done.output.splitlines()) > 5
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["fit", "--help"], ["--version"], ["models"], ["devices"], ["calc", "--help"]]
+)
+def test_help_and_lists_do_not_load_torch(words):
+    script = "import sys; from edgewright.cli import main\ntry:\n    main()\nfinally:\n    print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert not loaded & {"torch", "onnx", "onnxruntime", "sklearn"}
+
+
+def test_help_answers_in_under_half_a_second_of_processor_time():
+    """The floor is 0.5 s on an idle machine; processor time says the same on a busy one."""
+    import resource
+
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-m", "edgewright", "--help"], capture_output=True, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.5
