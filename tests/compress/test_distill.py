@@ -1,0 +1,118 @@
+import dataclasses
+
+import pytest
+import torch
+from torch import fx, nn
+
+from edgewright.compress.distill import Distill, DistillLoss
+from edgewright.data import load_data
+from edgewright.errors import ConfigError, ShapeError
+from edgewright.losses import soft_target_loss
+from edgewright.model import capture, fingerprint
+from edgewright.tasks import Classify, evaluate
+from edgewright.train import Train, train_weights
+from edgewright.types import Device, Job
+
+TASK = Classify(num_classes=10)
+DATA = load_data("digits")
+DEVICE = Device(
+    name="d", title="d", kind="cpu", clock_hz=1, ram_bytes=1, flash_bytes=None, macs_per_cycle={"float32": 1},
+    bandwidth_bytes_s=1, overhead_s=0, pj_per_mac={"float32": 1}, pj_per_byte=1, round_to=8, runtimes=(),
+)  # fmt: skip
+
+
+def mlp(width: int, seed: int = 0, num_classes: int = 10, dropout: float = 0.0) -> fx.GraphModule:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        layers = [nn.Flatten(), nn.Linear(64, width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(width, num_classes)]
+        return capture(nn.Sequential(*layers), (1, 8, 8))
+
+
+def job(student: nn.Module, teacher: nn.Module | None) -> Job:
+    return Job(model=student, task=TASK, data=DATA, device=DEVICE, teacher=teacher)
+
+
+@pytest.fixture(scope="module")
+def teacher() -> fx.GraphModule:
+    return train_weights(mlp(64, dropout=0.5), task=TASK, data=DATA, settings=Train(epochs=5), seed=0).net
+
+
+def test_the_loss_is_alpha_hard_plus_the_rest_soft(teacher):
+    student = mlp(8, seed=1)
+    inputs, targets = next(DATA.batches("train", batch_size=16))
+    logits, wanted = student(inputs), teacher(inputs)
+    for alpha, temperature in ((0.0, 4.0), (0.25, 2.0), (1.0, 3.0)):
+        loss = DistillLoss(teacher=teacher, task=TASK, data=DATA, alpha=alpha, temperature=temperature)
+        soft = soft_target_loss(logits, wanted, temperature=temperature)
+        want = alpha * TASK.loss(logits, targets) + (1 - alpha) * soft
+        torch.testing.assert_close(loss(student, inputs, targets), want)
+
+
+def test_the_teacher_answers_without_dropout_and_without_gradients(teacher):
+    loss = DistillLoss(teacher=teacher.train(), task=TASK, data=DATA, alpha=0.0, temperature=4.0)
+    student = mlp(8, seed=1)
+    inputs, targets = next(DATA.batches("train", batch_size=16))
+    first, again = loss(student, inputs, targets), loss(student, inputs, targets)
+    assert torch.equal(first, again)
+    first.backward()
+    assert all(parameter.grad is None for parameter in [*teacher.parameters(), *loss.teacher.parameters()])
+    assert teacher.training  # as it was given
+    teacher.eval()
+
+
+def test_a_student_learns_from_the_teacher_alone(teacher):
+    before = fingerprint(teacher)
+    result = Distill(alpha=0.0, train=Train(epochs=6, lr=0.01, augment="none")).run(job(mlp(24, seed=1), teacher))
+    assert result.score.value > 85
+    assert result.score == evaluate(result.model, TASK, DATA, "val")
+    assert fingerprint(teacher) == before
+    assert len(result.details["history"]) == 6
+
+
+def test_alpha_1_is_plain_training(teacher):
+    settings = Train(epochs=1)
+    plain = train_weights(mlp(8), task=TASK, data=DATA, settings=settings, seed=0).net
+    taught = Distill(alpha=1.0, train=settings).run(job(mlp(8), teacher)).model
+    assert fingerprint(plain) == fingerprint(taught)
+
+
+def test_a_teacher_in_another_memory_layout_may_answer(teacher):
+    class Rows(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.out = nn.Conv2d(1, 4, 3, padding=1), nn.Linear(256, 10)
+
+        def forward(self, x):
+            return self.out(self.conv(x).view(x.shape[0], -1))
+
+    result = Distill(train=Train(epochs=1, batch_size=256)).run(job(mlp(8), capture(Rows(), (1, 8, 8))))
+    assert result.score.num_samples == 359
+
+
+def test_a_checkpoint_of_another_teacher_is_not_used(teacher, tmp_path):
+    stage = Distill(train=Train(epochs=1, batch_size=256))
+    stage.run(dataclasses.replace(job(mlp(8), teacher), workdir=tmp_path))
+    other = dataclasses.replace(job(mlp(8), mlp(16, seed=5)), workdir=tmp_path)
+    got = stage.run(other).model
+    assert fingerprint(got) == fingerprint(stage.run(dataclasses.replace(other, workdir=None)).model)
+
+
+def test_without_a_teacher_there_is_nothing_to_distil():
+    with pytest.raises(
+        ConfigError, match=r"Distill needs a teacher, and the job has none: set Job.teacher \(--teacher\)"
+    ):
+        Distill().run(job(mlp(8), None))
+
+
+def test_a_teacher_of_other_classes_is_refused():
+    with pytest.raises(ShapeError, match=r"student gives \(32, 10\) and the teacher \(32, 7\)"):
+        Distill(train=Train(epochs=1)).run(job(mlp(8), mlp(8, num_classes=7)))
+
+
+@pytest.mark.parametrize(("wrong", "message"), [
+    ({"alpha": 1.5}, r"Distill.alpha is a fraction in \[0, 1\], got 1.5"),
+    ({"temperature": 0}, "Distill.temperature must be greater than 0, got 0"),
+])  # fmt: skip
+def test_settings_are_checked(wrong, message):
+    with pytest.raises(ConfigError, match=message):
+        Distill(**wrong)

@@ -1,0 +1,343 @@
+import copy
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from edgewright.data import load_data
+from edgewright.errors import ConfigError, ModelError
+from edgewright.model import capture, fingerprint
+from edgewright.progress import Progress, Task
+from edgewright.seeding import derive
+from edgewright.tasks import Classify, evaluate
+from edgewright.train import Train, train_weights
+from edgewright.train.state import FILE, Average
+from edgewright.types import plain
+
+TASK = Classify(num_classes=10)
+QUICK = Train(epochs=4, batch_size=128, lr=0.01, ema_decay=0.9)
+
+
+def bits(net: nn.Module) -> dict[str, bytes]:
+    return {name: value.numpy().tobytes() for name, value in net.state_dict().items()}
+
+
+def train(net, data, settings=QUICK, **others):
+    return train_weights(net, task=TASK, data=data, settings=settings, seed=others.pop("seed", 0), **others)
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing in the library may catch it."""
+
+
+class KillAt:
+    """The task's loss, until step number `step`."""
+
+    def __init__(self, step: int) -> None:
+        self.left = step
+
+    def __call__(self, net, inputs, targets):
+        self.left -= 1
+        if self.left < 0:
+            raise Killed
+        return TASK.loss(net(inputs), targets)
+
+
+def test_a_few_epochs_teach_the_digits_and_leave_the_given_net_alone(net, digits):
+    before = fingerprint(net)
+    outcome = train(net, digits, Train(epochs=8, lr=0.01, augment="none"))
+    assert fingerprint(net) == before
+    assert outcome.history[-1].loss < outcome.history[0].loss
+    assert evaluate(outcome.net, TASK, digits, "test").value > 90
+    assert not any(part.training for part in outcome.net.modules())
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_others(net, digits):
+    first, again, other = (train(net, digits, seed=seed) for seed in (0, 0, 1))
+    assert bits(first.net) == bits(again.net)
+    assert first.history == again.history
+    assert bits(first.net) != bits(other.net)
+
+
+def test_what_others_draw_from_the_global_generator_changes_nothing(net, digits):
+    first = train(net, digits, Train(epochs=1))
+    torch.manual_seed(12345)
+    before = torch.get_rng_state()
+    again = train(net, digits, Train(epochs=1))
+    assert bits(first.net) == bits(again.net)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("settings", [QUICK, Train(epochs=3, batch_size=128, optimizer="sgd", lr=0.1, patience=3)])
+@pytest.mark.parametrize("step", [0, 5, 9, 17, 26])  # before the first epoch, inside, at its end (9 steps), later
+def test_a_run_that_was_killed_continues_to_the_same_bits(step, settings, net, digits, tmp_path):
+    whole = train(net, digits, settings)
+    with pytest.raises(Killed):
+        train(net, digits, settings, checkpoint=tmp_path, loss=KillAt(step))
+    resumed = train(net, digits, settings, checkpoint=tmp_path)
+    assert bits(resumed.net) == bits(whole.net)
+    assert (resumed.history, resumed.best_epoch) == (whole.history, whole.best_epoch)
+
+
+def test_a_finished_run_is_not_trained_again(net, digits, tmp_path):
+    first = train(net, digits, checkpoint=tmp_path)
+    again = train(net, digits, checkpoint=tmp_path, loss=KillAt(0))
+    assert bits(first.net) == bits(again.net)
+    assert [path.name for path in tmp_path.iterdir()] == [FILE]
+
+
+class Notes(Progress):
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.details: list[str] = []
+        self.total = 0
+
+    def note(self, text: str) -> None:
+        self.texts.append(text)
+
+    @contextmanager
+    def task(self, title: str, total: int):
+        self.total += total if title == "Train" else 0
+        notes = self
+
+        class Bar(Task):
+            def advance(self, steps: int = 1, *, detail: str = "") -> None:
+                if detail:
+                    notes.details.append(detail)
+
+        yield Bar()
+
+
+@pytest.mark.parametrize("how", ["other settings", "other net", "other loss", "cut", "text", "empty"])
+def test_a_checkpoint_that_does_not_fit_is_told_and_not_used(how, net, digits, tmp_path):
+    settings = Train(epochs=1, batch_size=256)
+    train(net, digits, Train(epochs=2, batch_size=256) if how == "other settings" else settings, checkpoint=tmp_path)
+    path = tmp_path / FILE
+    content = path.read_bytes()
+    path.write_bytes({"cut": content[: len(content) // 2], "text": b"hello", "empty": b""}.get(how, content))
+    start, loss = copy.deepcopy(net), None
+    if how == "other net":
+        start.get_submodule("6").bias.data.add_(1)
+    if how == "other loss":
+        loss = KillAt(10**6)
+        loss.name = "mine"
+    notes = Notes()
+    got = train(start, digits, settings, checkpoint=tmp_path, progress=notes, loss=loss)
+    assert bits(got.net) == bits(train(start, digits, settings).net)
+    assert notes.texts[0].endswith("training starts anew.")
+    assert ("damaged" in notes.texts[0]) == (how in ("cut", "text", "empty"))
+
+
+def test_half_written_files_of_a_killed_run_are_removed(net, digits, tmp_path):
+    (tmp_path / f".{FILE}.x1y2").write_bytes(b"half")
+    train(net, digits, Train(epochs=1, batch_size=256), checkpoint=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [FILE]
+
+
+def test_a_checkpoint_runs_no_code(net, digits, tmp_path):
+    class Stranger:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "STRANGER_RAN"),)
+
+    torch.save({"key": Stranger()}, tmp_path / FILE)
+    train(net, digits, Train(epochs=1, batch_size=256), checkpoint=tmp_path)
+    assert not (tmp_path / "STRANGER_RAN").exists()
+
+
+def test_the_best_epoch_on_val_is_kept_and_not_the_last(net, digits):
+    def spoil_after_two_epochs(model, inputs, targets, steps=[0]):  # noqa: B006
+        steps[0] += 1
+        loss = TASK.loss(model(inputs), targets)
+        return loss if steps[0] <= 18 else -10 * loss
+
+    outcome = train(net, digits, Train(epochs=4, batch_size=128, lr=0.01), loss=spoil_after_two_epochs)
+    scores = [epoch.score for epoch in outcome.history]
+    assert outcome.best_epoch == scores.index(max(scores)) + 1 == 2
+    assert evaluate(outcome.net, TASK, digits, "val").value == max(scores)
+    assert scores[3] < scores[1]
+
+
+def test_weights_that_training_cannot_better_are_kept(net, digits):
+    good = train(net, digits, Train(epochs=6, lr=0.01)).net
+    outcome = train(good, digits, Train(epochs=2, lr=1e-9), loss=lambda model, x, y: -TASK.loss(model(x), y))
+    assert evaluate(outcome.net, TASK, digits, "val").value >= outcome.score_before
+    ruined = train(
+        good, digits, Train(epochs=2, lr=0.3), loss=lambda model, x, y: -TASK.loss(model(x), y).clamp(max=50)
+    )
+    assert ruined.best_epoch == 0
+    assert bits(ruined.net) == bits(good)
+
+
+def test_patience_stops_when_the_score_no_longer_rises(net, digits):
+    outcome = train(net, digits, Train(epochs=50, batch_size=512, lr=1e-7, patience=2))
+    scores = [outcome.score_before, *(epoch.score for epoch in outcome.history)]
+    assert len(outcome.history) < 50
+    assert max(scores[:-2]) >= max(scores[-2:])
+
+
+@pytest.mark.parametrize(
+    ("clip", "remedy"), [(None, "use a smaller lr than 1e[+]30 or set clip_norm"), (1e20, "use a smaller lr")]
+)
+def test_a_loss_that_is_not_finite_is_one_sentence(clip, remedy, net, digits):
+    with pytest.raises(ModelError, match=rf"training loss became (nan|inf) at epoch \d, step \d: {remedy}"):
+        train(net, digits, Train(epochs=3, optimizer="sgd", lr=1e30, clip_norm=clip))
+
+
+def test_clipping_bounds_the_step(net, digits):
+    seen = []
+
+    def steep(model, inputs, targets):
+        seen.append(torch.cat([parameter.detach().flatten().clone() for parameter in model.parameters()]))
+        return 1000 * TASK.loss(model(inputs), targets)
+
+    settings = Train(epochs=1, batch_size=600, optimizer="sgd", momentum=0, lr=0.5, warmup_epochs=0, weight_decay=0,
+                     clip_norm=0.01)  # fmt: skip
+    train(net, digits, settings, loss=steep)
+    assert (seen[1] - seen[0]).norm().item() == pytest.approx(0.5 * 0.01, rel=1e-3)
+
+
+def test_epoch_images_bounds_an_epoch(net, digits):
+    notes = Notes()
+    train(net, digits, Train(epochs=2, batch_size=50, epoch_images=100), progress=notes)
+    assert notes.total == 4
+
+
+def test_progress_tells_loss_score_rate_speed_and_time_left(net, digits):
+    notes = Notes()
+    train(net, digits, Train(epochs=2, batch_size=512), progress=notes)
+    assert len(notes.details) == notes.total == 6  # 1,079 images in 512s
+    for word in ("epoch 2/2", "loss ", "best top-1 ", "lr ", "images/s", "0:00 left"):
+        assert word in notes.details[-1]
+
+
+def test_bfloat16_trains_too_and_keeps_float32_weights(net, digits):
+    outcome = train(net, digits, Train(epochs=4, lr=0.01, dtype="bfloat16"))
+    assert outcome.history[-1].score > 70
+    assert all(value.dtype in (torch.float32, torch.int64) for value in outcome.net.state_dict().values())
+
+
+def test_dropout_draws_anew_in_every_epoch():
+    assert derive(0, "train.dropout", 1) != derive(0, "train.dropout", 2)
+
+
+def test_a_model_that_views_an_image_as_a_row_trains_in_the_plain_layout(digits):
+    class Rows(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.out = nn.Conv2d(1, 4, 3, padding=1), nn.Linear(256, 10)
+
+        def forward(self, x):
+            return self.out(self.conv(x).view(x.shape[0], -1))
+
+    outcome = train(capture(Rows(), (1, 8, 8)), digits, Train(epochs=2))
+    assert outcome.history[-1].loss < outcome.history[0].loss
+
+
+def test_training_gives_tensors_in_the_layout_they_came_in(net, digits):
+    outcome = train(net, digits, Train(epochs=1))
+    assert all(value.is_contiguous() for value in outcome.net.state_dict().values())
+
+
+def test_the_average_follows_the_formula():
+    net = nn.Linear(1, 1, bias=False)
+    net.weight.data.fill_(0.0)
+    average = Average(net, 0.5)
+    want = 0.0
+    for step, value in enumerate((1.0, 2.0, 3.0), start=1):
+        net.weight.data.fill_(value)
+        average.update(net)
+        decay = min(0.5, (1 + step) / (10 + step))
+        want = decay * want + (1 - decay) * value
+    assert average.net.weight.item() == pytest.approx(want, rel=1e-6)
+
+
+def test_settings_round_trip():
+    settings = Train(epochs=3, ema_decay=0.99, patience=2, augment="crop-flip", clip_norm=1.0, epoch_images=100)
+    assert Train(**plain(settings)) == settings
+
+
+WRONG = {
+    "epochs": 0, "batch_size": 1, "optimizer": "adam", "lr": 0, "momentum": 1, "weight_decay": -1, "warmup_epochs": -1,
+    "final_lr": 2, "ema_decay": 1, "patience": 0, "augment": "flip", "clip_norm": 0, "epoch_images": 1,
+    "dtype": "float16",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_every_setting_is_checked(name):
+    with pytest.raises(ConfigError, match=f"^Train.{name} must be .*, got {WRONG[name]}"):
+        Train(**{name: WRONG[name]})
+
+
+def test_every_setting_has_a_wrong_value_in_the_table():
+    assert set(WRONG) == set(plain(Train()))
+
+
+def by_hand(checkpoint: Path) -> nn.Module:
+    """What the killed process and the one that continues both run."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.Flatten(), nn.Dropout(0.1), nn.Linear(288, 10))
+    return train(net, load_data("digits"), Train(epochs=20), checkpoint=checkpoint).net
+
+
+SCRIPT = """
+import runpy, sys, torch
+from pathlib import Path
+torch.set_num_threads(1)
+runpy.run_path(sys.argv[1])["by_hand"](Path(sys.argv[2]))
+"""
+
+
+@pytest.mark.slow
+def test_sigkill_at_any_instant_and_a_rerun_give_the_same_bits(tmp_path):
+    kills = 0
+    for wait in (0.0, 0.03, 0.06):
+        path = tmp_path / "killed" / FILE
+        seen = path.stat().st_mtime_ns if path.exists() else 0
+        run = subprocess.Popen([sys.executable, "-c", SCRIPT, __file__, str(path.parent)])
+        deadline = time.monotonic() + 60
+        while run.poll() is None and time.monotonic() < deadline:
+            if path.exists() and path.stat().st_mtime_ns != seen:  # this process has finished an epoch
+                time.sleep(wait)
+                os.kill(run.pid, signal.SIGKILL)
+                break
+        kills += run.wait() == -signal.SIGKILL
+    assert kills == 3
+    assert bits(by_hand(tmp_path / "killed")) == bits(by_hand(tmp_path / "whole"))
+
+
+@pytest.mark.slow
+def test_the_defaults_teach_a_small_cnn_the_digits_beyond_95_percent(digits):
+    class SmallCNN(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv1, self.conv2 = nn.Conv2d(1, 8, 3, padding=1), nn.Conv2d(8, 16, 3, padding=1)
+            self.fc1, self.fc2 = nn.Linear(784, 64), nn.Linear(64, 10)
+
+        def forward(self, x):
+            x = nn.functional.max_pool2d(torch.relu(self.conv1(x)), 2)
+            x = nn.functional.max_pool2d(torch.relu(self.conv2(x)), 2)
+            return self.fc2(torch.relu(self.fc1(x.flatten(1))))
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = capture(SmallCNN(), (1, 28, 28))
+    data = digits.fitted_to((1, 28, 28))
+    outcome = train(net, data, Train())
+    assert evaluate(outcome.net, TASK, data, "test").value > 95
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(net, digits, tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(
+        ConfigError, match=r"Cannot write the checkpoint into .*file/x \(Not a directory\): choose another"
+    ):
+        train(net, digits, Train(epochs=1, batch_size=512), checkpoint=Path(tmp_path / "file" / "x"))
