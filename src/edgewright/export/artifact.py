@@ -35,7 +35,7 @@ def export_onnx(
     name: str,
     preprocess: Mapping[str, Any],
     class_names: Sequence[str] = (),
-    samples_BCHW: torch.Tensor | None = None,  # noqa: N803
+    samples_BCHW: torch.Tensor | None = None,
     facts: Mapping[str, Any] | None = None,
 ) -> Artifact:
     """Write a captured model to `folder`, which is replaced as a whole.
@@ -74,7 +74,7 @@ def export_onnx(
     return Artifact(folder=folder, manifest=manifest)
 
 
-def expected(net: fx.GraphModule, samples_BCHW: torch.Tensor) -> dict[str, np.ndarray]:  # noqa: N803
+def expected(net: fx.GraphModule, samples_BCHW: torch.Tensor) -> dict[str, np.ndarray]:
     """Golden vectors: `input`, `output`, and `codes/NAME` (uint8) for each quantized tensor of the simulation."""
     layers = quantizers(net)
     found: dict[str, np.ndarray] = {"input": samples_BCHW.numpy()}

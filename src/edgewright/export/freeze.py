@@ -9,11 +9,13 @@ compute the same float32 values. A clamp whose whole effect lies in the range of
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import fx, nn
 
 from ..model import layer_of, rewrite, tensor_specs
-from ..model.functions import CLAMPS, clamp_bounds, is_global_average
+from ..model.functions import CLAMPS, clamp_bounds, is_global_average, zero_padding
 from ..model.quantized import IntegerWeights, QuantConv2d, QuantConvTranspose2d, QuantizeActivation, QuantLinear
 from . import operators  # noqa: F401  (defines torch.ops.edgewright.quantize and so on)
 
@@ -41,9 +43,24 @@ class FrozenActivation(nn.Module):
         return torch.ops.edgewright.dequantize(codes, self.scale, self.zero_point)
 
 
+class FrozenPad(FrozenActivation):
+    """Quantize, pad the integers with the zero point, dequantize: ONNX Runtime 1.31 has no rule that does it itself."""
+
+    def __init__(self, layer: QuantizeActivation, begins: list[int], ends: list[int]) -> None:
+        super().__init__(layer)
+        self.begins, self.ends = begins, ends
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        codes = torch.ops.edgewright.quantize(x, self.scale, self.zero_point)
+        padded = torch.ops.edgewright.pad(codes, self.begins, self.ends, self.zero_point)
+        return torch.ops.edgewright.dequantize(padded, self.scale, self.zero_point)
+
+
 class FrozenLayer(nn.Module):
     """Stored int8 weights and int32 bias of a quantized layer. `settings` are what its function needs besides."""
 
+    weight: torch.Tensor
+    weight_scale: torch.Tensor
     bias: torch.Tensor | None
     bias_scale: torch.Tensor | None
     weight_zero_point: torch.Tensor | None
@@ -69,18 +86,29 @@ class FrozenLayer(nn.Module):
 class FrozenConv2d(FrozenLayer):
     def __init__(self, layer: QuantConv2d) -> None:
         super().__init__(layer)
-        self.stride, self.padding, self.dilation, self.groups = layer.stride, layer.padding, layer.dilation, layer.groups
+        self.stride, self.padding, self.dilation, self.groups = (
+            layer.stride,
+            layer.padding,
+            layer.dilation,
+            layer.groups,
+        )
 
-    def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:  # noqa: N803
+    def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
         return nn.functional.conv2d(x_BCHW, *self.values(), self.stride, self.padding, self.dilation, self.groups)
 
 
 class FrozenConvTranspose2d(FrozenLayer):
     def __init__(self, layer: QuantConvTranspose2d) -> None:
         super().__init__(layer)
-        self.settings = (layer.stride, layer.padding, layer.output_padding, layer.groups, layer.dilation)
+        self.settings: tuple[Any, ...] = (
+            layer.stride,
+            layer.padding,
+            layer.output_padding,
+            layer.groups,
+            layer.dilation,
+        )
 
-    def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:  # noqa: N803
+    def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
         return nn.functional.conv_transpose2d(x_BCHW, *self.values(), *self.settings)
 
 
@@ -125,7 +153,7 @@ def _freeze_layer(net: fx.GraphModule, node: fx.Node, ranks: dict[str, int]) -> 
     elif isinstance(layer, QuantConvTranspose2d):
         frozen = FrozenConvTranspose2d(layer)
     elif isinstance(layer, QuantLinear):
-        frozen = FrozenLinear(layer, rank=ranks[node.args[0].name])  # type: ignore[union-attr]
+        frozen = FrozenLinear(layer, rank=ranks[node.args[0].name])  # type: ignore[union-attr, index]
     if frozen is not None:
         net.set_submodule(str(node.target), frozen)
 
@@ -153,19 +181,35 @@ def _drop_absorbed_clamp(net: fx.GraphModule, node: fx.Node, ranks: dict[str, in
 
 
 def _pass_codes_on(net: fx.GraphModule, node: fx.Node, ranks: dict[str, int]) -> None:
-    """Quantize again behind an operator that only moves values: the codes stay the same, and the runtime sees that
-    the operator can move integers."""
-    if not isinstance(layer_of(net, node), QuantizeActivation):
-        return
+    """Quantize again behind operators that only move values: the codes stay the same, and the runtime sees that such
+    an operator can move integers."""
+    layer = layer_of(net, node)
+    if isinstance(layer, QuantizeActivation):
+        _pass_on(net, node, layer, ranks)
+
+
+def _pass_on(net: fx.GraphModule, node: fx.Node, layer: QuantizeActivation, ranks: dict[str, int]) -> None:
     for user in list(node.users):
-        if user.target in MOVING and user.users:
-            path = f"{node.target}_{user.name}"
-            net.add_submodule(path, net.get_submodule(str(node.target)))
-            with net.graph.inserting_after(user):
-                again = net.graph.create_node("call_module", path, (user,), name=f"{user.name}_codes")
-            user.replace_all_uses_with(again, delete_user_cb=lambda reader, again=again: reader is not again)
-            ranks[again.name] = ranks[user.name]
-            _pass_codes_on(net, again, ranks)
+        widths = zero_padding(user, rank=ranks.get(user.name))
+        if widths is not None:
+            again = _insert(net, user, FrozenPad(layer, *widths), source=node.args[0])
+            net.graph.erase_node(user)
+        elif user.target in MOVING and user.users:
+            again = _insert(net, user, layer, source=user)
+        else:
+            continue
+        ranks[again.name] = ranks[user.name]
+        _pass_on(net, again, layer, ranks)
+
+
+def _insert(net: fx.GraphModule, node: fx.Node, layer: nn.Module, *, source: Any) -> fx.Node:
+    """Let the readers of `node` read `layer(source)` instead."""
+    path = f"quantizers.{node.name}"
+    net.add_submodule(path, layer)
+    with net.graph.inserting_after(node):
+        called = net.graph.create_node("call_module", path, (source,), name=f"{node.name}_codes")
+    node.replace_all_uses_with(called, delete_user_cb=lambda reader: reader is not called)
+    return called
 
 
 def _simplify(net: fx.GraphModule, node: fx.Node, ranks: dict[str, int]) -> None:
@@ -192,4 +236,4 @@ def _flattens(node: fx.Node, ranks: dict[str, int]) -> bool:
     if node.target is aten.flatten.using_ints:
         return list(node.args[1:]) == [1]
     batch = node.args[1][0]  # type: ignore[index]
-    return isinstance(batch, fx.Node) and batch.target is aten.sym_size.int and batch.args[1] == 0
+    return isinstance(batch, fx.Node) and batch.target is aten.sym_size.int and bool(batch.args[1] == 0)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -47,13 +48,13 @@ def _dequantize_shape(codes, scale, zero_point=None, axis=None):  # type: ignore
 
 
 @torch.library.custom_op("edgewright::global_average", mutates_args=(), schema="(Tensor x_BCHW) -> Tensor")
-def global_average(x_BCHW):  # type: ignore[no-untyped-def]  # noqa: N803
+def global_average(x_BCHW):  # type: ignore[no-untyped-def]
     """ONNX GlobalAveragePool: (B, C, H, W) -> (B, C, 1, 1). It has an integer kernel, ReduceMean has none."""
     return x_BCHW.mean(dim=(2, 3), keepdim=True)
 
 
 @global_average.register_fake
-def _global_average_shape(x_BCHW):  # type: ignore[no-untyped-def]  # noqa: N803
+def _global_average_shape(x_BCHW):  # type: ignore[no-untyped-def]
     return x_BCHW.new_empty((*x_BCHW.shape[:2], 1, 1))
 
 
@@ -68,6 +69,20 @@ def _flatten_shape(x):  # type: ignore[no-untyped-def]
     return x.new_empty((x.shape[0], x[0].numel()))
 
 
+@torch.library.custom_op(
+    "edgewright::pad", mutates_args=(), schema="(Tensor codes, int[] begins, int[] ends, Tensor value) -> Tensor"
+)
+def pad(codes, begins, ends, value):  # type: ignore[no-untyped-def]
+    """ONNX Pad of integers: `begins` and `ends` count what is added on each axis."""
+    widths = [width for pair in zip(reversed(begins), reversed(ends), strict=True) for width in pair]
+    return torch.nn.functional.pad(codes.to(torch.int32), widths, value=int(value)).to(codes.dtype)
+
+
+@pad.register_fake
+def _pad_shape(codes, begins, ends, value):  # type: ignore[no-untyped-def]
+    return codes.new_empty([size + b + e for size, b, e in zip(codes.shape, begins, ends, strict=True)])
+
+
 def _quantize_onnx(x: Any, scale: Any, zero_point: Any) -> Any:
     return onnx_op.QuantizeLinear(x, scale, zero_point)
 
@@ -78,7 +93,7 @@ def _dequantize_onnx(codes: Any, scale: Any, zero_point: Any = None, axis: int |
     return onnx_op.DequantizeLinear(codes, scale, zero_point, axis=axis)
 
 
-def _global_average_onnx(x_BCHW: Any) -> Any:  # noqa: N803
+def _global_average_onnx(x_BCHW: Any) -> Any:
     return onnx_op.GlobalAveragePool(x_BCHW)
 
 
@@ -86,10 +101,15 @@ def _flatten_onnx(x: Any) -> Any:
     return onnx_op.Flatten(x, axis=1)
 
 
+def _pad_onnx(codes: Any, begins: Sequence[int], ends: Sequence[int], value: Any) -> Any:
+    return onnx_op.Pad(codes, onnx_op.Constant(value_ints=[*begins, *ends]), value)  # type: ignore[arg-type]
+
+
 OPSET = 18  # from 21 on ONNX Runtime 1.31 mixes up signed and unsigned activations when it fuses
-TRANSLATIONS = {
+TRANSLATIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.ops.edgewright.quantize.default: _quantize_onnx,
     torch.ops.edgewright.dequantize.default: _dequantize_onnx,
     torch.ops.edgewright.global_average.default: _global_average_onnx,
     torch.ops.edgewright.flatten.default: _flatten_onnx,
+    torch.ops.edgewright.pad.default: _pad_onnx,
 }

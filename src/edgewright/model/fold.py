@@ -110,7 +110,11 @@ def _along_outputs(layer: nn.Module, factor: torch.Tensor) -> torch.Tensor:
     if OUTPUT_AXIS[type(layer)] == 0:
         return factor.reshape(-1, 1, *([1] * rest))
     groups = int(layer.groups)  # type: ignore[arg-type]  # weight (C_in, C_out/g, ...): each group has its own outputs
-    return factor.reshape(groups, 1, -1).expand(-1, weight.shape[0] // groups, -1).reshape(*weight.shape[:2], *([1] * rest))
+    return (
+        factor.reshape(groups, 1, -1)
+        .expand(-1, weight.shape[0] // groups, -1)
+        .reshape(*weight.shape[:2], *([1] * rest))
+    )
 
 
 __all__ = ["Folding", "fold_batch_norms"]

@@ -37,3 +37,16 @@ def is_global_average(node: fx.Node, *, rank: int | None) -> bool:
     if node.target is not aten.mean.dim or rank != 4 or node.kwargs.get("dtype") is not None:
         return False
     return {int(axis) % 4 for axis in node.args[1]} == {2, 3}  # type: ignore[union-attr, arg-type]
+
+
+def zero_padding(node: fx.Node, *, rank: int | None) -> tuple[list[int], list[int]] | None:
+    """What a padding with zeros adds before and behind each axis; None for any other node."""
+    if node.target not in (aten.constant_pad_nd.default, aten.pad.default) or rank is None:
+        return None
+    widths, rest = list(node.args[1]), [*node.args[2:], *node.kwargs.values()]  # type: ignore[arg-type]
+    if not all(isinstance(width, int) and width >= 0 for width in widths):
+        return None
+    if any(value not in (None, "constant") and value != 0 for value in rest):
+        return None
+    missing = [0] * (rank - len(widths) // 2)
+    return [*missing, *reversed(widths[0::2])], [*missing, *reversed(widths[1::2])]

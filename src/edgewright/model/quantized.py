@@ -75,7 +75,9 @@ def affine_spec(low: float, high: float, *, bits: int = 8, signed: bool = True) 
         ModelError: a bound is NaN or infinite.
     """
     if not (math.isfinite(low) and math.isfinite(high)):
-        raise ModelError(f"A tensor with values from {low} to {high} cannot be quantized: the model makes NaN or infinity.")
+        raise ModelError(
+            f"A tensor with values from {low} to {high} cannot be quantized: the model makes NaN or infinity."
+        )
     low, high = min(low, 0.0), max(high, 0.0)
     grid = QuantSpec(scale=(1.0,), zero_point=(0,), bits=bits, signed=signed)
     scale = _float32((high - low) / (grid.high - grid.low)) or 1.0
@@ -221,11 +223,11 @@ class QuantConv2d(IntegerWeights, nn.Conv2d):
         nn.Conv2d.__init__(self, *args, **kwargs)
         self._add_grid(bits)
 
-    def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:  # noqa: N803
+    def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
         return self._conv_forward(x_BCHW, self.rounded_weight(), self.rounded_bias())
 
 
-class QuantLinear(IntegerWeights, nn.Linear):
+class QuantLinear(IntegerWeights, nn.Linear):  # type: ignore[misc]
     """A linear layer with integer weights."""
 
     def __init__(self, *args: Any, bits: int = 8, **kwargs: Any) -> None:
@@ -245,9 +247,9 @@ class QuantConvTranspose2d(IntegerWeights, nn.ConvTranspose2d):
         nn.ConvTranspose2d.__init__(self, *args, **kwargs)
         self._add_grid(bits)
 
-    def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:  # type: ignore[override]  # noqa: N803
+    def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
         return nn.functional.conv_transpose2d(
-            x_BCHW, self.rounded_weight(), self.rounded_bias(), self.stride, self.padding, self.output_padding,
+            x_BCHW, self.rounded_weight(), self.rounded_bias(), self.stride, self.padding, self.output_padding,  # type: ignore[arg-type]
             self.groups, self.dilation,
         )  # fmt: skip
 
@@ -262,7 +264,7 @@ QUANTIZED: dict[type[nn.Module], type[nn.Module]] = {
 def weight_scales(layer: nn.Module, *, bits: int = 8) -> torch.Tensor:
     """Min-max scales of a layer's weights, one per output channel; a channel of zeros gets 1."""
     axis = QUANTIZED[type(layer)].weight_axis  # type: ignore[attr-defined]
-    weight = layer.weight.detach()  # type: ignore[union-attr]
+    weight: torch.Tensor = layer.weight.detach()  # type: ignore[union-attr, operator]
     largest = weight.abs().transpose(0, axis).flatten(1).amax(1)
     return torch.tensor(symmetric_spec(largest.tolist(), bits=bits, axis=axis).scale)
 

@@ -17,7 +17,7 @@ import torch
 from torch import fx, nn
 
 from ...model import layer_of, tensor_specs
-from ...model.functions import CLAMPS, clamp_bounds, is_global_average
+from ...model.functions import CLAMPS, clamp_bounds, is_global_average, zero_padding
 from ...model.quantized import QUANTIZED
 
 aten = torch.ops.aten
@@ -34,7 +34,6 @@ PASSING = {
     aten.channel_shuffle.default, aten.upsample_nearest2d.vec, aten.alias.default,
 }  # fmt: skip
 SPLITS = {aten.split.Tensor, aten.split_with_sizes.default, aten.chunk.default, aten.unbind.int}
-PADS = {aten.constant_pad_nd.default, aten.pad.default}
 
 
 class Flow:
@@ -63,8 +62,8 @@ class Flow:
     def is_passing(self, node: fx.Node) -> bool:
         if node.target in PASSING or node.target in SPLITS or isinstance(layer_of(self.net, node), nn.Dropout):
             return True
-        if node.target in PADS:
-            return not any(isinstance(value, (int, float)) and value != 0 for value in _pad_values(node))
+        if node.name in self.specs and zero_padding(node, rank=len(self.specs[node.name].shape)) is not None:
+            return True
         return node.target is operator.getitem and _node(node.args[0]).target in SPLITS
 
     # -- paths ------------------------------------------------------------------------------------------------------
@@ -91,12 +90,6 @@ class Flow:
         if len(users) == 1 and users[0].target in CLAMPS and clamp_bounds(users[0])[0] == 0.0:
             return users[0]
         return node
-
-
-def _pad_values(node: fx.Node) -> list[Any]:
-    """What a padding writes: the arguments behind the sizes (and the mode, which must be `constant`)."""
-    values = [value for value in (*node.args[2:], *node.kwargs.values()) if value is not None]
-    return [0.0 if value == "constant" else 1.0 if isinstance(value, str) else value for value in values]
 
 
 def _node(value: Any) -> fx.Node:

@@ -19,7 +19,7 @@ BATCH = 32  # images at a time: enough to be fast, few enough for the memory of 
 
 
 def observe(
-    net: fx.GraphModule, plan: Plan, images_BCHW: torch.Tensor, *, progress: Progress = SILENT  # noqa: N803
+    net: fx.GraphModule, plan: Plan, images_BCHW: torch.Tensor, *, progress: Progress = SILENT
 ) -> dict[str, Histogram]:
     """The histogram of each point of the plan over the calibration images, those that share a grid merged."""
     histograms = {name: Histogram() for name in plan.points}

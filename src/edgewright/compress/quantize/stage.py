@@ -1,6 +1,6 @@
 """`Quantize`: the settings of a quantization, which are also the stage.
 
-    fold batch norms -> calibrate -> simulate (each method; the best) -> score -> train through the rounding if need be
+fold batch norms -> calibrate -> simulate (each method; the best) -> score -> train through the rounding if need be
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Quantize:
         self, folded: fx.GraphModule, plan: Plan, job: Job, progress: Progress
     ) -> tuple[fx.GraphModule, dict[str, Any]]:
         """The simulation under the chosen method, and what was tried."""
-        images_BCHW = job.data.calibration(self.num_calibration, job.seed)  # noqa: N806
+        images_BCHW = job.data.calibration(self.num_calibration, job.seed)
         histograms = observe(folded, plan, images_BCHW, progress=progress)
         methods = list(RANGE_METHODS) if self.method == "best" else [self.method]
         ranges = {each: ranges_of(histograms, method=each, percentile=self.percentile) for each in methods}
@@ -128,11 +128,11 @@ class Quantize:
         return outcome.net, {"history": plain(outcome.history), "best_epoch": outcome.best_epoch}  # type: ignore[return-value]
 
 
-def signal_to_noise(reference: fx.GraphModule, other: fx.GraphModule, images_BCHW: torch.Tensor) -> float:  # noqa: N803
+def signal_to_noise(reference: fx.GraphModule, other: fx.GraphModule, images_BCHW: torch.Tensor) -> float:
     """Power of the reference's outputs over the power of the difference, in dB; infinite when they are equal."""
     signal = noise = 0.0
     with torch.no_grad():
-        for batch_BCHW in images_BCHW.split(BATCH):  # noqa: N806
+        for batch_BCHW in images_BCHW.split(BATCH):
             want, got = (_flat(net(batch_BCHW)) for net in (reference, other))
             signal += want.double().pow(2).sum().item()
             noise += (want - got).double().pow(2).sum().item()
