@@ -204,6 +204,7 @@ OPERATIONS_PER_OUTPUT = {
 REDUCTIONS: dict[str, Formula] = {
     **dict.fromkeys(("sum", "amax", "amin", "max", "min", "prod", "argmax", "argmin", "any", "all"), _fold_up),
     "mean": _per_input(1),  # n - 1 adds and 1 multiply for each output
+    "col2im": _per_input(1),  # each value is added to its place
     "linalg_vector_norm": _per_input(2),
     "norm": _per_input(2),
     **dict.fromkeys(("var", "std", "var_mean"), _per_input(4)),

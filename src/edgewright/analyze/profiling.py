@@ -54,7 +54,7 @@ def profile_of(
         rows=rows,
         dtype=dtype,
         device=device.name if device is not None else None,
-        params=sum(each.numel() for each in traced.net.parameters()),
+        params=sum(row.params for row in rows),
         buffers=sum(each.numel() for each in traced.net.buffers()),
         macs=sum(row.macs for row in rows),
         elementwise=sum(row.elementwise for row in rows),

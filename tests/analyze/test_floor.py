@@ -1,0 +1,101 @@
+"""Published models: parameters and multiply-accumulates exactly, peak RAM as published or computed elsewhere."""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+
+import pytest
+
+from edgewright import zoo
+from edgewright.analyze import cost_of, peak, profile, schedule, trace
+from edgewright.model import capture
+
+
+def captured(spec, num_classes=1000):
+    built = zoo.resolve(spec, num_classes=num_classes)
+    return capture(built.model, built.input_shape, name=spec)
+
+
+small = cache(captured)  # large models would stay in memory for the whole run
+
+
+def test_the_small_cnn_layer_by_layer():
+    measured = profile(small("simple_cnn", 10))
+    assert (measured.params, measured.macs, measured.unknown) == (52_138, 333_056, ())
+    rows = [row for row in measured.rows if row.macs]
+    assert [row.params for row in rows] == [80, 1_168, 50_240, 650]
+    assert [row.macs for row in rows] == [56_448, 225_792, 50_176, 640]
+
+
+@pytest.mark.parametrize(
+    ("spec", "params", "macs"),
+    [
+        ("mobilenet_v1:0.25", 470_072, 41_030_272),
+        ("mobilenet_v2", 3_504_872, 300_774_272),
+        pytest.param("mobilenet_v1:0.5", 1_331_592, 149_497_088, marks=pytest.mark.slow),
+        pytest.param("mobilenet_v1:0.75", 2_585_560, 325_400_448, marks=pytest.mark.slow),
+        pytest.param("mobilenet_v1", 4_231_976, 568_740_352, marks=pytest.mark.slow),
+        pytest.param("torchvision:resnet18", 11_689_512, 1_814_073_344, marks=pytest.mark.slow),
+        pytest.param("torchvision:resnet50", 25_557_032, 4_089_184_256, marks=pytest.mark.slow),
+        pytest.param("torchvision:squeezenet1_1", 1_235_496, 349_151_936, marks=pytest.mark.slow),
+        pytest.param("torchvision:mobilenet_v3_small", 2_542_856, 56_510_400, marks=pytest.mark.slow),
+        pytest.param("torchvision:shufflenet_v2_x1_0", 2_278_604, 144_907_992, marks=pytest.mark.slow),
+        pytest.param("torchvision:efficientnet_b0", 5_288_548, 385_814_752, marks=pytest.mark.slow),
+        pytest.param("torchvision:convnext_tiny", 28_589_128, 4_455_531_264, marks=pytest.mark.slow),
+        pytest.param("torchvision:vit_b_16", 86_567_656, 17_563_828_224, marks=pytest.mark.slow),
+    ],
+)
+def test_published_parameters_and_macs_exactly(spec, params, macs):
+    measured = profile(small(spec) if spec == "mobilenet_v2" else captured(spec))
+    assert (measured.params, measured.macs, measured.unknown) == (params, macs, ())
+
+
+@pytest.mark.slow
+def test_where_the_macs_of_mobilenet_v1_are():
+    measured = profile(captured("mobilenet_v1"))
+    convs = [row for row in measured.rows if row.op == "Conv2d"]
+    depthwise = sum(row.macs for row in convs if row.macs == 9 * row.shape_out[1] * row.shape_out[2] * row.shape_out[3])
+    last = next(row.macs for row in measured.rows if row.op == "Linear")
+    shares = [convs[0].macs, depthwise, sum(row.macs for row in convs) - convs[0].macs - depthwise, last]
+    assert [round(part / measured.macs, 4) for part in shares] == [0.0191, 0.0306, 0.9486, 0.0018]
+
+
+def test_mobilenet_v2_peak_ram_at_int8_by_every_convention():
+    net = small("mobilenet_v2")
+    measured = profile(net, dtype="int8")
+    expand = next(row for row in measured.rows if row.layer == "features.2.conv.0.0")
+    assert expand.activation_bytes == 112 * 112 * (16 + 96) == 1_404_928  # input + output of the widest expansion
+    assert measured.peak_ram_bytes == 112 * 112 * 96 + 56 * 56 * 96 == 1_505_280  # the depthwise layer after it
+    assert measured.peak_at == "features_2_conv_1_0"
+    plan = schedule(trace(net))
+    assert peak(plan, "int8", depthwise_in_place=True).num_bytes == 1_404_928
+    assert peak(schedule(trace(net), fused=False), "int8").num_bytes == 2 * 112 * 112 * 96
+
+
+@pytest.mark.slow
+def test_resnet50_peak_ram_with_and_without_the_sum_in_place():
+    plan = schedule(trace(captured("torchvision:resnet50")))
+    assert peak(plan, "float32").num_bytes == 9_633_792
+    assert peak(plan, "float32", add_in_place=True).num_bytes == 7_225_344  # the published 7.2 MB
+
+
+@pytest.mark.parametrize(
+    ("spec", "num_classes", "num_bytes"),
+    [("resnet8", 10, 49_152), ("ds_cnn", 12, 16_000), ("mobilenet_v1:0.25@96", 2, 55_296)],
+)
+def test_liveness_bounds_of_the_mlperf_tiny_nets_at_int8(spec, num_classes, num_bytes):
+    assert profile(small(spec, num_classes), dtype="int8").peak_ram_bytes == num_bytes
+
+
+def test_the_sum_in_place_gains_nothing_at_the_peak_of_resnet8():
+    plan = schedule(trace(small("resnet8", 10)))
+    assert peak(plan, "int8", add_in_place=True).num_bytes == 49_152
+
+
+@pytest.mark.slow
+def test_the_cost_of_resnet50_takes_less_than_a_second():
+    net = captured("torchvision:resnet50")
+    began = time.process_time()
+    cost_of(net, None, "int8")
+    assert time.process_time() - began < 1.0
