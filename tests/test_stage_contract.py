@@ -27,7 +27,7 @@ QUICK = Train(epochs=2, batch_size=128, lr=0.01)
 STAGES: dict[str, Callable[[], Stage]] = {
     "train": lambda: QUICK,
     "train with an average": lambda: dataclasses.replace(QUICK, ema_decay=0.9, optimizer="sgd", patience=1),
-    "distill": lambda: Distill(alpha=0.3, temperature=2.0, train=QUICK),
+    "distill": lambda: Distill(alpha=0.3, temperature=2.0, features=1.0, train=QUICK),
 }
 
 BOARD = Device(

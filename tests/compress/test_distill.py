@@ -5,6 +5,7 @@ import torch
 from torch import fx, nn
 
 from edgewright.compress.distill import Distill, DistillLoss
+from edgewright.compress.distill.taps import map_distance, shared_maps, tapped
 from edgewright.data import load_data
 from edgewright.errors import ConfigError, ShapeError
 from edgewright.losses import soft_target_loss
@@ -34,7 +35,9 @@ def job(student: nn.Module, teacher: nn.Module | None) -> Job:
 
 @pytest.fixture(scope="module")
 def teacher() -> fx.GraphModule:
-    return train_weights(mlp(64, dropout=0.5), task=TASK, data=DATA, settings=Train(epochs=5), seed=0).net
+    return train_weights(
+        mlp(64, dropout=0.5), task=TASK, data=DATA, settings=Train(epochs=10, lr=0.01, augment="none"), seed=0
+    ).net
 
 
 def test_the_loss_is_alpha_hard_plus_the_rest_soft(teacher):
@@ -42,15 +45,15 @@ def test_the_loss_is_alpha_hard_plus_the_rest_soft(teacher):
     inputs, targets = next(DATA.batches("train", batch_size=16))
     logits, wanted = student(inputs), teacher(inputs)
     for alpha, temperature in ((0.0, 4.0), (0.25, 2.0), (1.0, 3.0)):
-        loss = DistillLoss(teacher=teacher, task=TASK, data=DATA, alpha=alpha, temperature=temperature)
+        loss = DistillLoss(student=student, teacher=teacher, task=TASK, data=DATA, alpha=alpha, temperature=temperature)
         soft = soft_target_loss(logits, wanted, temperature=temperature)
         want = alpha * TASK.loss(logits, targets) + (1 - alpha) * soft
         torch.testing.assert_close(loss(student, inputs, targets), want)
 
 
 def test_the_teacher_answers_without_dropout_and_without_gradients(teacher):
-    loss = DistillLoss(teacher=teacher.train(), task=TASK, data=DATA, alpha=0.0, temperature=4.0)
     student = mlp(8, seed=1)
+    loss = DistillLoss(student=student, teacher=teacher.train(), task=TASK, data=DATA, alpha=0.0, temperature=4.0)
     inputs, targets = next(DATA.batches("train", batch_size=16))
     first, again = loss(student, inputs, targets), loss(student, inputs, targets)
     assert torch.equal(first, again)
@@ -74,6 +77,91 @@ def test_alpha_1_is_plain_training(teacher):
     plain = train_weights(mlp(8), task=TASK, data=DATA, settings=settings, seed=0).net
     taught = Distill(alpha=1.0, train=settings).run(job(mlp(8), teacher)).model
     assert fingerprint(plain) == fingerprint(taught)
+
+
+def residual(inner: int, seed: int = 0, width: int = 8) -> fx.GraphModule:
+    """Two stages whose blocks have `inner` channels inside and whose streams have `width` and 2 `width`."""
+
+    class Block(nn.Module):
+        def __init__(self, channels: int) -> None:
+            super().__init__()
+            self.conv1, self.bn1 = nn.Conv2d(channels, inner, 3, padding=1), nn.BatchNorm2d(inner)
+            self.conv2, self.bn2 = nn.Conv2d(inner, channels, 3, padding=1), nn.BatchNorm2d(channels)
+
+        def forward(self, x):
+            return torch.relu(x + self.bn2(self.conv2(torch.relu(self.bn1(self.conv1(x))))))
+
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        layers = [nn.Conv2d(1, width, 3, padding=1), Block(width), nn.Conv2d(width, 2 * width, 3, 2, 1)]
+        layers += [Block(2 * width), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2 * width, 10)]
+        return capture(nn.Sequential(*layers), (1, 8, 8))
+
+
+def last_relus(net: fx.GraphModule) -> list[str]:
+    """The ends of the two blocks: every second relu."""
+    return [node.name for node in net.graph.nodes if "relu" in node.name][1::2]
+
+
+def test_the_maps_to_compare_are_the_ends_of_the_stages():
+    student, teacher = residual(4), residual(8)
+    assert list(shared_maps(student, teacher)) == last_relus(student)
+    assert shared_maps(residual(4, width=6), teacher) == ()
+    assert shared_maps(mlp(8), mlp(16)) == ()
+    assert shared_maps(nn.Flatten(), teacher) == ()
+
+
+def test_a_tapped_view_shares_the_weights_and_changes_nothing():
+    net = residual(4)
+    before = fingerprint(net)
+    view = tapped(net, shared_maps(net, residual(8)))
+    inputs, _ = next(DATA.batches("train", batch_size=4))
+    outputs, maps = view(inputs)
+    assert torch.equal(outputs, net(inputs))
+    assert [tuple(each.shape) for each in maps] == [(4, 8, 8, 8), (4, 16, 4, 4)]
+    assert {id(each) for each in view.parameters()} == {id(each) for each in net.parameters()}
+    assert fingerprint(net) == before
+
+
+def test_the_distance_of_maps_is_in_units_of_the_teachers_variance():
+    teacher = [torch.tensor([0.0, 2.0]), torch.tensor([0.0, 4.0])]  # variances 1 and 4
+    student = [torch.tensor([1.0, 2.0]), torch.tensor([0.0, 2.0])]  # mean squares .5 and 2
+    assert map_distance(student, teacher).item() == 0.5
+    assert map_distance(teacher, teacher).item() == 0
+
+
+def test_feature_maps_add_their_weighted_distance_to_the_loss():
+    student, teacher = residual(4, seed=1).eval(), residual(8)
+    inputs, targets = next(DATA.batches("train", batch_size=16))
+    maps = shared_maps(student, teacher)
+    distance = map_distance(tapped(student, maps)(inputs)[1], tapped(teacher, maps)(inputs)[1])
+    plain, matched = (
+        DistillLoss(
+            student=student, teacher=teacher, task=TASK, data=DATA, alpha=0.1, temperature=4.0, features=features
+        )(student, inputs, targets)
+        for features in (0.0, 3.0)
+    )
+    torch.testing.assert_close(matched, plain + 3 * distance, rtol=1e-4, atol=1e-5)
+
+
+def test_matching_feature_maps_brings_them_closer_and_is_told():
+    student, teacher = residual(4, seed=1), residual(8)
+    settings = Train(epochs=3, batch_size=128, lr=0.01, augment="none")
+    inputs, _ = next(DATA.batches("val", batch_size=100))
+    maps = shared_maps(student, teacher)
+    wanted = tapped(teacher, maps)(inputs)[1]
+
+    def distance(features: float) -> float:
+        result = Distill(alpha=0.0, features=features, train=settings).run(job(student, teacher))
+        assert ("feature_maps" in result.details) == (features > 0)
+        return map_distance(tapped(result.model, maps)(inputs)[1], wanted).item()
+
+    assert distance(10.0) < distance(0.0)
+
+
+def test_models_without_shared_maps_say_so():
+    result = Distill(features=1.0, train=Train(epochs=1, batch_size=512)).run(job(mlp(8), mlp(16)))
+    assert result.notes[-1] == "Feature maps compared: none, the models share no shape."
 
 
 def test_a_teacher_in_another_memory_layout_may_answer(teacher):
@@ -111,6 +199,7 @@ def test_a_teacher_of_other_classes_is_refused():
 
 @pytest.mark.parametrize(("wrong", "message"), [
     ({"alpha": 1.5}, r"Distill.alpha is a fraction in \[0, 1\], got 1.5"),
+    ({"features": -1}, "Distill.features must be 0 or greater, got -1"),
     ({"temperature": 0}, "Distill.temperature must be greater than 0, got 0"),
 ])  # fmt: skip
 def test_settings_are_checked(wrong, message):
