@@ -6,6 +6,7 @@ import base64
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,7 @@ def render(content: Content) -> str:
     )  # fmt: skip
 
 
+@cache
 def environment() -> Environment:
     """Templates with every value escaped, and a missing value an error of ours rather than a blank."""
     loader = FileSystemLoader(TEMPLATES)

@@ -51,7 +51,7 @@ class Scores:
 def read_score(entry: Content) -> Score | None:
     """The score of a stage, None when it has none or an impossible one."""
     value, num_samples = number(entry, "score", "value"), number(entry, "score", "num_samples")
-    if value is None or not num_samples or not 0 <= value <= 100 or num_samples < 0:
+    if value is None or num_samples is None or not 0 <= value <= 100 or num_samples < 1:
         return None
     metric, split = text(entry, "score", "metric") or "score", text(entry, "score", "split")
     return Score(metric=metric, value=value, num_samples=int(num_samples), split=split)

@@ -45,7 +45,7 @@ def bytes_text(value: float | None) -> str:
     if value is None:
         return DASH
     if abs(value) < 1024:
-        return f"{digits_text(value, digits=4)} B"
+        return f"{number_text(value)} B"
     step, unit = next((step, unit) for step, unit in BINARY if abs(value) >= step)
     return f"{_whole_or_digits(value / step)} {unit}"
 
