@@ -23,8 +23,12 @@ from .layers import settings_of
 from .resize import Survivors, resize
 from .run import tensor_specs
 
+OUR_FAULT = "the fault is edgewright's, please report it with the model."
 
-def cut(net: fx.GraphModule, drop: Mapping[str, Sequence[int]], *, channels: ChannelMap | None = None) -> fx.GraphModule:
+
+def cut(
+    net: fx.GraphModule, drop: Mapping[str, Sequence[int]], *, channels: ChannelMap | None = None
+) -> fx.GraphModule:
     """A copy of `net` without the dropped classes of channels; `net` stays as it was.
 
     Args:
@@ -59,20 +63,18 @@ def cut(net: fx.GraphModule, drop: Mapping[str, Sequence[int]], *, channels: Cha
 
 def _check(net: fx.GraphModule, survivors: Survivors) -> None:
     """Run the cut graph on tensors without storage; every tensor must have the size that the labels foretold."""
-    expected = {node.name: survivors.shape(labels) for node, labels in survivors.trace.values.items() if isinstance(labels, Labels)}
+    values = survivors.trace.values.items()
+    expected = {node.name: survivors.shape(labels) for node, labels in values if isinstance(labels, Labels)}
     try:
         specs = tensor_specs(net)
         if survivors.symbolic:
             tensor_specs(net, batch=2)
     except (RuntimeError, ValueError, TypeError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise EdgewrightError(f"The cut model does not run ({reason}): please report this model, its cut is our fault.") from error
+        raise EdgewrightError(f"The cut model does not run ({reason}): {OUR_FAULT}") from error
     for name, spec in specs.items():
         if name in expected and spec.shape != expected[name]:
-            raise EdgewrightError(
-                f"After the cut '{name}' has shape {spec.shape}, expected {expected[name]}: "
-                "please report this model, its cut is our fault."
-            )
+            raise EdgewrightError(f"After the cut '{name}' has shape {spec.shape}, not {expected[name]}: {OUR_FAULT}")
 
 
 def _cut_loose(value: torch.Tensor, labels: Labels | None, survivors: Survivors) -> torch.Tensor:
@@ -94,7 +96,8 @@ def _rebuilt(layer: nn.Module, changes: dict[str, Any], tensors: dict[str, torch
     new = type(layer)(**{**settings_of(layer), **changes}, device="meta")
     for name, value in tensors.items():
         old, value = getattr(layer, name), value.detach().clone()
-        setattr(new, name, nn.Parameter(value, requires_grad=old.requires_grad) if isinstance(old, nn.Parameter) else value)
+        is_parameter = isinstance(old, nn.Parameter)
+        setattr(new, name, nn.Parameter(value, requires_grad=old.requires_grad) if is_parameter else value)
     return new.train(layer.training)
 
 
@@ -104,11 +107,12 @@ Cut = tuple[dict[str, Any], dict[str, torch.Tensor]]
 def _convolution(layer: Any, channels: LayerChannels, survivors: Survivors, path: str) -> Cut:
     """Rows by the channels made, columns by the channels read; whole groups, or the same places of every group."""
     assert channels.out is not None and channels.into is not None
-    out, into = survivors.stays(channels.out).view(layer.groups, -1), survivors.stays(channels.into).view(layer.groups, -1)
+    out = survivors.stays(channels.out).view(layer.groups, -1)
+    into = survivors.stays(channels.into).view(layer.groups, -1)
     alive = out.any(dim=1)
     rows, columns = out[alive][0], into[alive][0]
     if not (bool((out[alive] == rows).all()) and bool((into[alive] == columns).all())):
-        raise EdgewrightError(f"The groups of '{path}' would become unequal: please report this model, its cut is our fault.")
+        raise EdgewrightError(f"The cut would leave unequal groups in '{path}': {OUR_FAULT}")
     weight = layer.weight.detach()
     transposed = isinstance(layer, nn.ConvTranspose2d)
     grouped = weight.view(layer.groups, -1, weight.shape[1], *weight.shape[2:])

@@ -37,7 +37,8 @@ class Survivors:
     def shape(self, labels: Labels) -> tuple[int, ...]:
         """The tensor's shape at batch 1 after the cut."""
         return tuple(
-            int(self.stays(labels.along(axis)).sum()) if axis in labels.axes else size for axis, size in enumerate(labels.shape)
+            int(self.stays(labels.along(axis)).sum()) if axis in labels.axes else size
+            for axis, size in enumerate(labels.shape)
         )
 
     def take(self, value: torch.Tensor, labels: Labels) -> torch.Tensor:

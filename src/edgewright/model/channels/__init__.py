@@ -15,9 +15,11 @@ from torch import fx
 
 from .ends import settle
 from .groups import ChannelGroup, ChannelMap, Member, make_groups
+from .space import Labels
+from .trace import name_of
 from .walk import trace
 
-__all__ = ["ChannelGroup", "ChannelMap", "Member", "find_channels"]
+__all__ = ["ChannelGroup", "ChannelMap", "Labels", "Member", "find_channels", "name_of"]
 
 
 def find_channels(net: fx.GraphModule) -> ChannelMap:

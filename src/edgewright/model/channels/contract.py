@@ -71,9 +71,10 @@ Factor = tuple[Labels, str]
 
 def _contract(seen: Trace, node: fx.Node, left: Factor, right: Factor, result: str) -> Labels:
     left, right = (seen.space.settle(left[0]), left[1]), (seen.space.settle(right[0]), right[1])
-    sizes = {letter: size for labels, letters in (left, right) for letter, size in zip(letters, labels.shape, strict=True)}
-    for labels, letters in (left, right):  # a broadcast axis has size 1 in one of the two
-        sizes.update({letter: size for letter, size in zip(letters, labels.shape, strict=True) if size > 1})
+    sizes: dict[str, int] = {}
+    for labels, letters in (left, right):
+        for letter, size in zip(letters, labels.shape, strict=True):
+            sizes[letter] = max(size, sizes.get(letter, 1))  # a broadcast axis has size 1 in one of the two
     shape = tuple(sizes[letter] for letter in result)
     shared = set(left[1]) & set(right[1])
     varies = _varying(left) | _varying(right)
@@ -99,12 +100,16 @@ def _aligned(factor: Factor, letters: str) -> torch.Tensor:
     labels, own = factor
     present = [own.index(letter) for letter in letters if letter in own]
     missing = [axis for axis in range(len(own)) if axis not in present]
-    ids = labels.ids.permute(*present, *missing).flatten(start_dim=len(present))[..., 0] if missing else labels.ids.permute(*present)
+    ids = labels.ids.permute(*present, *missing)
+    for _ in missing:  # nothing varies along them
+        ids = ids.select(-1, 0)
     view = iter(ids.shape)
     return ids.reshape([next(view) if letter in own else 1 for letter in letters])
 
 
-def _along_batch(seen: Trace, node: fx.Node, left: Factor, right: Factor, result: str, shape: tuple[int, ...]) -> Labels:
+def _along_batch(
+    seen: Trace, node: fx.Node, left: Factor, right: Factor, result: str, shape: tuple[int, ...]
+) -> Labels:
     """Both factors are cut along an axis that they share and that the result keeps."""
     shared = set(left[1]) & set(right[1]) & set(result)
     batch = "".join(letter for letter in result if letter in shared)

@@ -1,4 +1,4 @@
-"""What can be said only when the whole graph has been walked: axes that compete, and operators that cannot follow a cut."""
+"""What only shows when the whole graph has been walked: axes that compete, operators that cannot follow a cut."""
 
 from __future__ import annotations
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import fx
 
 from ...errors import ConfigError, unknown_name
 from .space import NOBODY, Labels
@@ -52,6 +51,10 @@ class ChannelGroup:
         made = [member for member in self.members if member.side == "out"] or list(self.members)
         return max(member.num_channels for member in made) // self.num_classes
 
+    def layers(self, *sides: Side) -> tuple[str, ...]:
+        """The layers that the group touches on these sides, in graph order."""
+        return tuple(member.path for member in self.members if member.side in sides)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ChannelMap:
@@ -64,12 +67,17 @@ class ChannelMap:
         for group in self.groups:
             if group.name == name:
                 return group
-        raise unknown_name("channel group", name, [group.name for group in self.groups], command="edgewright prune --groups")
+        names = [group.name for group in self.groups]
+        raise unknown_name("channel group", name, names, command="print(find_channels(net).table())")
 
     @property
     def free(self) -> tuple[ChannelGroup, ...]:
         """The groups that can lose channels."""
         return tuple(group for group in self.groups if group.locked is None and group.num_classes > 1)
+
+    def table(self) -> str:
+        """All groups as text, one a line."""
+        return format_table(self.groups)
 
     def dropped(self, drop: Mapping[str, Sequence[int]]) -> torch.Tensor:
         """The class ids named by `drop` (group name -> indices into its classes), sorted.
@@ -83,12 +91,36 @@ class ChannelMap:
             group, chosen = self.group(name), sorted(set(indices))
             if chosen and group.locked is not None:
                 raise ConfigError(f"Group '{name}' cannot be cut because {group.locked}.")
-            if chosen and not (0 <= chosen[0] and chosen[-1] < group.num_classes):
-                raise ConfigError(f"Group '{name}' has classes 0 to {group.num_classes - 1}, got {chosen[-1]} in `drop`.")
+            if foreign := [index for index in chosen if not 0 <= index < group.num_classes]:
+                raise ConfigError(
+                    f"Group '{name}' has classes 0 to {group.num_classes - 1}, got {foreign[0]} in `drop`."
+                )
             if len(chosen) == group.num_classes:
-                raise ConfigError(f"Dropping all {len(chosen)} classes of group '{name}' would leave nothing: keep at least 1.")
+                raise ConfigError(
+                    f"Dropping all {len(chosen)} classes of group '{name}' leaves nothing: keep at least 1."
+                )
             gone += [group.classes[index] for index in chosen]
         return torch.tensor(sorted(gone), dtype=torch.long)
+
+
+def format_table(groups: Sequence[ChannelGroup]) -> str:
+    """One line a group: its classes, the layers that make and read its channels, and why it must stay."""
+    rows = [("group", "classes", "made by", "read by", "")]
+    for group in groups:
+        classes = f"{group.num_classes} x {group.width}" if group.width > 1 else str(group.num_classes)
+        locked = "" if group.locked is None else f"cannot be cut because {group.locked}"
+        rows.append((group.name, classes, _short(group.layers("out")), _short(group.layers("in")), locked))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    lines = []
+    for name, classes, *rest in rows:
+        cells = [name.ljust(widths[0]), classes.rjust(widths[1]), rest[0].ljust(widths[2]), rest[1].ljust(widths[3])]
+        lines.append("  ".join([*cells, rest[2]]).rstrip())
+    return "\n".join(lines)
+
+
+def _short(paths: Sequence[str]) -> str:
+    shown = ", ".join(paths[:2])
+    return f"{shown} and {len(paths) - 2} more" if len(paths) > 2 else shown
 
 
 Touch = tuple[str, Side]
@@ -130,12 +162,12 @@ def _line(seen: Trace, labels: Labels) -> torch.Tensor:
 def _named(
     grouped: list[tuple[list[int], str | None]], touched: Mapping[int, Mapping[Touch, list[int]]]
 ) -> tuple[ChannelGroup, ...]:
-    """Groups named after the first layer that makes their channels; a number tells namesakes apart."""
+    """Groups named after the first layer that makes their channels (`conv1.in`: none does); namesakes are numbered."""
     taken: dict[str, int] = defaultdict(int)
     groups = []
     for roots, reason in grouped:
         touches = list(touched[roots[0]])
-        first = next((path for path, side in touches if side == "out"), touches[0][0])
+        first = next((path for path, side in touches if side == "out"), f"{touches[0][0]}.{touches[0][1]}")
         taken[first] += 1
         name = first if taken[first] == 1 else f"{first}#{taken[first]}"
         members = tuple(

@@ -22,7 +22,8 @@ Rule = Callable[[Trace, fx.Node, Any, Any], Any]
 
 def refuse(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Labels:
     """Nothing is known about this operator: whatever reaches it stays whole."""
-    what = name_of(node.target) if node.op == "call_function" else type(seen.net.get_submodule(str(node.target))).__name__
+    layer = seen.net.get_submodule(str(node.target)) if node.op == "call_module" else None
+    what = type(layer).__name__ if layer is not None else name_of(node.target)
     for labels in seen.labels_in([args, kwargs]):
         seen.space.lock(labels.ids, f"{what} at '{node.name}' is not known to work on fewer channels")
     return seen.unknown(node)
@@ -156,30 +157,38 @@ def prelu(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Labels:
     return combine(seen, node, x, Labels(slope.ids.view(view), tuple(view)))
 
 
-IDENTITY = """
-    relu relu6 hardtanh leaky_relu elu selu celu gelu silu mish hardswish hardsigmoid sigmoid tanh softplus softsign
-    log_sigmoid exp log log1p expm1 sqrt rsqrt abs neg square reciprocal erf sin cos round floor ceil sign trunc
-    clamp clamp_min clamp_max clip hardshrink softshrink threshold nan_to_num logical_not bitwise_not isnan
-    contiguous clone detach alias to _to_copy type_as dropout alpha_dropout feature_dropout ones_like
-    zeros_like full_like lift_fresh_copy
-""".split()
-COMBINING = """
-    add sub rsub mul div true_divide maximum minimum fmax fmin pow atan2 fmod remainder floor_divide where addcmul addcdiv
-    lerp eq ne gt ge lt le logical_and logical_or masked_fill
-""".split()
-MOVING = """
-    view _unsafe_view reshape flatten unflatten permute transpose swapaxes swapdims movedim moveaxis t squeeze unsqueeze
-    chunk split split_with_sizes tensor_split unbind slice select narrow expand repeat tile repeat_interleave roll flip
-    index index_select pixel_shuffle pixel_unshuffle
-""".split()
-POOLING = """
-    max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d
-    adaptive_avg_pool3d upsample_nearest1d upsample_nearest2d upsample_nearest3d
-    _upsample_nearest_exact2d upsample_bilinear2d upsample_bicubic2d _upsample_bilinear2d_aa _upsample_bicubic2d_aa
-    reflection_pad1d reflection_pad2d replication_pad1d replication_pad2d
-""".split()
-REDUCING = "mean sum amax amin prod var std logsumexp linalg_vector_norm norm all any".split()
-NORMALIZING = "softmax log_softmax _softmax _log_softmax cumsum cumprod".split()
+IDENTITY = (
+    "relu", "relu6", "hardtanh", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "hardswish",
+    "hardsigmoid", "sigmoid", "tanh", "softplus", "softsign", "log_sigmoid", "exp", "log", "log1p", "expm1",
+    "sqrt", "rsqrt", "abs", "neg", "square", "reciprocal", "erf", "sin", "cos", "round", "floor", "ceil", "sign",
+    "trunc", "clamp", "clamp_min", "clamp_max", "clip", "hardshrink", "softshrink", "threshold", "nan_to_num",
+    "logical_not", "bitwise_not", "isnan", "contiguous", "clone", "detach", "alias", "to", "_to_copy", "type_as",
+    "dropout", "alpha_dropout", "feature_dropout", "ones_like", "zeros_like", "full_like", "lift_fresh_copy",
+)  # fmt: skip
+COMBINING = (
+    "add", "sub", "rsub", "mul", "div", "true_divide", "maximum", "minimum", "fmax", "fmin", "pow", "atan2",
+    "fmod", "remainder", "floor_divide", "where", "addcmul", "addcdiv", "lerp", "eq", "ne", "gt", "ge", "lt",
+    "le", "logical_and", "logical_or", "masked_fill",
+)  # fmt: skip
+MOVING = (
+    "view", "_unsafe_view", "reshape", "flatten", "unflatten", "permute", "transpose", "swapaxes", "swapdims",
+    "movedim", "moveaxis", "t", "squeeze", "unsqueeze", "chunk", "split", "split_with_sizes", "tensor_split",
+    "unbind", "slice", "select", "narrow", "expand", "repeat", "tile", "repeat_interleave", "roll", "flip",
+    "index", "index_select", "pixel_shuffle", "pixel_unshuffle",
+)  # fmt: skip
+POOLING = (
+    "max_pool1d", "max_pool2d", "max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d", "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d", "adaptive_avg_pool3d", "upsample_nearest1d", "upsample_nearest2d",
+    "upsample_nearest3d", "_upsample_nearest_exact2d", "upsample_bilinear2d", "upsample_bicubic2d",
+    "_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa", "reflection_pad1d", "reflection_pad2d",
+    "replication_pad1d", "replication_pad2d",
+)  # fmt: skip
+REDUCING = (
+    "mean", "sum", "amax", "amin", "prod", "var", "std", "logsumexp", "linalg_vector_norm", "norm", "all", "any",
+)  # fmt: skip
+NORMALIZING = (
+    "softmax", "log_softmax", "_softmax", "_log_softmax", "cumsum", "cumprod",
+)  # fmt: skip
 
 RULES: dict[str, Rule] = {
     **dict.fromkeys(IDENTITY, keep),

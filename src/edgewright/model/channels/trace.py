@@ -13,7 +13,7 @@ from .space import Labels, Space, nobody
 
 @dataclass(eq=False)
 class LayerChannels:
-    """The ids that a layer makes (`out`), reads (`into`) and scales (`scale`, of its weight's shape); None: not its job."""
+    """The ids that a layer makes (`out`), reads (`into`) and scales (`scale`, of its weight's shape), None for none."""
 
     out: torch.Tensor | None = None
     into: torch.Tensor | None = None

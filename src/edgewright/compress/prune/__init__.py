@@ -1,0 +1,27 @@
+"""Pruning: whole channels leave, where it hurts least, until a share of the cost is left.
+
+    >>> plan = plan_prune(job, Prune(keep_macs=0.5))     # what leaves, as plain data
+    >>> narrow = apply_plan(job.model, plan)             # a smaller captured model
+    >>> result = Prune(keep_macs=0.5).run(job)           # both, scored: the stage
+
+score classes (`scores`) -> scan each group (`measure`) -> choose widths (`allocate`, `cost`) -> cut (`model.cut`)
+"""
+
+from .allocate import allocate
+from .cost import CutCost
+from .plan import GroupPlan, Planner, PrunePlan, apply_plan, plan_prune
+from .scores import SCORES, Scoring
+from .stage import Prune
+
+__all__ = [
+    "SCORES",
+    "CutCost",
+    "GroupPlan",
+    "Planner",
+    "Prune",
+    "PrunePlan",
+    "Scoring",
+    "allocate",
+    "apply_plan",
+    "plan_prune",
+]
