@@ -28,6 +28,7 @@ def roofline(*, peak_ops_s: float, bandwidth_bytes_s: float, ops_per_byte: float
     ridge = peak_ops_s / bandwidth_bytes_s
     steps = [Step("ridge", "peak / BW", f"{shown(peak_ops_s)} / {shown(bandwidth_bytes_s)}", ridge, "op/byte")]
     result: dict[str, object] = {"ridge_ops_per_byte": ridge}
+    notes: tuple[str, ...] = ()
     if ops_per_byte is not None:
         positive("ops_per_byte", ops_per_byte)
         attainable = min(peak_ops_s, bandwidth_bytes_s * ops_per_byte)
@@ -35,7 +36,9 @@ def roofline(*, peak_ops_s: float, bandwidth_bytes_s: float, ops_per_byte: float
         steps.append(Step("attainable", "min(peak, BW x I)", numbers, attainable, "op/s"))
         bound = "compute" if ops_per_byte >= ridge else "memory"
         result |= {"attainable_ops_s": attainable, "share_of_peak": attainable / peak_ops_s, "bound": bound}
-    return Worked(title="Roofline", steps=tuple(steps), result=result)
+        side = "at or above" if bound == "compute" else "below"
+        notes = (f"{bound}-bound: {shown(ops_per_byte)} op/byte is {side} the ridge",)
+    return Worked(title="Roofline", steps=tuple(steps), result=result, notes=notes)
 
 
 def energy(

@@ -69,7 +69,12 @@ def separable(
     steps = (
         _weights_step("K^2 C_in + C_in C_out", f"{shown(first['weights'])} + {shown(second['weights'])}", weights),
         Step("MACs", "depthwise + pointwise", f"{shown(first['macs'])} + {shown(second['macs'])}", macs),
-        Step("standard MACs", "H_o W_o C_out K^2 C_in", shown(standard["macs"]), standard["macs"]),
+        Step(
+            "standard MACs",
+            "H_o W_o C_out K^2 C_in",
+            product(high, wide, out_channels, kernel, kernel, in_channels),
+            standard["macs"],
+        ),
         Step(
             "separable/standard",
             "1/C_out + 1/K^2",
