@@ -47,18 +47,31 @@ def read_json(path: Path) -> Any:
 
 @contextmanager
 def folder_atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder that takes the place of `path` when the block ends well, and vanishes when it does not."""
+    """Yield a temporary folder that takes the place of `path` when the block ends well, and else vanishes."""
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     try:
         yield temporary
         os.chmod(temporary, 0o755)
         sync_folder(temporary)
-        if path.exists():
-            shutil.rmtree(path)
-        os.replace(temporary, path)
+        _take_place(temporary, path)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+def _take_place(new: Path, path: Path) -> None:
+    """Rename `new` to `path`. What was there is renamed before it is deleted, so that no half of it is ever seen."""
+    if not path.exists():
+        os.replace(new, path)
+        return
+    old = new.with_name(f"{new.name}.old")
+    os.replace(path, old)
+    try:
+        os.replace(new, path)
+    except BaseException:
+        os.replace(old, path)
+        raise
+    shutil.rmtree(old)
 
 
 def sync_folder(folder: Path) -> None:
