@@ -13,10 +13,15 @@ def found(run, name):
     return next(figure for figure in figures(run) if figure.name == name)
 
 
-def test_the_score_starts_at_the_trained_model_and_ends_in_the_runtime(example):
+def test_the_scores_are_those_the_run_recorded_of_start_and_artifact(example):
     result = scores(example["digits"]())
     assert (result.before.value, result.after.value, result.floor) == (98.61, 98.33, 97.61)
     assert result.change == pytest.approx(-0.28)
+
+
+def test_without_recorded_scores_those_of_the_stages_count(example):
+    result = scores(example["digits"]() | {"scores": None})
+    assert (result.before.value, result.before.split, result.after.value) == (98.52, "val", 98.15)
 
 
 def test_the_sampling_error_is_binomial():
@@ -29,22 +34,21 @@ def test_a_drop_inside_two_standard_errors_is_called_noise(example):
     error = math.hypot(*(100 * math.sqrt(p * (1 - p) / 360) for p in (0.9861, 0.9833)))
     assert scores(run).std_error == pytest.approx(error)
     assert "−0.28 points is within the noise" in scores(run).remark
-    run["stages"][-1]["score"]["value"] = 90.0
+    run["scores"]["after"]["value"] = 90.0
     assert "−8.61 points is larger than the noise" in scores(run).remark
 
 
 def test_scores_of_different_splits_are_not_compared_silently(example):
     run = example["digits"]()
-    run["stages"] = [run["stages"][0], run["stages"][-1]]
-    run["stages"][0]["score"]["split"] = "val"
+    run["scores"]["before"]["split"] = "val"
     assert "Before was scored on val, after on test" in scores(run).remark
 
 
 def test_an_untrained_start_is_not_the_model_that_the_drop_counts_from(example):
-    run = example["digits"]()
+    run = example["digits"]() | {"scores": None, "chosen_stages": None, "pareto": []}
     raw = {**run["stages"][0], "name": "given", "score": {**run["stages"][0]["score"], "value": 9.7}}
     run["stages"] = [raw, *run["stages"]]
-    assert scores(run).before.value == 98.61
+    assert scores(run).before.value == 98.52
 
 
 @pytest.mark.parametrize(
@@ -72,11 +76,12 @@ def test_ratios_say_which_way_they_go(example):
 
 
 def test_each_figure_says_how_it_was_had(example):
-    run = example["residual"]()
-    assert found(run, "flash_bytes").how == "estimated → measured"
-    assert found(run, "macs").how == "counted"
-    assert found(run, "ram_bytes").how == "estimated"
-    assert found(run, "file_bytes").how == "measured"
+    run = example["digits"]()
+    hows = {figure.name: figure.how for figure in figures(run)}
+    assert (hows["macs"], hows["ram_bytes"], hows["file_bytes"]) == ("counted", "estimated", "measured")
+    run["checks"].append({"name": "latency_s", "passed": True, "value": 1e-3, "limit": 2e-3, "how": "measured"})
+    assert found(run, "latency_s").how == "estimated → measured"
+    assert found(run, "latency_s").after == 1e-3
 
 
 def test_the_tighter_of_budget_and_device_is_the_limit(example):
@@ -84,7 +89,29 @@ def test_the_tighter_of_budget_and_device_is_the_limit(example):
     assert limits(run) == {"ram_bytes": 327_680, "flash_bytes": 1_048_576}
     run["asked"]["budget"]["flash_bytes"] = 65_536
     assert limits(run)["flash_bytes"] == 65_536
-    assert found(run, "flash_bytes").limit_text == "20.2 % of the 64 KiB allowed"  # 13,242 bytes
+    assert found(run, "file_bytes").limit_text == "36.8 % of the 64 KiB allowed"  # 24,118 / 65,536
+
+
+def test_flash_is_told_once_as_the_file_where_there_is_one(example):
+    run = example["digits"]()
+    assert "flash_bytes" not in {figure.name for figure in figures(run)}
+    assert found(run | {"artifacts": None}, "flash_bytes").after == 24_118  # what the gate checked
+
+
+def test_the_runtime_on_the_device_itself_is_the_devices_latency(example):
+    run = example["residual"]()
+    run["asked"]["budget"]["latency_s"] = 1e-3
+    assert "latency_s" not in {figure.name for figure in figures(run)}
+    assert found(run, "runtime_s").limit_text == "71.0 % of the 1.00 ms allowed"
+    run["estimate"] = None  # measured elsewhere: no word about the device
+    assert found(run, "runtime_s").limit is None
+    assert found(run, "latency_s").how == "estimated"
+
+
+def test_the_final_cost_is_of_the_chosen_round_whatever_ran_last(example):
+    run = example["residual"]()
+    run["stages"].append({**run["stages"][-1], "index": 8, "cost": {"macs": 1, "ram_bytes": 1}})
+    assert found(run, "macs").after > 1
 
 
 def test_a_side_that_is_unknown_leaves_the_ratio_open(example):
@@ -111,6 +138,13 @@ def test_the_command_repeats_what_was_asked(example):
         "--recipe default --seed 0"
     )
     assert asked_limits(run) == ["drop ≤ 1.00 points", "latency on the device ≤ 500 µs", "flash ≤ 2 KiB"]
+
+
+def test_limits_that_are_the_devices_own_are_no_flags(example):
+    run = example["digits"]()
+    run["asked"]["budget"] |= {"ram_bytes": 327_680, "flash_bytes": 1_048_576}  # as `Budget.within` fills them in
+    assert "-kb" not in command(run)
+    assert asked_limits(run) == ["drop ≤ 1.00 points", "the device's peak RAM 320 KiB and flash 1 MiB"]
 
 
 def test_the_command_quotes_what_a_shell_would_split(example):

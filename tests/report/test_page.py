@@ -143,8 +143,11 @@ def test_the_page_tells_the_numbers_of_the_run(example):
         "98.61 ± 0.62 → 98.33 ± 0.68",
         "within the noise",
         "1.91 % of the 320 KiB allowed",
-        "All 5 checks passed",
-        "Cut 4 of 8 channels of conv1",
+        "11.4 % of the fp32 file",
+        "prune: int8 alone meets the limits",
+        "on the test split, which it never sees, the score goes 98.61 ± 0.62 → 98.33 ± 0.68",
+        "All 6 checks passed",
+        "29.3% of the MACs and 25.4% of the parameters stay.",
         "every limit holds",
         "MAC per byte moved",
         "edgewright fit simple_cnn --data digits --device stm32f746",
@@ -165,6 +168,25 @@ def test_the_infeasible_answer_names_limits_nearest_point_and_what_would_help(ex
     ):
         assert words in text
     assert text.rindex("✗ failed") < text.index("✓ passed")  # of the checks, the failed ones come first
+
+
+def test_stages_of_other_rounds_stay_out_of_the_way_but_not_out_of_sight(example):
+    run = example["residual"]()
+    page = render(run)
+    assert "Stages of the rounds that were not chosen" in page and "3 stages, 30 min 54 s" in page
+    run["chosen_stages"] = [1, 2, 3, 4, 5, 6, 7]
+    assert "not chosen" not in render(run)
+
+
+def test_a_run_that_nothing_judged_is_done_and_not_passed(example):
+    run = example["digits"]() | {"checks": [], "verdict": {"passed": True, "sentence": "Prune: done."}}
+    text = " ".join("".join(Outline(render(run)).text).split())
+    assert "✓ done" in text and "✓ passed" not in text
+
+
+def test_groups_say_why_they_are_locked(example):
+    text = " ".join("".join(Outline(render(example["digits"]())).text).split())
+    assert "2 in all, 1 locked" in text and "the model's output" in text
 
 
 def test_layers_that_left_or_came_are_told(example):

@@ -50,7 +50,13 @@ def test_operators_that_are_not_drawn_are_counted(example):
 
 def test_the_most_sensitive_group_comes_first(example):
     view = sensitivity(example["digits"]())
-    assert ([plot["title"] for plot in view["plots"]], view["by"]) == (["conv1", "conv2", "fc1"], "score")
+    assert ([plot["title"] for plot in view["plots"]], view["by"]) == (["conv1", "conv2", "fc1"], "agreement")
+
+
+def test_a_curve_ends_at_the_uncut_model_which_agrees_with_itself(example):
+    picture = str(sensitivity(example["digits"]())["plots"][0]["svg"])
+    assert picture.count("<circle") == 4  # three scanned and the known end
+    assert "keep 1: agreement 100.00" in picture
 
 
 def test_without_scores_the_loss_is_shown_largest_first():
@@ -78,6 +84,16 @@ def test_latency_is_compared_with_fp32_of_the_same_setting(example):
         ("fp32", "61.0 µs", ""),
         ("int8", "38.0 µs", "1.61×"),
     ]
+
+
+def test_latency_tells_the_spread_over_the_turns_and_the_error_of_the_estimate(example):
+    view = latency(example["residual"]())
+    assert view["rows"][1]["by_turn"] == "1.56× to 1.67× by turn"  # 1 / 0.64 and 1 / 0.60
+    assert (
+        view["estimate"]
+        == "The estimate from the device's numbers was 600 µs, measured were 710 µs: 1.18× the estimate."
+    )
+    assert latency(example["digits"]())["estimate"] == ""
 
 
 def test_recall_losses_are_listed_worst_first():

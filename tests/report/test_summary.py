@@ -26,5 +26,9 @@ def test_a_failed_run_names_what_failed_and_what_would_help(example):
     assert "  flash to 13.9 KiB: then a drop of 0.4 points is enough" in lines
 
 
+def test_a_single_stage_is_done():
+    assert summary_lines({"verdict": {"passed": True, "sentence": "Prune: done."}})[0] == "DONE  Prune: done."
+
+
 def test_a_bare_run_still_has_its_verdict():
     assert summary_lines({"verdict": {"passed": False, "sentence": "No."}})[0] == "FAILED  No."

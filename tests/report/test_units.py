@@ -98,6 +98,7 @@ def test_axes_drop_the_zeros_that_close_the_decimals():
         (98.333, "points", "98.33 points"),
         (99.5, "%", "99.5 %"),
         (2.0, "steps", "2 steps"),
+        (0.1143, "of the fp32 file", "11.4 % of the fp32 file"),
         (None, "steps", "–"),
     ],
 )

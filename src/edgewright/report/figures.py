@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .source import Content, entries, mapping, number, text
+from .limits import LIMITS
+from .source import Content, chosen_path, entries, mapping, number, text
+from .timings import timings
 from .units import (
     Formatter,
     bytes_text,
@@ -20,7 +22,6 @@ from .units import (
 )
 
 COUNTED = "counted"  # exact, from shapes alone: MACs and params
-RUNTIMES = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO", "executorch": "ExecuTorch"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,15 +101,19 @@ def cost_before(content: Content) -> Content:
 
 
 def cost_after(content: Content) -> Content:
-    """The final cost: the profile's estimate, overwritten by what the last stage knows better."""
-    merged = dict(mapping(content, "profile", "after", "cost"))
-    hows = dict(mapping(merged, "how"))
-    costs = [mapping(stage, "cost") for stage in entries(content, "stages") if mapping(stage, "cost")]
-    for name, value in (costs[-1] if costs else {}).items():
-        if name != "how" and number(value) is not None:
-            merged[name] = value
-            hows[name] = text(costs[-1], "how", name) or "estimated"
-    return {**merged, "how": hows}
+    """The final cost: the profile's estimate, overwritten by what the last stage and then the gate know better."""
+    found = dict(mapping(content, "profile", "after", "cost"))
+    hows = dict(mapping(found, "how"))
+    for cost in [mapping(stage, "cost") for stage in chosen_path(content)][-1:]:
+        known = {name: value for name, value in cost.items() if name != "how" and number(cost, name) is not None}
+        found |= known
+        hows |= {name: text(cost, "how", name) or "estimated" for name in known}
+    for check in entries(content, "checks"):
+        name, value = text(check, "name"), number(check, "value")
+        if name in LIMITS and value is not None:
+            found[name] = value
+            hows[name] = "measured" if text(check, "how").startswith("measured") else "estimated"
+    return {**found, "how": hows}
 
 
 COSTS: Sequence[tuple[str, str, Formatter, str, str]] = (
@@ -122,8 +127,15 @@ COSTS: Sequence[tuple[str, str, Formatter, str, str]] = (
 
 
 def figures(content: Content) -> list[Figure]:
-    """All quantities of which at least one side is known, most important first."""
+    """All quantities of which at least one side is known, most important first.
+
+    The artifact's file is what fills the flash, and where the runtime ran on the device itself its time is the
+    device's: then there is one figure for both, with the limit.
+    """
     before, after, allowed = cost_before(content), cost_after(content), limits(content)
+    file, runtime = _file_figure(content, allowed), _runtime_figure(content, allowed)
+    covered = {"flash_bytes"} if file.after is not None else set()
+    covered |= {"latency_s"} if runtime is not None and runs_on_device(content) else set()
     costs = [
         Figure(
             name=name, title=title, format=format_, smaller=smaller, larger=larger, limit=allowed.get(name),
@@ -131,62 +143,38 @@ def figures(content: Content) -> list[Figure]:
             how_before=_how(before, name), how_after=_how(after, name),
         )
         for name, title, format_, smaller, larger in COSTS
+        if name not in covered
     ]  # fmt: skip
-    found = [_file_figure(content), *_runtime_figures(content), *costs]
+    found = [file, *([runtime] if runtime else []), *costs]
     return [figure for figure in found if figure.before is not None or figure.after is not None]
+
+
+def runs_on_device(content: Content) -> bool:
+    """Whether the machine that measured counts as the device: the run then compares estimate and measurement."""
+    return number(content, "estimate", "measured_s") is not None
 
 
 def _how(cost: Content, name: str) -> str:
     return COUNTED if name in ("macs", "params") else text(cost, "how", name) or "estimated"
 
 
-def _file_figure(content: Content) -> Figure:
+def _file_figure(content: Content, allowed: Mapping[str, float]) -> Figure:
     artifacts = mapping(content, "artifacts")
     return Figure(
         name="file_bytes", title="Artifact file", format=bytes_text, how_before="measured", how_after="measured",
         before=number(artifacts, "fp32", "bytes"), after=number(artifacts, "int8", "bytes"),
+        limit=allowed.get("flash_bytes"),
     )  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True)
-class Timing:
-    """How the two artifacts were timed against each other; `entries` holds fp32 and int8."""
-
-    runtime: str
-    threads: float | None
-    batch: float | None
-    entries: dict[str, Content]
-
-    @property
-    def title(self) -> str:
-        parts = [RUNTIMES.get(self.runtime, self.runtime) or "the runtime"]
-        parts += [f"batch {self.batch:g}"] if self.batch is not None else []
-        parts += [f"{self.threads:g} thread{'s' if self.threads != 1 else ''}"] if self.threads is not None else []
-        return ", ".join(parts)
-
-
-def timings(content: Content) -> list[Timing]:
-    """Latency measurements, those of one setting together, smallest batch first."""
-    groups: dict[tuple[str, float | None, float | None], dict[str, Content]] = {}
-    for entry in entries(content, "latency"):
-        key = (text(entry, "runtime"), number(entry, "threads"), number(entry, "batch"))
-        groups.setdefault(key, {})[text(entry, "artifact")] = entry
-    found = [
-        Timing(runtime=runtime, threads=threads, batch=batch, entries=by_artifact)
-        for (runtime, threads, batch), by_artifact in groups.items()
-    ]
-    return sorted(found, key=lambda timing: (timing.batch or 0, timing.threads or 0))
-
-
-def _runtime_figures(content: Content) -> list[Figure]:
+def _runtime_figure(content: Content, allowed: Mapping[str, float]) -> Figure | None:
     """The first setting in which both artifacts were timed."""
     both = [timing for timing in timings(content) if {"fp32", "int8"} <= set(timing.entries)]
-    return [
-        Figure(
-            name="runtime_s", title=f"Latency in {timing.title}", format=seconds_text,
-            smaller="faster", larger="slower",
-            before=number(timing.entries["fp32"], "median_s"), after=number(timing.entries["int8"], "median_s"),
-            how_before="measured", how_after="measured",
-        )
-        for timing in both[:1]
-    ]  # fmt: skip
+    if not both:
+        return None
+    fp32, int8 = (number(both[0].entries[name], "median_s") for name in ("fp32", "int8"))
+    return Figure(
+        name="runtime_s", title=f"Latency in {both[0].title}", format=seconds_text, smaller="faster", larger="slower",
+        before=fp32, after=int8, how_before="measured", how_after="measured",
+        limit=allowed.get("latency_s") if runs_on_device(content) else None,
+    )  # fmt: skip

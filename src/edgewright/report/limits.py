@@ -41,13 +41,24 @@ def limit_value(name: str, value: float | None) -> str:
 
 
 def asked_limits(content: Content) -> list[str]:
-    """The limits that were asked for, as short texts: drop ≤ 1.00 points, flash ≤ 256 KiB."""
-    budget = mapping(content, "asked", "budget")
-    return [
-        f"{limit.title} {limit.sign} {quantity_text(value, limit.unit)}"
-        for name, limit in LIMITS.items()
-        if (value := number(budget, name)) is not None
+    """The limits that were asked for, as short texts: drop ≤ 1.00 points, flash ≤ 256 KiB.
+
+    A limit that equals the device's own is told in one line at the end: `fit` fills these in by itself.
+    """
+    own = [name for name in LIMITS if _is_devices_own(content, name)]
+    asked = [(name, number(content, "asked", "budget", name)) for name in LIMITS if name not in own]
+    words = [
+        f"{LIMITS[name].title} {LIMITS[name].sign} {limit_value(name, value)}"
+        for name, value in asked
+        if value is not None
     ]
+    sizes = [f"{limit_title(name)} {limit_value(name, number(content, 'device', name))}" for name in own]
+    return [*words, *([f"the device's {' and '.join(sizes)}"] if sizes else [])]
+
+
+def _is_devices_own(content: Content, name: str) -> bool:
+    value = number(content, "asked", "budget", name)
+    return value is not None and value == number(content, "device", name)
 
 
 def command(content: Content) -> str:
@@ -60,7 +71,8 @@ def command(content: Content) -> str:
         words += [flag, text(asked, key)] if text(asked, key) else []
     for name, limit in LIMITS.items():
         value = number(asked, "budget", name)
-        words += [limit.flag, f"{value / limit.per_unit:.10g}"] if value is not None else []
+        own = value is None or _is_devices_own(content, name)
+        words += [] if own else [limit.flag, f"{(value or 0) / limit.per_unit:.10g}"]
     recipe = look(asked, "recipe")
     recipe_name = recipe if isinstance(recipe, str) else text(recipe, "name")
     words += ["--recipe", recipe_name] if recipe_name else []

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..types import Score
-from .source import Content, entries, mapping, number, text
+from .source import Content, chosen_path, entries, look, mapping, number, text
 from .units import DASH, change_text, points_text
 
 
@@ -58,25 +57,26 @@ def read_score(entry: Content) -> Score | None:
 
 
 def scores(content: Content) -> Scores:
-    """Score of the trained fp32 model and of the artifact."""
-    scored = [(text(stage, "name"), score) for stage in entries(content, "stages") if (score := read_score(stage))]
-    if not scored:
-        return Scores(before=None, after=None, floor=None)
-    after = scored[-1][1]
-    alike = [(name, score) for name, score in scored if (score.metric, score.split) == (after.metric, after.split)]
-    before = _starting_score(content, alike[:-1] or scored[:-1])
+    """Score of the trained fp32 model and of the artifact: as the run recorded them, else those of its stages."""
+    recorded = mapping(content, "scores")
+    before, after = (read_score({"score": look(recorded, side)}) for side in ("before", "after"))
+    if before is None and after is None:
+        before, after = _scores_of_stages(content)
     return Scores(before=before, after=after, floor=score_floor(content, before.value if before else None))
 
 
-def _starting_score(content: Content, candidates: Sequence[tuple[str, Score]]) -> Score | None:
-    """The stage whose score the Pareto plot starts from; failing that the training stage, then the first stage."""
+def _scores_of_stages(content: Content) -> tuple[Score | None, Score | None]:
+    """The last score, and the one it is to be compared with: where the Pareto plot starts, or training ended."""
+    scored = [(text(stage, "name"), score) for stage in chosen_path(content) if (score := read_score(stage))]
+    if not scored:
+        return None, None
+    after = scored[-1][1]
+    alike = [(name, score) for name, score in scored if (score.metric, score.split) == (after.metric, after.split)]
+    candidates = alike[:-1] or scored[:-1]
     start = pareto_start(content)
-    if start is not None:
-        for _, score in candidates:
-            if abs(score.value - start) < 1e-6:
-                return score
+    same = [score for _, score in candidates if start is not None and abs(score.value - start) < 1e-6]
     trained = [score for name, score in candidates if "train" in name]
-    return next(iter(trained or [score for _, score in candidates]), None)
+    return next(iter([*same, *trained, *(score for _, score in candidates)]), None), after
 
 
 def pareto_start(content: Content) -> float | None:

@@ -109,3 +109,20 @@ def texts(value: Any, *keys: str) -> list[str]:
 def shape_text(value: Any) -> str:
     """[1, 16, 32, 32] -> 1×16×32×32."""
     return "\N{MULTIPLICATION SIGN}".join(str(size) for size in value) if isinstance(value, list) else ""
+
+
+def chosen_path(content: Content) -> list[Content]:
+    """The stages that made the final model, in order: those of the chosen round and all that came before the rounds.
+
+    Without `chosen_stages` the run had one path only, and all its stages are on it.
+    """
+    stages, chosen = list(entries(content, "stages")), look(content, "chosen_stages")
+    indices = {index for index in chosen if isinstance(index, int)} if isinstance(chosen, list) else set()
+    if not indices:
+        return stages
+    return [stage for stage in stages if number(stage, "index") in indices or _is_before(stage, min(indices))]
+
+
+def _is_before(stage: Content, first: int) -> bool:
+    index = number(stage, "index")
+    return index is not None and index < first

@@ -16,7 +16,8 @@ def summary_lines(content: Content) -> list[str]:
         content: what `run.json` holds, or will hold.
     """
     passed = look(content, "verdict", "passed") is True
-    lines = [f"{'PASSED' if passed else 'FAILED'}  {text(content, 'verdict', 'sentence')}".rstrip()]
+    outcome = ("PASSED" if entries(content, "checks") else "DONE") if passed else "FAILED"
+    lines = [f"{outcome}  {text(content, 'verdict', 'sentence')}".rstrip()]
     failed = [check for check in entries(content, "checks") if look(check, "passed") is not True]
     lines += [f"  failed: {_check_line(check)}" for check in failed]
     lines += ["", *_table(_rows(content))]
@@ -27,7 +28,7 @@ def summary_lines(content: Content) -> list[str]:
 
 
 def _check_line(check: Content) -> str:
-    name, blame = text(check, "name"), text(check, "blame")
+    name, blame = limit_title(text(check, "name")), text(check, "blame")
     return f"{name}: {blame}" if blame else name
 
 

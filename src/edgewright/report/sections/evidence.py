@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..figures import timings
-from ..source import Content, entries, number, text
+from ..figures import runs_on_device
+from ..source import Content, entries, look, number, text
+from ..timings import timings
 from ..units import DASH, count_text, digits_text, number_text, seconds_text, share_text, times_text
 
 
@@ -56,6 +57,26 @@ def latency(content: Content) -> dict[str, Any] | None:
                     "bar": 100 * (median or 0.0) / longest if longest else 0.0,
                     "tail": 100 * (p95 or 0.0) / longest if longest else 0.0,
                     "ratio": times_text(base / median) if base and median and artifact != "fp32" else "",
+                    "by_turn": _by_turn(entry) if artifact != "fp32" else "",
                 }
             )
-    return {"rows": rows} if rows else None
+    return {"rows": rows, "estimate": _estimate(content)} if rows else None
+
+
+def _by_turn(entry: Content) -> str:
+    """The slowest and the fastest turn, as times faster than fp32 in the same turn."""
+    listed = look(entry, "ratios")
+    known = [number({"ratio": each}, "ratio") for each in listed] if isinstance(listed, list) else []
+    ratios = [ratio for ratio in known if ratio is not None and ratio > 0]
+    return f"{times_text(1 / max(ratios))} to {times_text(1 / min(ratios))} by turn" if ratios else ""
+
+
+def _estimate(content: Content) -> str:
+    """How far the device's numbers were off, where this machine counts as the device."""
+    estimated, measured = (number(content, "estimate", name) for name in ("estimated_s", "measured_s"))
+    if not runs_on_device(content) or not estimated or not measured:
+        return ""
+    return (
+        f"The estimate from the device's numbers was {seconds_text(estimated)}, "
+        f"measured were {seconds_text(measured)}: {times_text(measured / estimated)} the estimate."
+    )

@@ -9,7 +9,7 @@ from ..facts import facts
 from ..figures import limits
 from ..plots import REACH, Bar, Candidate, bar_panel, pareto_panel, score_panel
 from ..scores import pareto_start, read_score, score_floor, score_text, scores
-from ..source import Content, entries, look, mapping, number, text, texts
+from ..source import Content, chosen_path, entries, look, mapping, number, text, texts
 from ..units import (
     Formatter,
     bytes_text,
@@ -37,15 +37,25 @@ PARETO_AXES: Sequence[tuple[str, str, Formatter]] = (
 
 
 def stages(content: Content) -> dict[str, Any] | None:
-    """The table of stages, and score and cost after each as small plots."""
-    found = entries(content, "stages")
-    if not found:
+    """The table of stages on the way to the final model, score and cost after each as small plots, and the others."""
+    every, path = entries(content, "stages"), chosen_path(content)
+    if not every:
         return None
-    return {"rows": _stage_rows(found), "plots": _stage_plots(content, found), "seconds": seconds_text(_total(found))}
+    found, others = scores(content), [stage for stage in every if not any(stage is each for each in path)]
+    return {
+        "order": texts(content, "order"),
+        "rows": _stage_rows(path),
+        "plots": _stage_plots(content, path),
+        "seconds": _seconds_of(path),
+        "others": _stage_rows(others),
+        "other_seconds": _seconds_of(others),
+        "final": f"{score_text(found.before)} → {score_text(found.after)}" if found.after else "",
+        "final_split": found.after.split if found.after else "",
+    }
 
 
-def _total(found: Sequence[Content]) -> float:
-    return sum(number(stage, "seconds") or 0.0 for stage in found)
+def _seconds_of(found: Sequence[Content]) -> str:
+    return seconds_text(sum(number(stage, "seconds") or 0.0 for stage in found))
 
 
 def _stage_rows(found: Sequence[Content]) -> list[dict[str, Any]]:
@@ -89,7 +99,9 @@ def _stage_plots(content: Content, found: Sequence[Content]) -> list[dict[str, A
         best = max(bar.value for bar in bars if bar.value is not None)
         off = any(bar.value is not None and bar.value < best - REACH for bar in bars)
         title = "Score, ± one standard error" + (" (arrow: lower, off the axis)" if off else "")
-        plots.append({"title": title, "svg": score_panel("Score after each stage", bars, floor=scores(content).floor)})
+        start = next(bar.value for bar in bars if bar.value is not None)
+        floor = score_floor(content, pareto_start(content) or start)
+        plots.append({"title": title, "svg": score_panel("Score after each stage", bars, floor=floor)})
     allowed = limits(content)
     for field, title, format_ in PANELS:
         bars = [Bar(label=name, value=number(stage, "cost", field)) for name, stage in zip(names, found, strict=True)]

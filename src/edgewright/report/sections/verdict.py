@@ -30,6 +30,7 @@ def verdict(content: Content) -> dict[str, Any]:
     found = scores(content)
     return {
         "passed": look(content, "verdict", "passed") is True,
+        "judged": bool(entries(content, "checks")),
         "sentence": text(content, "verdict", "sentence"),
         "asked": asked(content),
         "cards": [*_score_cards(found), *(_card(figure) for figure in figures(content) if figure.name != "params")],
@@ -101,7 +102,7 @@ def checks(content: Content) -> dict[str, Any] | None:
 def _check_row(check: Content) -> dict[str, Any]:
     value, limit, unit = number(check, "value"), number(check, "limit"), text(check, "unit")
     return {
-        "name": text(check, "name"),
+        "name": limit_title(text(check, "name")),
         "passed": look(check, "passed") is True,
         "value": quantity_text(value, unit),
         "limit": quantity_text(limit, unit),
