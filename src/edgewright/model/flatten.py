@@ -1,7 +1,7 @@
 """First passes over an exported graph: no nested blocks, and nothing computed anew that never changes.
 
 `inline_blocks` puts the body of a `with torch.no_grad()` or `with torch.autocast()` block in place of its call.
-`restore_batch_norms` undoes what torch's functional form does to them.
+`restore_functions` undoes what torch's functional form does to batch normalization and copies.
 `store_constants` computes once what the input has no part in: masks and position indices, and the weights of layers
 that are derived from parameters (weight standardization, weight normalization, biases put together from parts).
 """
@@ -47,19 +47,31 @@ def inline_blocks(graph: fx.Graph, owner: nn.Module) -> None:
             graph.erase_node(holder)
 
 
-def restore_batch_norms(graph: fx.Graph) -> None:
-    """Turn the functional form of batch normalization in eval mode, which returns a tuple, back into the plain one."""
+def restore_functions(graph: fx.Graph) -> None:
+    """Undo two things that torch's functional form does to a graph in eval mode.
+
+    Batch normalization returns a tuple there, and what is written through a view is copied by a function without a
+    derivative.
+    """
     for node in list(graph.nodes):
-        if node.target is not aten._native_batch_norm_legit_no_training.default:
-            continue
-        *tensors, momentum, eps = node.args
-        with graph.inserting_before(node):
-            plain = graph.call_function(aten.batch_norm.default, (*tensors, False, momentum, eps, False))
-        for entry in list(node.users):  # its other outputs are empty in eval mode
-            plain.meta = dict(entry.meta)
-            entry.replace_all_uses_with(plain)
-            graph.erase_node(entry)
-        graph.erase_node(node)
+        if node.target is aten._native_batch_norm_legit_no_training.default:
+            *tensors, momentum, eps = node.args
+            with graph.inserting_before(node):
+                plain = graph.call_function(aten.batch_norm.default, (*tensors, False, momentum, eps, False))
+            for entry in list(node.users):  # the other outputs are empty in eval mode
+                _replace(graph, entry, plain)
+            graph.erase_node(node)
+        elif node.target is aten.copy.default:
+            written, value = node.args[:2]
+            with graph.inserting_before(node):
+                cast = graph.call_function(aten.to.dtype, (value, node.meta["val"].dtype))
+                _replace(graph, node, graph.call_function(aten.expand_as.default, (cast, written)))
+
+
+def _replace(graph: fx.Graph, old: fx.Node, new: fx.Node) -> None:
+    new.meta = dict(old.meta)
+    old.replace_all_uses_with(new)
+    graph.erase_node(old)
 
 
 def store_constants(graph: fx.Graph, names: dict[str, str], tensors: Tensors, layers: Collection[Any]) -> None:

@@ -23,7 +23,7 @@ from torch.utils import _pytree as pytree
 
 from ..errors import ModelError, UnsupportedError
 from ..seeding import torch_generator
-from .flatten import inline_blocks, restore_batch_norms, store_constants
+from .flatten import inline_blocks, restore_functions, store_constants
 from .layers import LIFTED, WEIGHTED, Call, LayerSite
 
 INPUT_SHAPE = "input_shape"  # key in GraphModule.meta: (C, H, W)
@@ -144,11 +144,12 @@ def _lift(program: ExportedProgram) -> fx.GraphModule:
     names, tensors = _named_tensors(program)
     graph = copy.deepcopy(program.graph)
     inline_blocks(graph, program.graph_module)
-    restore_batch_norms(graph)
+    restore_functions(graph)
     store_constants(graph, names, tensors, WEIGHTED)
     net = fx.GraphModule(nn.Module(), graph)
     _drop_checks(net.graph)
     _make_pure(net.graph)
+    net.graph.eliminate_dead_code()  # before tensors are lifted: what only dead code reads is not part of the model
     _lift_layers(net, names, tensors)
     _lift_tensors(net, names, tensors)
     net.graph.eliminate_dead_code()
