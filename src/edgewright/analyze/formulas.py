@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
@@ -67,7 +68,7 @@ def _conv_function(call: Call) -> Work:
     return Work(macs=_conv_macs(call, call.argument("weight"), transposed))
 
 
-def _conv_macs(call: Call, weight, transposed: bool) -> int:  # type: ignore[no-untyped-def]
+def _conv_macs(call: Call, weight: torch.Tensor, transposed: bool) -> int:
     """Each output value (transposed: each input value) meets the weights of one output (input) channel."""
     values = call.inputs[0] if transposed else call.out
     return values.numel() * weight[0].numel()

@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
+from ..model import functions
 from .tracing import Call
 
 
@@ -22,8 +23,9 @@ def _aten(*names: str) -> frozenset[str]:
     return frozenset(f"aten.{name}" for name in names)
 
 
-CLAMPS = _aten("relu", "relu6", "hardtanh", "clamp", "clamp_min", "clamp_max")
+CLAMPS = frozenset(str(function.overloadpacket) for function in functions.CLAMPS)  # what the quantizer merges, too
 ELEMENTWISE = CLAMPS | _aten(
+    "clamp_max",
     "sigmoid", "hardsigmoid", "tanh", "silu", "hardswish", "gelu", "mish", "elu", "selu", "leaky_relu", "softplus",
     "neg", "abs", "exp", "log", "sqrt", "rsqrt", "reciprocal", "square", "erf", "sin", "cos",
 )  # fmt: skip
