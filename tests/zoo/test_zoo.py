@@ -222,3 +222,11 @@ def test_entries_are_frozen_and_names_unique():
 def test_a_wrong_name_or_number_is_one_clear_sentence(spec, settings, error, words):
     with pytest.raises(error, match=words):
         zoo.resolve(spec, **{"num_classes": 10, **settings})
+
+
+def test_images_need_not_be_square():
+    built = zoo.resolve("simple_cnn", num_classes=3, channels=2, image_size=(12, 20))
+    assert built.input_shape == (2, 12, 20)
+    assert built.model(torch.rand(1, 2, 12, 20)).shape == (1, 3)
+    with pytest.raises(ConfigError, match="image_size must be at least 1, got 0"):
+        zoo.resolve("simple_cnn", num_classes=3, image_size=(12, 0))

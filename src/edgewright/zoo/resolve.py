@@ -22,7 +22,7 @@ def resolve(
     *,
     num_classes: int,
     channels: int | None = None,
-    image_size: int | None = None,
+    image_size: int | tuple[int, int] | None = None,
     weights: Path | None = None,
     seed: int = 0,
 ) -> ZooModel:
@@ -33,7 +33,7 @@ def resolve(
             `torchvision:NAME`, or `FILE.py:factory`.
         num_classes: width of the model's output.
         channels: channels of the image; None for the model's own.
-        image_size: height and width in pixels; None for the model's own.
+        image_size: height and width in pixels, one number where they are equal; None for the model's own.
         weights: a `.safetensors`, `.pt`, `.pth` or `.th` file with the model's state dict.
         seed: the run's seed; the global generators stay as they were.
 
@@ -104,7 +104,7 @@ def _read_multipliers(spec: str, wanted: Wanted) -> tuple[str, float | None, Wan
     if parts["size"] is None:
         return parts["name"], width, wanted
     size = int(_number(parts["size"], spec, "image size", int))
-    if wanted.image_size not in (None, size):
+    if wanted.sides not in (None, (size, size)):
         raise ConfigError(f"'{spec}' asks for {size} pixels, and the image size for {wanted.image_size}: drop either.")
     return parts["name"], width, dataclasses.replace(wanted, image_size=size)
 

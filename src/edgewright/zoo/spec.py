@@ -25,19 +25,23 @@ class Wanted:
 
     num_classes: int
     channels: int | None = None
-    image_size: int | None = None  # pixels, height and width
+    image_size: int | tuple[int, int] | None = None  # pixels: both sides, or (H, W)
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("num_classes", "channels", "image_size"):
-            value = getattr(self, name)
+        sides = self.sides or (1, 1)
+        for name, value in (("num_classes", self.num_classes), ("channels", self.channels), ("image_size", min(sides))):
             if value is not None and value < 1:
                 raise ConfigError(f"The model's {name} must be at least 1, got {value}.")
 
+    @property
+    def sides(self) -> tuple[int, int] | None:
+        """(H, W), or None where no size is asked for."""
+        return (self.image_size, self.image_size) if isinstance(self.image_size, int) else self.image_size
+
     def shape(self, default: tuple[int, int, int]) -> tuple[int, int, int]:
         """(C, H, W), from `default` where nothing is asked."""
-        height, width = (self.image_size, self.image_size) if self.image_size else default[1:]
-        return (self.channels or default[0], height, width)
+        return (self.channels or default[0], *(self.sides or default[1:]))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,11 +25,10 @@ def build_timm(name: str, wanted: Wanted) -> ZooModel:
         LookupFailed: timm has no such model.
         ModelError: timm cannot build it for this number of classes, channels or image size.
     """
-    lister = timm.list_pretrained if "." in name else timm.list_models
-    if name not in (known := lister()):
-        raise unknown_name(
-            "timm model", name, known, command=f"python -c 'import timm; print(timm.{lister.__name__}())'"
-        )
+    if "." in name and name not in (tagged := timm.list_pretrained()):
+        raise unknown_name("timm model", name, tagged, command="python -c 'import timm; print(timm.list_pretrained())'")
+    if "." not in name and name not in model_names():
+        raise unknown_name("timm model", name, model_names(), command="edgewright models --library timm")
     facts = timm.get_pretrained_cfg(name)
     default = facts.input_size if facts else (3, 224, 224)  # a few models have no facts at all
     shape = wanted.shape((default[0], default[1], default[2]))

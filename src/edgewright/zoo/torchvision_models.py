@@ -12,7 +12,6 @@ from .registry import IMAGENET_MEAN, IMAGENET_STD
 from .seeded import seeded
 from .spec import UNBUILDABLE, Wanted, ZooModel, reason
 
-LIST_COMMAND = "python -c 'import torchvision.models as m; print(m.list_models(module=m))'"
 # Auxiliary classifiers serve training only; `init_weights=True` is the default that torchvision 0.29 warns about.
 WITHOUT_AUXILIARY = {"aux_logits": False, "init_weights": True}
 EXTRA: dict[str, dict[str, Any]] = {"googlenet": WITHOUT_AUXILIARY, "inception_v3": WITHOUT_AUXILIARY}
@@ -33,10 +32,10 @@ def build_torchvision(name: str, wanted: Wanted) -> ZooModel:
         ModelError: torchvision cannot build it for this number of classes or image size.
     """
     if name not in model_names():
-        raise unknown_name("torchvision model", name, model_names(), command=LIST_COMMAND)
+        raise unknown_name("torchvision model", name, model_names(), command="edgewright models --library torchvision")
     if wanted.channels not in (None, 3):
         raise ConfigError(
-            f"torchvision:{name} takes images of 3 channels, got {wanted.channels}: leave the channels out, "
+            f"torchvision:{name} takes images of 3 channels, got {wanted.channels}: leave out --channels, "
             "grey images are repeated to three."
         )
     default = _published_size(name)

@@ -138,12 +138,12 @@ def _input_shape(model: nn.Module, name: str, wanted: Wanted) -> tuple[int, int,
         if len(sizes) != 3 or not all(isinstance(size, int) and size > 0 for size in sizes):
             raise ModelError(f"{name} has input_shape {declared!r}, expected three integers (channels, height, width).")
         return wanted.shape((sizes[0], sizes[1], sizes[2]))
-    if wanted.channels is None or wanted.image_size is None:
+    if wanted.channels is None or wanted.sides is None:
         raise ConfigError(
             f"{name} does not say what images it takes: set `model.input_shape = (channels, height, width)` in the "
-            "factory, or give the channels and the image size."
+            "factory, or pass --channels and --image-size."
         )
-    return (wanted.channels, wanted.image_size, wanted.image_size)
+    return (wanted.channels, *wanted.sides)
 
 
 def _statistics(model: nn.Module, key: str, channels: int, name: str) -> tuple[float, ...] | None:
