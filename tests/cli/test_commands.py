@@ -25,8 +25,8 @@ FLAGS = {
         "--debug",
     },
     "train": STAGE | TRAINING | {"--optimizer", "--ema-decay", "--patience"},
-    "prune": STAGE | {"--keep-macs", "--round-to", "--preset"},
-    "distill": STAGE | TRAINING | {"--teacher", "--teacher-weights", "--alpha", "--temperature"},
+    "prune": STAGE | {"--keep-macs", "--round-to", "--score", "--preset"},
+    "distill": STAGE | TRAINING | {"--teacher", "--teacher-weights", "--alpha", "--temperature", "--features"},
     "quantize": STAGE | {
         "--bits", "--method", "--percentile", "--num-calibration", "--qat-if-drop-over", "--preset",
     },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -72,6 +73,7 @@ class Subject:
     simulation: fx.GraphModule | None = None
     baseline: Score | None = None
     budget: Budget | None = None
+    is_target: bool = True  # this machine stands for the device that the run was made for
 
 
 def verify(
@@ -117,6 +119,7 @@ def verify(
         baseline=subject.baseline,
         budget=subject.budget,
         timing=Timing(threads=threads, turns=turns),
+        is_target=subject.is_target,
         progress=progress_for(),
     )
     if not as_json(found, json_file):
@@ -140,6 +143,7 @@ def _subject(path: Path, split: str) -> Subject:
         simulation=load_final_model(path),
         baseline=_score(before, split),
         budget=_budget(content),
+        is_target=content["device"]["host"] == platform.machine(),
     )
 
 

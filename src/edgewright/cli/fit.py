@@ -120,22 +120,25 @@ def fit(
 
 def _recipe(name: str, *, keep_macs: float | None, epochs: int | None) -> Recipe:
     """The recipe of that name or file, with what the command line changes in it."""
-    from ..files import read_json
-    from ..recipes import Recipe
     from ..recipes import recipe as find_recipe
 
-    if name.endswith(".json"):
-        try:
-            chosen = Recipe.from_plain(read_json(Path(name)))
-        except (OSError, ValueError, TypeError, AttributeError) as error:
-            raise ConfigError(
-                f"Cannot read the recipe {name} ({error}): expected a JSON object of settings."
-            ) from error
-    else:
-        chosen = find_recipe(name)
+    chosen = _recipe_file(Path(name)) if name.endswith(".json") else find_recipe(name)
     if keep_macs is not None:
         chosen = dataclasses.replace(chosen, keep_macs=keep_macs)
     return chosen if epochs is None else _with_epochs(chosen, epochs)
+
+
+def _recipe_file(path: Path) -> Recipe:
+    from ..files import read_json
+    from ..recipes import Recipe
+
+    try:
+        content = read_json(path)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"Cannot read the recipe {path} ({error}): expected a JSON object of settings.") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"The recipe {path} is a {type(content).__name__}, expected a JSON object of settings.")
+    return Recipe.from_plain(content)
 
 
 def _with_epochs(chosen: Recipe, epochs: int) -> Recipe:

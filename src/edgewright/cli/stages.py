@@ -82,6 +82,9 @@ def prune(
         int | None,
         typer.Option("--round-to", metavar="N", help="Channel counts are multiples of N; default: the device's."),
     ] = None,
+    score: Annotated[
+        str | None, typer.Option("--score", metavar="l2|l1|random", help="Which channels matter: l2, l1 or random.")
+    ] = None,
     preset: Preset = "default",
     device: OnDevice = DEVICE,
     weights: options.Weights = None,
@@ -103,7 +106,7 @@ def prune(
         model=model, data=data, device=device, weights=weights, data_root=data_root, download=download,
         image_size=image_size, channels=channels, val_from=val_from, seed=seed,
     )  # fmt: skip
-    stage = dataclasses.replace(recipe(preset).prune, **_given(keep_macs=keep_macs, round_to=round_to))
+    stage = dataclasses.replace(recipe(preset).prune, **_given(keep_macs=keep_macs, round_to=round_to, score=score))
     _run("prune", stage, asked, out=out, resume=resume, json_file=json_file, needs_weights=True)
 
 
@@ -120,6 +123,9 @@ def distill(
     temperature: Annotated[
         float | None,
         typer.Option("--temperature", metavar="T", help="Softens both answers; its square weighs the soft term."),
+    ] = None,
+    features: Annotated[
+        float | None, typer.Option("--features", metavar="X", help="Weight of the distance between feature maps.")
     ] = None,
     preset: Preset = "default",
     epochs: options.Epochs = None,
@@ -149,9 +155,8 @@ def distill(
     )  # fmt: skip
     start = recipe(preset).recover
     changes = _given(epochs=epochs, batch_size=batch_size, lr=lr, augment=augment)
-    stage = dataclasses.replace(
-        start, train=dataclasses.replace(start.train, **changes), **_given(alpha=alpha, temperature=temperature)
-    )
+    own = _given(alpha=alpha, temperature=temperature, features=features)
+    stage = dataclasses.replace(start, train=dataclasses.replace(start.train, **changes), **own)
     _run("distill", stage, asked, out=out, resume=resume, json_file=json_file)
 
 

@@ -1,0 +1,287 @@
+"""Wrong input: one sentence that names it and the remedy, exit code 2, and nothing left behind."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+from edgewright.cli import app
+
+FACTORIES = """
+import torch
+from torch import nn
+
+class Two(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(64, 10)
+    def forward(self, x):
+        y = self.fc(x.flatten(1))
+        return y, y
+
+class Narrow(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(64, 3)
+    def forward(self, x):
+        return self.fc(x.flatten(1))
+
+def two(num_classes, in_channels=1):
+    return Two()
+
+def narrow(num_classes, in_channels=1):
+    return Narrow()
+
+def poisoned(num_classes, in_channels=1):
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, num_classes))
+    net[1].weight.data[0, 0] = float("nan")
+    return net
+"""
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "nets.py").write_text(FACTORIES)
+    return tmp_path
+
+
+def refused(*words, leaves=()):
+    """Run a command that must fail; its sentence."""
+    before = {path.name for path in Path.cwd().iterdir()}
+    done = CliRunner().invoke(app, list(words))
+    assert done.exit_code == 2, (done.exit_code, done.stdout, done.stderr, done.exception)
+    assert done.stdout == ""
+    left = {path.name for path in Path.cwd().iterdir()} - before - {"__pycache__", *leaves}
+    assert left == set()
+    (sentence,) = done.stderr.splitlines()
+    assert not re.search(r"\{[a-z_.]+\}", sentence), "a placeholder was printed literally"
+    return sentence
+
+
+def fit(model="simple_cnn", data="digits", device="stm32f746", *more):
+    return refused("fit", model, "--data", data, "--device", device, "--out", "out", *more)
+
+
+def fit_with(*more):
+    return fit("simple_cnn", "digits", "stm32f746", *more)
+
+
+def save_image(path, size=(8, 8), mode="L"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new(mode, size).save(path)
+
+
+def test_an_unknown_model_offers_near_matches(here):
+    assert "Unknown model 'simple_cn': did you mean simple_cnn" in fit("simple_cn")
+
+
+def test_an_unknown_device_offers_near_matches(here):
+    assert "Unknown device 'stm32f764': did you mean stm32f746" in fit(device="stm32f764")
+
+
+def test_an_unknown_dataset_offers_near_matches(here):
+    assert "Unknown dataset 'digit': did you mean digits" in fit(data="digit")
+
+
+def test_an_unknown_recipe_offers_near_matches(here):
+    assert "Unknown recipe 'defualt': did you mean default?" in fit(
+        "simple_cnn", "digits", "stm32f746", "--recipe", "defualt"
+    )
+
+
+def test_a_recipe_file_with_unknown_settings_is_refused(here):
+    (here / "r.json").write_text('{"keep_makks": 0.5}')
+    assert "no setting 'keep_makks'" in fit_with("--recipe", "r.json")
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{"])
+def test_a_recipe_file_that_is_no_object_is_refused(here, text):
+    (here / "r.json").write_text(text)
+    assert "r.json" in fit_with("--recipe", "r.json")
+
+
+def test_missing_weights_are_named(here):
+    assert "none.pt" in fit_with("--weights", "none.pt")
+
+
+def test_corrupt_weights_are_named(here):
+    (here / "bad.pt").write_bytes(b"no weights at all")
+    assert "bad.pt" in fit_with("--weights", "bad.pt")
+
+
+def test_weights_of_another_model_are_refused(here):
+    torch.save({"fc.weight": torch.zeros(2, 2)}, here / "other.pt")
+    assert "other.pt" in fit_with("--weights", "other.pt")
+
+
+def test_a_missing_device_file_is_named(here):
+    assert "none.toml does not exist" in fit(device="none.toml")
+
+
+@pytest.mark.parametrize("limit", ["--latency-ms", "--ram-kb", "--flash-kb", "--energy-mj"])
+@pytest.mark.parametrize("value", ["0", "-1", "nan"])
+def test_a_budget_of_nothing_is_refused(here, limit, value):
+    assert f"{limit} must be greater than 0" in fit_with(limit, value)
+
+
+@pytest.mark.parametrize(("flag", "field"), [("--max-drop", "max_drop"), ("--min-score", "min_score")])
+def test_a_score_limit_is_in_points(here, flag, field):
+    assert f"Budget.{field} is in points from 0 to 100, got -1.0" in fit(
+        "simple_cnn", "digits", "stm32f746", flag, "-1"
+    )
+
+
+@pytest.mark.parametrize("share", ["0", "-0.5", "1.5"])
+def test_a_share_of_macs_is_a_fraction(here, share):
+    assert "in (0, 1]" in fit_with("--keep-macs", share)
+
+
+def test_no_epochs_are_refused(here):
+    assert "Train.epochs must be a whole number from 1, got 0" in fit(
+        "simple_cnn", "digits", "stm32f746", "--epochs", "0"
+    )
+
+
+def test_a_model_that_returns_a_tuple_is_refused(here):
+    assert "tuple" in fit("nets.py:two", "digits", "stm32f746", "--image-size", "8", "--channels", "1")
+
+
+def test_a_model_with_too_few_outputs_is_refused(here):
+    sentence = fit("nets.py:narrow", "digits", "stm32f746", "--image-size", "8", "--channels", "1")
+    assert "3" in sentence and "10" in sentence
+
+
+def test_weights_that_are_not_finite_are_refused(here):
+    assert "NaN" in fit("nets.py:poisoned", "digits", "stm32f746", "--image-size", "8", "--channels", "1")
+
+
+def test_a_model_that_does_not_take_such_images_is_refused(here):
+    assert "--image-size" in fit("nets.py:narrow", "digits", "stm32f746", "--image-size", "9", "--channels", "1")
+
+
+def test_a_factory_that_does_not_exist_is_named(here):
+    assert "'none'" in fit("nets.py:none")
+
+
+def test_an_empty_class_folder_is_named(here):
+    save_image(here / "photos" / "cat" / "1.png")
+    (here / "photos" / "dog").mkdir()
+    assert "dog" in fit(data="folder:photos")
+
+
+def test_images_of_mixed_sizes_are_refused(here):
+    for index, size in enumerate([(8, 8), (9, 8)] * 6):
+        save_image(here / "photos" / ("cat" if index % 2 else "dog") / f"{index}.png", size)
+    assert "--image-size" in fit(data="folder:photos")
+
+
+def test_images_of_mixed_channels_are_refused(here):
+    for index in range(12):
+        save_image(here / "photos" / ("cat" if index % 2 else "dog") / f"{index}.png", mode="L" if index < 6 else "RGB")
+    assert "--channels" in fit(data="folder:photos")
+
+
+def test_a_damaged_image_is_named(here):
+    for index in range(12):
+        save_image(here / "photos" / ("cat" if index % 2 else "dog") / f"{index}.png")
+    (here / "photos" / "cat" / "1.png").write_bytes(b"not a png")
+    assert "1.png" in fit(data="folder:photos")
+
+
+def test_labels_out_of_range_are_refused(here):
+    images = np.zeros((20, 8, 8, 1), np.uint8)
+    np.savez(here / "set.npz", image=images, label=np.arange(20), class_names=np.array(["a", "b"]))
+    assert "label" in fit(data="npz:set.npz")
+
+
+@pytest.mark.parametrize("content", [b"", b"not an archive"])
+def test_a_corrupt_archive_is_named(here, content):
+    (here / "set.npz").write_bytes(content)
+    assert "set.npz" in fit(data="npz:set.npz")
+
+
+def test_a_missing_data_root_is_explained(here):
+    assert "--data-root" in fit(data="cifar10")
+
+
+def test_a_missing_folder_is_named(here):
+    assert "photos" in fit(data="folder:photos")
+
+
+@pytest.mark.parametrize("out", ["/proc/none", "taken"])
+def test_an_unwritable_output_folder_is_refused(here, out):
+    (here / "taken").write_text("a file")
+    sentence = refused("fit", "simple_cnn", "--data", "digits", "--device", "stm32f746", "--out", out)
+    assert "--out" in sentence
+
+
+def test_an_output_folder_with_other_files_is_not_touched(here):
+    (here / "mine").mkdir()
+    (here / "mine" / "thesis.tex").write_text("years")
+    sentence = refused("fit", "simple_cnn", "--data", "digits", "--device", "stm32f746", "--out", "mine")
+    assert "thesis.tex" in sentence
+    assert [path.name for path in (here / "mine").iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize("command", ["prune", "quantize"])
+def test_stages_that_need_weights_refuse_random_ones(here, command):
+    more = ["--keep-macs", "0.5"] if command == "prune" else []
+    sentence = refused(command, "simple_cnn", "--data", "digits", "--out", "out", *more)
+    assert f"simple_cnn has random weights, and {command} needs trained ones" in sentence
+
+
+def test_a_teacher_with_random_weights_is_refused(here):
+    sentence = refused("distill", "simple_cnn", "--teacher", "simple_cnn", "--data", "digits", "--out", "out")
+    assert "The teacher simple_cnn has random weights" in sentence
+
+
+@pytest.mark.parametrize("command", ["report", "export"])
+def test_a_folder_that_is_no_run_is_refused(here, command):
+    (here / "empty").mkdir()
+    assert "run.json" in refused(command, "empty")
+
+
+def test_an_unfinished_run_says_how_to_finish_it(here):
+    (here / "half" / "stages").mkdir(parents=True)
+    assert "--resume" in refused("report", "half")
+
+
+def test_an_unknown_format_and_runtime_are_refused(here):
+    assert "--format is one of onnx, got 'tflite'" in refused("export", "run", "--format", "tflite")
+    assert "--runtime is one of onnxruntime, got 'tvm'" in refused("bench", "x.onnx", "--runtime", "tvm")
+
+
+def test_a_missing_artifact_is_named(here):
+    assert "none" in refused("verify", "none", "--data", "digits")
+    assert "none.onnx" in refused("bench", "none.onnx")
+
+
+def test_a_file_that_is_no_model_is_refused(here):
+    (here / "bad.onnx").write_bytes(b"not a model")
+    assert "bad.onnx" in refused("bench", "bad.onnx")
+
+
+@pytest.mark.parametrize("text", ["3", "a,b", "2,3,8,8", "1,3,8,0"])
+def test_a_shape_that_is_none_is_refused(here, text):
+    assert "--input is the shape of one input as 1,C,H,W" in refused("analyze", "resnet8", "--input", text)
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"), [("--by", "--by is one of layer"), ("--dtype", "--dtype is one of float32")]
+)
+def test_an_unknown_view_or_type_is_refused(here, flag, message):
+    assert message in refused("analyze", "resnet8", flag, "colour")
+
+
+def test_an_onnx_file_is_not_a_model_to_analyze(here):
+    assert "reads PyTorch models" in refused("analyze", "x.onnx")
+
+
+def test_weights_beside_a_run_are_refused(here):
+    (here / "run").mkdir()
+    assert "leave out --weights" in refused("analyze", "run", "--weights", "w.pt")
