@@ -9,13 +9,14 @@ compute the same float32 values. A clamp whose whole effect lies in the range of
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import torch
 from torch import fx, nn
 
 from ..model import layer_of, rewrite, tensor_specs
-from ..model.functions import CLAMPS, clamp_bounds, is_global_average, zero_padding
+from ..model.functions import CLAMPS, SPLITS, clamp_bounds, is_global_average, zero_padding
 from ..model.quantized import IntegerWeights, QuantConv2d, QuantConvTranspose2d, QuantizeActivation, QuantLinear
 from . import operators  # noqa: F401  (defines torch.ops.edgewright.quantize and so on)
 
@@ -24,7 +25,9 @@ SHIFT = 128  # int8 code + SHIFT = uint8 code
 MOVING = {
     aten.max_pool2d.default, aten.flatten.using_ints, aten.view.default, aten.reshape.default, aten.permute.default,
     aten.transpose.int, aten.squeeze.dim, aten.squeeze.dims, aten.unsqueeze.default, aten.slice.Tensor,
+    aten.select.int, aten.expand.default, aten.upsample_nearest2d.vec,
 }  # fmt: skip
+COPIES = {aten.clone.default, aten.contiguous.default, aten.alias.default}
 ONE_ULP = 1 + 2**-20  # a range of [0, 6] ends at 255 * float32(6 / 255), a rounding error above 6
 
 
@@ -136,7 +139,7 @@ def freeze(net: fx.GraphModule) -> fx.GraphModule:
     ranks = {name: len(spec.shape) for name, spec in tensor_specs(net).items()}
 
     def edit(changed: fx.GraphModule) -> None:
-        for step in (_drop_dropout, _drop_absorbed_clamp, _pass_codes_on, _freeze_layer, _simplify):
+        for step in (_drop_copy, _drop_absorbed_clamp, _pass_codes_on, _freeze_layer, _simplify):
             for node in list(changed.graph.nodes):
                 step(changed, node, ranks)
 
@@ -158,9 +161,9 @@ def _freeze_layer(net: fx.GraphModule, node: fx.Node, ranks: dict[str, int]) -> 
         net.set_submodule(str(node.target), frozen)
 
 
-def _drop_dropout(net: fx.GraphModule, node: fx.Node, ranks: dict[str, int]) -> None:
-    """Dropout does nothing in a file."""
-    if isinstance(layer_of(net, node), nn.Dropout):
+def _drop_copy(net: fx.GraphModule, node: fx.Node, ranks: dict[str, int]) -> None:
+    """Dropout does nothing in a file, and values need no copies."""
+    if isinstance(layer_of(net, node), nn.Dropout) or node.target in COPIES:
         node.replace_all_uses_with(node.args[0])  # type: ignore[arg-type]
         net.graph.erase_node(node)
 
@@ -189,17 +192,22 @@ def _pass_codes_on(net: fx.GraphModule, node: fx.Node, ranks: dict[str, int]) ->
 
 
 def _pass_on(net: fx.GraphModule, node: fx.Node, layer: QuantizeActivation, ranks: dict[str, int]) -> None:
-    for user in list(node.users):
+    for user in [each for reader in node.users for each in _parts(reader)]:
         widths = zero_padding(user, rank=ranks.get(user.name))
         if widths is not None:
             again = _insert(net, user, FrozenPad(layer, *widths), source=node.args[0])
             net.graph.erase_node(user)
-        elif user.target in MOVING and user.users:
+        elif (user.target in MOVING or user.target is operator.getitem) and user.users:
             again = _insert(net, user, layer, source=user)
         else:
             continue
         ranks[again.name] = ranks[user.name]
         _pass_on(net, again, layer, ranks)
+
+
+def _parts(reader: fx.Node) -> list[fx.Node]:
+    """The parts that a split makes, or the reader itself."""
+    return list(reader.users) if reader.target in SPLITS else [reader]
 
 
 def _insert(net: fx.GraphModule, node: fx.Node, layer: nn.Module, *, source: Any) -> fx.Node:

@@ -12,6 +12,9 @@ aten = torch.ops.aten
 CLAMPS = {aten.relu.default, aten.relu6.default, aten.hardtanh.default, aten.clamp.default, aten.clamp_min.default}
 
 
+SPLITS = {aten.split.Tensor, aten.split_with_sizes.default, aten.chunk.default, aten.unbind.int}
+
+
 def clamp_bounds(node: fx.Node) -> tuple[float | None, float | None]:
     """Lower and upper bound of a clamp, None where it has none."""
     if node.target is aten.relu.default:

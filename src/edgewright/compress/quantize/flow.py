@@ -17,7 +17,7 @@ import torch
 from torch import fx, nn
 
 from ...model import layer_of, tensor_specs
-from ...model.functions import CLAMPS, clamp_bounds, is_global_average, zero_padding
+from ...model.functions import CLAMPS, SPLITS, clamp_bounds, is_global_average, zero_padding
 from ...model.quantized import QUANTIZED
 
 aten = torch.ops.aten
@@ -33,7 +33,6 @@ PASSING = {
     aten.select.int, aten.clone.default, aten.contiguous.default, aten.expand.default, aten.pixel_shuffle.default,
     aten.channel_shuffle.default, aten.upsample_nearest2d.vec, aten.alias.default,
 }  # fmt: skip
-SPLITS = {aten.split.Tensor, aten.split_with_sizes.default, aten.chunk.default, aten.unbind.int}
 
 
 class Flow:

@@ -1,0 +1,1 @@
+"""Written for reading: NumPy only, nothing of ours imported. The oracle that everything faster is compared with."""
