@@ -68,6 +68,14 @@ def test_two_archives_are_train_and_test(tmp_path):
     assert test.provenance["val_from"] == "test"
 
 
+def test_three_archives_are_train_val_and_test(tmp_path):
+    for name, num in (("a", 50), ("b", 20), ("c", 10)):
+        write(tmp_path / f"{name}.npz", num)
+    data = load_data("npz:a.npz,b.npz,c.npz", root=tmp_path)
+    assert [len(part) for part in data.splits.values()] == [50, 20, 10]
+    assert data.provenance["split_rule"] == "train, val and test as given by the source"
+
+
 def test_training_archives_are_joined_and_repeated_in_training_only(tmp_path):
     write(tmp_path / "a.npz", 20)
     write(tmp_path / "b.npz", 80)
@@ -204,6 +212,7 @@ def test_archives_of_different_shapes_do_not_mix(shapes, message, tmp_path):
     write(tmp_path / "b.npz", shape=(5, 5, 3))
     with pytest.raises(DataError, match=message):
         load_data(shapes, root=tmp_path)
+    assert load_data(shapes, root=tmp_path, image_size=5, val_from="test").image_shape == (3, 5, 5)
 
 
 def test_archives_of_different_classes_do_not_mix(tmp_path):
@@ -214,7 +223,8 @@ def test_archives_of_different_classes_do_not_mix(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("spec", "message"), [("npz:a.npz,a.npz,a.npz", "got 3 parts"), ("npz:a.npz*0,a.npz", "repeats an archive 0 times")]
+    ("spec", "message"),
+    [("npz:a.npz,a.npz,a.npz,a.npz", "got 4 parts"), ("npz:a.npz*0,a.npz", "repeats an archive 0 times")],
 )
 def test_a_malformed_list_of_archives_is_refused(spec, message, tmp_path):
     write(tmp_path / "a.npz")

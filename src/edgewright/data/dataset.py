@@ -127,6 +127,8 @@ class Data:
         left = quotas(part.labels_B, num_samples)
         chosen: dict[int, None] = {}
         for position in self._order(part, torch_generator(seed, "data.calibration")).tolist():
+            if not any(left.values()):
+                break
             label = int(part.labels_B[position])
             if left[label] and position not in chosen:
                 chosen[position] = None

@@ -1,4 +1,4 @@
-"""`npz:FILE`, `npz:TRAIN,TEST`, and several training archives at once: `npz:A*3+B,TEST`.
+"""`npz:FILE`, `npz:TRAIN,TEST`, `npz:TRAIN,VAL,TEST`, and several training archives at once: `npz:A*3+B,TEST`.
 
 Keys of an archive (no pickled objects; read with `allow_pickle=False`):
 
@@ -7,7 +7,7 @@ Keys of an archive (no pickled objects; read with `allow_pickle=False`):
     label        integer (N,), class ids from 0
     class_names  optional, text (K,)
 
-A single file is split 60/20/20. With two, the first gives train (and val), the second test. `A*3` makes one epoch of
+A single file is split 60/20/20; with two, the first gives train (and val), the second test. `A*3` makes one epoch of
 training visit each image of A three times; val and test count every image once.
 """
 
@@ -27,7 +27,9 @@ import torch
 from ..errors import DataError
 from .decode import decode
 from .images import Images, Raw, Request, check_labels, check_pixels, labelled
+from .preprocess import convert
 
+PARTS = {1: ("all",), 2: ("train", "test"), 3: ("train", "val", "test")}
 REPEAT = re.compile(r"^(?P<file>.+)\*(?P<times>\d+)$")
 
 
@@ -45,7 +47,7 @@ def read_npz(request: Request) -> Raw:
     groups = _groups(request.argument, Path(request.root or ""))
     archives = [[_read(path, times, request) for path, times in group] for group in groups]
     class_names = _class_names([archive for group in archives for archive in group])
-    names = ("all",) if len(archives) == 1 else ("train", "test")
+    names = PARTS[len(archives)]
     parts = {name: _joined(group, len(class_names)) for name, group in zip(names, archives, strict=True)}
     files = [{"file": archive.path.name, "images": len(archive.labels_B), "times": archive.times}
              for group in archives for archive in group]  # fmt: skip
@@ -54,13 +56,14 @@ def read_npz(request: Request) -> Raw:
 
 
 def _groups(argument: str, root: Path) -> list[list[tuple[Path, int]]]:
-    """[[(file, times), ...] of train, [...] of test]. A name that is a file as it stands is never taken apart."""
+    """One list of (file, times) per part. A name that is a file as it stands is never taken apart."""
     if (root / argument).is_file():
         return [[(root / argument, 1)]]
     groups = [[_repeated(each, root) for each in group.split("+")] for group in argument.split(",")]
-    if len(groups) > 2:
+    if len(groups) not in PARTS:
         raise DataError(
-            f"`npz:` takes one archive, or TRAIN,TEST, and got {len(groups)} parts: join training archives with '+'."
+            f"`npz:` takes FILE, TRAIN,TEST or TRAIN,VAL,TEST, and got {len(groups)} parts: join training archives "
+            "with '+'."
         )
     return groups
 
@@ -83,7 +86,7 @@ def _read(path: Path, times: int, request: Request) -> _Archive:
             "`jpeg` with `offset`."
         )
     if "image" in content:
-        images_BCHW = _channels_first(content["image"], path)
+        images_BCHW = _converted(_channels_first(content["image"], path), request)
     else:
         images_BCHW = _decoded(content["jpeg"], content["offset"], path, request)
     names = content.get("class_names")
@@ -114,6 +117,12 @@ def _channels_first(image: np.ndarray, path: Path) -> np.ndarray:
         return image.transpose(0, 3, 1, 2)
     hint = "; move the channels to the end" if image.ndim == 4 and image.shape[1] in (1, 3) else ""
     raise DataError(f"{path} has images of shape {image.shape}, expected (N, H, W) or (N, H, W, 1 or 3){hint}.")
+
+
+def _converted(images_BCHW: np.ndarray, request: Request) -> np.ndarray:
+    """Each archive by itself, so that archives of different sizes or channels can be brought together."""
+    pixels = torch.from_numpy(np.ascontiguousarray(images_BCHW))
+    return convert(pixels, image_size=request.image_size, channels=request.channels).numpy()
 
 
 def _decoded(jpeg: np.ndarray, offset: np.ndarray, path: Path, request: Request) -> np.ndarray:
@@ -154,7 +163,7 @@ def _joined(archives: list[_Archive], num_classes: int) -> Images:
             shapes = [tuple(each.images_BCHW.shape[1:]) for each in (checked[0], part)]
             raise DataError(
                 f"{archives[0].path} has images of shape {shapes[0]} and {archive.path} of {shapes[1]}: archives "
-                "joined with '+' must agree."
+                "joined with '+' must agree; bring them to one with --image-size or --channels."
             )
     repeats = [torch.full((len(part),), archive.times) for archive, part in zip(archives, checked, strict=True)]
     return Images(
@@ -166,8 +175,9 @@ def _joined(archives: list[_Archive], num_classes: int) -> Images:
 
 def _refuse_mixed_parts(parts: dict[str, Images]) -> None:
     shapes = {name: tuple(part.images_BCHW.shape[1:]) for name, part in parts.items()}
-    if len(set(shapes.values())) > 1:
-        raise DataError(
-            f"The train archive has images of shape {shapes['train']} and the test archive of {shapes['test']}: bring "
-            "them to one with --image-size or --channels."
-        )
+    for name, shape in shapes.items():
+        if shape != shapes.get("train", shape):
+            raise DataError(
+                f"The train archive has images of shape {shapes['train']} and the {name} archive of {shape}: bring "
+                "them to one with --image-size or --channels."
+            )

@@ -11,8 +11,8 @@ from torch import nn
 def fastest_layout(net: nn.Module, input_shape: tuple[int, ...]) -> tuple[nn.Module, torch.memory_format]:
     """A copy of `net` and the layout its inputs should have: channels last wherever the model runs on it.
 
-    Convolutions train 1.3 to 2.4 times as fast that way on a CPU (measured in docs/training.md). A model that views
-    an image as a flat row needs the plain layout.
+    Training was 0.98 to 1.56 times as fast that way on one CPU thread (five models, docs/training.md). A model that
+    views an image as a flat row needs the plain layout.
     """
     converted = copy.deepcopy(net).to(memory_format=torch.channels_last)
     example = torch.zeros((2, *input_shape)).contiguous(memory_format=torch.channels_last)
