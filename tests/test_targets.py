@@ -31,6 +31,10 @@ def test_when_all_is_refused_the_ceiling_is_the_last_resort():
     assert shares(TargetSearch(max_rounds=2), 1.0) == pytest.approx([0.5, 0.5**0.5, 1.0])
 
 
+def test_search_stops_at_the_floor():
+    assert shares(TargetSearch(floor=0.4, max_rounds=5), 0.0) == [0.5, 0.4]
+
+
 def test_a_fixed_share_is_tried_once():
     assert shares(TargetSearch(fixed=0.4), 0.9) == [0.4]
 

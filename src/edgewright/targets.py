@@ -25,14 +25,17 @@ class TargetSearch:
 
     Args:
         ceiling: the largest share that meets the limits, in (0, 1].
+        floor: the smallest share that the model can be cut to; it is tried once at most.
         max_rounds: how many shares may be tried, the last resort not counted.
         fixed: try this share only.
     """
 
-    def __init__(self, *, ceiling: float = 1.0, max_rounds: int = 3, fixed: float | None = None) -> None:
+    def __init__(
+        self, *, ceiling: float = 1.0, floor: float = 0.0, max_rounds: int = 3, fixed: float | None = None
+    ) -> None:
         if not 0 < ceiling <= 1:
             raise ConfigError(f"The largest share of MACs is in (0, 1], got {ceiling}.")
-        self._ceiling = ceiling
+        self._ceiling, self._floor = ceiling, min(floor, ceiling)
         self._fixed = fixed
         self._left = 1 if fixed is not None else max_rounds
         self._accepted: float | None = None
@@ -49,7 +52,9 @@ class TargetSearch:
 
     def _next_share(self) -> float | None:
         if self._refused is None:
-            return min(FIRST_TARGET, self._ceiling) if self._accepted is None else self._accepted * BOLDER
+            if self._accepted is None:
+                return max(min(FIRST_TARGET, self._ceiling), self._floor)
+            return None if self._accepted <= self._floor else max(self._accepted * BOLDER, self._floor)
         top = self._accepted if self._accepted is not None else self._ceiling
         if top / self._refused < CLOSE_ENOUGH:
             return None

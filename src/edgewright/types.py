@@ -58,6 +58,7 @@ class Device:
     round_to: int  # channel counts that are multiples of this use the SIMD lanes fully
     runtimes: tuple[str, ...]
     operators: tuple[str, ...] | None = None  # None: not limited to a list
+    host: str | None = None  # machine architecture on which the machine at hand counts as this device
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def macs_per_second(self, dtype: str) -> float:

@@ -1,0 +1,128 @@
+"""The proof: both artifacts written, and the int8 one judged in the runtime against the simulation and the fp32 one."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import fx
+
+from ..export import export_onnx
+from ..files import content_key
+from ..metrics import ConfusionMatrix
+from ..model import fingerprint
+from ..runs import Run, Step
+from ..tasks import decide, evaluate
+from ..types import Artifact, Check, Cost, Job, Score, plain
+from ..verify import read_artifact, verify_artifact
+from .rounds import Round
+
+NUM_GOLDEN = 16  # samples whose every tensor is written beside the artifact, for other runtimes to compare with
+FOLDERS = {"int8": "artifact", "fp32": "artifact-fp32"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What was measured. `measured_latency_s` is None where the device is not served by the runtime that ran."""
+
+    artifacts: Mapping[str, Artifact]
+    checks: tuple[Check, ...]
+    score_before: Score
+    score_after: Score
+    cost: Cost
+    measured_latency_s: float | None
+    latency: Sequence[Mapping[str, Any]]
+    parity: Sequence[Mapping[str, Any]]
+    confusion: Mapping[str, Any]
+
+
+def gather(run: Run, job: Job, start: Step, chosen: Round) -> Evidence:
+    """Write the artifacts of `start` (fp32) and `chosen` (int8) and judge the latter on the test split."""
+    artifacts = {
+        "int8": _export(run, job, chosen.model, "int8"),
+        "fp32": _export(run, job, start.model, "fp32"),
+    }
+    key = content_key(
+        *(each.manifest["files"] for each in artifacts.values()), job.data.fingerprint, plain(job.budget), job.device.name
+    )
+    run.progress.note("Verify in ONNX Runtime")
+    facts = run.recall("verification", key, lambda: _judge(job, start, chosen, artifacts, run))
+    measured = _host_latency(job, facts["latency"])
+    values = {"flash_bytes": artifacts["int8"].num_bytes, **({} if measured is None else {"latency_s": measured})}
+    return Evidence(
+        artifacts=artifacts,
+        checks=tuple(Check(**check) for check in facts["checks"]),
+        score_before=Score(**facts["score_before"]),
+        score_after=Score(**facts["score"]),
+        cost=chosen.cost.measured(**values),
+        measured_latency_s=measured,
+        latency=facts["latency"],
+        parity=facts["parity"],
+        confusion=facts["confusion"],
+    )
+
+
+def _export(run: Run, job: Job, net: fx.GraphModule, kind: str) -> Artifact:
+    """The artifact folder; written only when it does not hold this model already."""
+    folder: Path = run.folder / FOLDERS[kind]
+    preprocess = plain(job.data.preprocess)
+    if (folder / "manifest.json").exists():
+        found = read_artifact(folder)
+        if found.manifest["weights"] == fingerprint(net) and found.manifest["preprocess"] == preprocess:
+            return found
+    samples = next(job.data.batches("test", batch_size=NUM_GOLDEN))[0] if kind == "int8" else None
+    name = f"{job.model_name} {kind}"
+    return export_onnx(
+        net, folder, name=name, preprocess=preprocess, class_names=job.data.class_names, samples_BCHW=samples
+    )
+
+
+def _judge(job: Job, start: Step, chosen: Round, artifacts: Mapping[str, Artifact], run: Run) -> dict[str, Any]:
+    """Everything that is measured, as plain facts."""
+    before = evaluate(start.model, job.task, job.data, "test")
+    found = verify_artifact(
+        artifacts["int8"],
+        task=job.task,
+        data=job.data,
+        simulation=chosen.model,
+        fp32=artifacts["fp32"],
+        baseline=before,
+        budget=job.budget,
+        cost=chosen.cost,
+        is_target=_is_device(job),
+        progress=run.progress,
+    )
+    decisions, targets = decide(start.model, job.task, job.data, "test")
+    return {
+        "checks": found.checks,
+        "score_before": before,
+        "score": found.score,
+        "latency": [{**plain(each), "ratios": found.latency_ratios} for each in found.latency],
+        "parity": found.parity,
+        "confusion": {
+            "labels": job.data.class_names,
+            "before": _confusion(decisions, targets, job.data.num_classes),
+            "after": _confusion(found.decisions, found.targets, job.data.num_classes),
+        },
+    }
+
+
+def _confusion(decisions: Any, targets: Any, num_classes: int) -> list[list[int]]:
+    matrix = ConfusionMatrix(num_classes)
+    matrix.update(decisions, targets)
+    return matrix.compute().tolist()
+
+
+def _is_device(job: Job) -> bool:
+    """Whether what is measured on this machine counts as measured on the job's device."""
+    return job.device.host == platform.machine()
+
+
+def _host_latency(job: Job, latency: Sequence[Mapping[str, Any]]) -> float | None:
+    """The int8 artifact's median time, where this machine runs the device's own runtime."""
+    if not _is_device(job):
+        return None
+    return next((each["median_s"] for each in latency if each["artifact"] == "int8"), None)

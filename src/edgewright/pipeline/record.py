@@ -1,0 +1,192 @@
+"""`run.json`: what a run asked, did and found, as plain data. The report and the commands read nothing else."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .. import __version__
+from ..analyze import profile
+from ..recipes import Recipe, for_budget
+from ..runs import FORMAT, Run, Step
+from ..targets import nearest
+from ..types import Artifact, Budget, Check, Cost, Job, Overrun, plain
+from .evidence import Evidence
+from .rounds import Round, Solver
+
+PACKAGES = ("torch", "torchvision", "timm", "onnx", "onnxruntime", "scikit-learn", "numpy")
+LIMIT_FLAGS = {
+    "latency_s": ("--latency-ms", 1e3, "ms"),
+    "ram_bytes": ("--ram-kb", 1 / 1024, "KB of RAM"),
+    "flash_bytes": ("--flash-kb", 1 / 1024, "KB of flash"),
+    "energy_j": ("--energy-mj", 1e3, "mJ"),
+}
+
+
+def content_of(
+    run: Run,
+    job: Job,
+    recipe: Recipe,
+    *,
+    start: Step,
+    rounds: Sequence[Round],
+    chosen: Round,
+    evidence: Evidence,
+    solver: Solver,
+) -> dict[str, Any]:
+    """Everything about a finished run."""
+    before = profile(start.model, device=job.device, dtype="float32")
+    after = profile(chosen.model, device=job.device, dtype="int8")
+    at_int8 = profile(start.model, device=job.device, dtype="int8")
+    return plain({
+        "format": FORMAT,
+        "asked": _asked(job, recipe),
+        "versions": _versions(),
+        "machine": _machine(),
+        "device": job.device,
+        "data": _data(job),
+        "order": for_budget(at_int8, job.budget, trained=job.trained),
+        "stages": [step.as_plain() for step in run.steps],
+        "chosen_stages": [step.index for step in (start, *chosen.steps)],
+        "final_model": f"stages/{chosen.steps[-1].index:02d}-{chosen.steps[-1].name}",
+        "profile": {"before": before, "after": after},
+        "groups": solver.groups_table(),
+        "sensitivity": solver.sensitivity_rows(),
+        "rounds": [each.as_plain() for each in rounds],
+        "pareto": _pareto(start, rounds, chosen, evidence),
+        "parity": evidence.parity,
+        "artifacts": {name: _artifact(artifact, run.folder) for name, artifact in evidence.artifacts.items()},
+        "latency": evidence.latency,
+        "estimate": _estimate_error(chosen, evidence),
+        "checks": evidence.checks,
+        "scores": {"before": evidence.score_before, "after": evidence.score_after},
+        "confusion": evidence.confusion,
+        "verdict": _verdict(evidence.checks, chosen, rounds, job.budget),
+    })  # fmt: skip
+
+
+def _asked(job: Job, recipe: Recipe) -> dict[str, Any]:
+    return {
+        "model": job.model_name,
+        "data": job.data.name,
+        "device": job.device.name,
+        "budget": job.budget,
+        "seed": job.seed,
+        "recipe": recipe.as_plain(),
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {"edgewright": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "cpu": _cpu_name(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "os": f"{platform.system()} {platform.release()}",
+    }
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _data(job: Job) -> dict[str, Any]:
+    data = job.data
+    return {
+        "name": data.name,
+        "num_classes": data.num_classes,
+        "class_names": data.class_names,
+        "splits": {name: {"num": len(part)} for name, part in data.splits.items()},
+        "fingerprint": data.fingerprint,
+        "preprocess": data.preprocess,
+        "provenance": data.provenance,
+    }
+
+
+def _artifact(artifact: Artifact, folder: Path) -> dict[str, Any]:
+    return {
+        "path": str(artifact.model_path.relative_to(folder)),
+        "bytes": artifact.num_bytes,
+        "files": artifact.manifest["files"],
+    }
+
+
+def _pareto(start: Step, rounds: Sequence[Round], chosen: Round, evidence: Evidence) -> list[dict[str, Any]]:
+    """One point per model that was scored on val: the start in float32, and each round in int8."""
+    points = [_point("start (float32)", "start", start.result.score.value, start.result.cost)]  # type: ignore[union-attr]
+    for each in rounds:
+        label = f"round {each.number}: {each.keep_macs:.0%} of the MACs, int8"
+        points.append(_point(label, "chosen" if each is chosen else "tried", each.score.value, each.cost))
+    return points
+
+
+def _point(label: str, kind: str, score: float, cost: Cost | None) -> dict[str, Any]:
+    fields = ("macs", "flash_bytes", "latency_s", "ram_bytes", "energy_j")
+    return {"label": label, "kind": kind, "score": score, **{name: getattr(cost, name, None) for name in fields}}
+
+
+def _estimate_error(chosen: Round, evidence: Evidence) -> dict[str, float] | None:
+    """Measured over estimated latency, where the device's runtime ran here."""
+    measured, estimated = evidence.measured_latency_s, chosen.estimated_latency_s
+    if measured is None or not estimated:
+        return None
+    return {"estimated_s": estimated, "measured_s": measured, "ratio": measured / estimated}
+
+
+def _verdict(checks: Sequence[Check], chosen: Round, rounds: Sequence[Round], budget: Budget) -> dict[str, Any]:
+    failed = [check for check in checks if not check.passed]
+    overruns = budget.overruns(chosen.cost)
+    best = None
+    if failed:
+        name, _ = nearest([(str(each.number), each.cost) for each in rounds], budget)
+        point = next(each for each in rounds if str(each.number) == name)
+        best = _point(f"round {name}: {point.keep_macs:.0%} of the MACs, int8", "tried", point.score.value, point.cost)
+    return {
+        "passed": not failed,
+        "sentence": _sentence(failed, chosen),
+        "binding": [{**plain(overrun), "factor": overrun.factor} for overrun in overruns],
+        "nearest": best,
+        "relax": [*map(_relaxed, overruns), *_relaxed_score(failed)],
+    }
+
+
+def _sentence(failed: Sequence[Check], chosen: Round) -> str:
+    if not failed:
+        return f"All checks passed: int8 with {chosen.keep_macs:.0%} of the MACs keeps the score and meets every limit."
+    names = ", ".join(check.name for check in failed)
+    return f"{len(failed)} of the checks failed ({names}): {failed[0].blame or 'see the checks'}"
+
+
+def _relaxed(overrun: Overrun) -> dict[str, Any]:
+    flag, factor, unit = LIMIT_FLAGS[overrun.limit_name]
+    needed = overrun.value * factor
+    sentence = f"{flag} {needed:.4g} would admit this model ({overrun.limit * factor:.4g} {unit} are allowed now)."
+    return {"limit_name": overrun.limit_name, "needed": overrun.value, "sentence": sentence}
+
+
+def _relaxed_score(failed: Sequence[Check]) -> list[Mapping[str, Any]]:
+    drops = [check for check in failed if check.name == "score" and check.value is not None]
+    return [
+        {"limit_name": "max_drop", "needed": check.value, "sentence": f"--max-drop {check.value:.2f} would admit this model."}
+        for check in drops
+    ]

@@ -1,0 +1,84 @@
+"""One stage in a run directory of its own: what the commands `train`, `prune`, `distill` and `quantize` do.
+
+The directory is a MODEL again: the next stage, or `export`, starts from it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..analyze import profile
+from ..files import write_json
+from ..model.quantized import is_quantized
+from ..progress import SILENT, Progress
+from ..report import write_report
+from ..runs import FORMAT, RUN_FILE, Run, Step, open_run
+from ..types import Job, Report, Stage, plain
+from .fit import prepared
+from .given import AsGiven
+from .record import _data, _machine, _versions
+
+
+def run_stage(
+    job: Job, stage: Stage, *, name: str, out: Path | str, resume: bool = False, progress: Progress = SILENT
+) -> Report:
+    """Run one stage on the job's model, and write what it did as a run.
+
+    Args:
+        name: of the stage, for its folder and its title.
+        out: the run directory; created.
+        resume: go on with a run that was interrupted in `out`.
+
+    Raises:
+        UserError: model, data or folder cannot be used.
+        BudgetError: the stage cannot reach what its settings ask for.
+    """
+    job = prepared(job)
+    with open_run(Path(out), resume=resume, progress=progress) as run:
+        given = run.step("given", "Model as given", AsGiven(), job)
+        done = run.step(name, name.capitalize(), stage, job.with_model(given.model))
+        content = _content(run, job, given, done)
+        write_json(run.folder / RUN_FILE, content)
+        write_report(run.folder)
+    return Report(folder=Path(out), content=content)
+
+
+def _content(run: Run, job: Job, given: Step, done: Step) -> dict[str, Any]:
+    """What `run.json` holds of a single stage: no rounds, no artifact, nothing to judge."""
+    return plain({
+        "format": FORMAT,
+        "asked": {
+            "model": job.model_name,
+            "data": job.data.name,
+            "device": job.device.name,
+            "budget": job.budget,
+            "seed": job.seed,
+            "recipe": {done.name: done.settings},
+        },
+        "versions": _versions(),
+        "machine": _machine(),
+        "device": job.device,
+        "data": _data(job),
+        "stages": [step.as_plain() for step in run.steps],
+        "chosen_stages": [step.index for step in run.steps],
+        "final_model": f"stages/{done.index:02d}-{done.name}",
+        "profile": {
+            "before": profile(given.model, device=job.device, dtype=_dtype(given)),
+            "after": profile(done.model, device=job.device, dtype=_dtype(done)),
+        },
+        "scores": {"before": given.result.score, "after": done.result.score},
+        "verdict": {"passed": True, "sentence": _sentence(given, done), "binding": [], "nearest": None, "relax": []},
+    })  # fmt: skip
+
+
+def _dtype(step: Step) -> str:
+    """How the step's model is stored: a simulation in integers counts as int8."""
+    return "int8" if is_quantized(step.model) else "float32"
+
+
+def _sentence(given: Step, done: Step) -> str:
+    before, after = given.result.score, done.result.score
+    if before is None or after is None:
+        return f"{done.title}: done."
+    return f"{done.title}: {after.metric} on {after.split} {before.value:.2f} -> {after.value:.2f}."

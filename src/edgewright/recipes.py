@@ -1,0 +1,111 @@
+"""Recipes: which stages, with which settings, in which order, and why.
+
+A recipe is plain data and round-trips through a dict, so that it can be kept in a file, compared and repeated.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .compress.distill import Distill
+from .compress.prune import Prune
+from .compress.quantize import Quantize
+from .errors import ConfigError, unknown_name
+from .train import Train
+from .types import Budget, ModelProfile, plain
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """The settings of every stage of `fit`.
+
+    Args:
+        train: how a model with random weights is trained first.
+        prune: scores, rounding and sensitivity scan of the cut; its `keep_macs` is replaced by each round's target.
+        recover: how a cut model learns from the original.
+        quantize: how integers are made.
+        keep_macs: aim at this share of the MACs only; None searches for the smallest that keeps the score.
+        max_rounds: how many shares the search may try.
+        reserve: share of the allowed drop that a round may use on the validation split; the rest is kept for the
+            sampling error between validation and test split.
+    """
+
+    name: str = "default"
+    train: Train = field(default_factory=Train)
+    prune: Prune = field(default_factory=Prune)
+    recover: Distill = field(default_factory=Distill)
+    quantize: Quantize = field(default_factory=Quantize)
+    keep_macs: float | None = None
+    max_rounds: int = 3
+    reserve: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.keep_macs is not None and not 0 < self.keep_macs <= 1:
+            raise ConfigError(f"The share of MACs to keep is in (0, 1], got {self.keep_macs}.")
+        if self.max_rounds < 1:
+            raise ConfigError(f"Recipe.max_rounds is at least 1, got {self.max_rounds}.")
+        if not 0 < self.reserve <= 1:
+            raise ConfigError(f"Recipe.reserve is a share in (0, 1], got {self.reserve}.")
+
+    def as_plain(self) -> dict[str, Any]:
+        """The dict from which `from_plain` builds the same recipe."""
+        return plain(self)
+
+    @staticmethod
+    def from_plain(content: Mapping[str, Any]) -> Recipe:
+        """The recipe that `as_plain` wrote.
+
+        Raises:
+            ConfigError: unknown settings, or values outside their range.
+        """
+        return _build(Recipe, content)
+
+
+def _build(kind: type[Any], content: Mapping[str, Any]) -> Any:
+    """A settings dataclass from a dict; settings inside settings are built the same way."""
+    nested = {"train": Train, "prune": Prune, "recover": Distill, "quantize": Quantize, "qat": Train}
+    known = {each.name for each in dataclasses.fields(kind)}
+    if foreign := sorted(set(content) - known):
+        raise ConfigError(f"{kind.__name__} has no setting '{foreign[0]}': it has {', '.join(sorted(known))}.")
+    values = {
+        name: _build(nested[name], value) if name in nested and isinstance(value, Mapping) else value
+        for name, value in content.items()
+    }
+    return kind(**values)
+
+
+RECIPES: Mapping[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe(),
+    )
+}  # fmt: skip
+
+
+def recipe(name: str) -> Recipe:
+    """The named recipe.
+
+    Raises:
+        LookupFailed: there is none of that name.
+    """
+    if name not in RECIPES:
+        raise unknown_name("recipe", name, RECIPES, command="edgewright fit --help")
+    return RECIPES[name]
+
+
+def for_budget(profile: ModelProfile, budget: Budget, *, trained: bool) -> tuple[str, ...]:
+    """Which stages `fit` will run on a model of this cost, in order, each with its reason.
+
+    Args:
+        profile: of the model as given, at int8 on the target.
+        budget: with the device's own limits filled in.
+        trained: whether the model came with weights.
+    """
+    broken = budget.overruns(profile.cost)
+    limits = ", ".join(f"{each.limit_name} {each.factor:.2f}x over" for each in broken)
+    prune = f"needed: at int8 the model is {limits}" if broken else "int8 alone meets the limits; smaller while the score holds"
+    train = () if trained else ("train: the model came without weights",)
+    return (*train, f"prune: {prune}", "distill: the cut model learns from the original", "quantize: int8 kernels on the target")
