@@ -125,8 +125,8 @@ def test_latencies_of_one_setting_belong_together(example):
     run = example["digits"]()
     run["latency"] += [{**entry, "batch": 8, "median_s": 8 * entry["median_s"]} for entry in run["latency"]]
     assert [timing.title for timing in timings(run)] == [
-        "ONNX Runtime, batch 1, 1 thread",
-        "ONNX Runtime, batch 8, 1 thread",
+        "ONNX Runtime 1.31.1, batch 1, 1 thread",
+        "ONNX Runtime 1.31.1, batch 8, 1 thread",
     ]
     assert found(run, "runtime_s").before == 61e-6
 
@@ -144,7 +144,7 @@ def test_limits_that_are_the_devices_own_are_no_flags(example):
     run = example["digits"]()
     run["asked"]["budget"] |= {"ram_bytes": 327_680, "flash_bytes": 1_048_576}  # as `Budget.within` fills them in
     assert "-kb" not in command(run)
-    assert asked_limits(run) == ["drop ≤ 1.00 points", "the device's peak RAM 320 KiB and flash 1 MiB"]
+    assert asked_limits(run) == ["drop ≤ 1.00 points", "the device's RAM 320 KiB and flash 1 MiB"]
 
 
 def test_the_command_quotes_what_a_shell_would_split(example):
@@ -157,3 +157,9 @@ def test_a_recorded_command_is_taken_as_it_is(example):
     run = example["digits"]()
     run["asked"]["command"] = "edgewright fit simple_cnn --data digits"
     assert command(run) == "edgewright fit simple_cnn --data digits"
+
+
+def test_a_single_stage_has_no_fit_command(example):
+    run = example["digits"]()
+    run["asked"]["recipe"] = {"prune": {"keep_macs": 0.5}}
+    assert command(run) == ""

@@ -184,6 +184,14 @@ def test_a_run_that_nothing_judged_is_done_and_not_passed(example):
     assert "✓ done" in text and "✓ passed" not in text
 
 
+def test_only_a_recorded_command_promises_the_same_weights(example):
+    run = example["digits"]()
+    assert "Rebuilt from what was asked" in render(run)
+    run["asked"]["command"] = "edgewright fit simple_cnn --data digits --device stm32f746 --epochs 4"
+    page = render(run)
+    assert "--epochs 4" in page and "The same command with the same versions gives the same weights" in page
+
+
 def test_groups_say_why_they_are_locked(example):
     text = " ".join("".join(Outline(render(example["digits"]())).text).split())
     assert "2 in all, 1 locked" in text and "the model's output" in text

@@ -3,7 +3,7 @@
 import pytest
 
 from edgewright.report.facts import facts, scalar_text
-from edgewright.report.sections import confusion, latency, layers, parity, roofline, sensitivity
+from edgewright.report.sections import confusion, latency, layers, parity, roofline, sensitivity, stages
 from edgewright.report.sections.confusion import read_matrix
 from edgewright.report.sections.layers import intensity, merged_order, roof_of, with_shares
 
@@ -50,13 +50,7 @@ def test_operators_that_are_not_drawn_are_counted(example):
 
 def test_the_most_sensitive_group_comes_first(example):
     view = sensitivity(example["digits"]())
-    assert ([plot["title"] for plot in view["plots"]], view["by"]) == (["conv1", "conv2", "fc1"], "agreement")
-
-
-def test_a_curve_ends_at_the_uncut_model_which_agrees_with_itself(example):
-    picture = str(sensitivity(example["digits"]())["plots"][0]["svg"])
-    assert picture.count("<circle") == 4  # three scanned and the known end
-    assert "keep 1: agreement 100.00" in picture
+    assert ([plot["title"] for plot in view["plots"]], view["by"]) == (["conv1", "conv2", "fc1"], "score")
 
 
 def test_without_scores_the_loss_is_shown_largest_first():
@@ -82,18 +76,31 @@ def test_latency_is_compared_with_fp32_of_the_same_setting(example):
     rows = latency(example["digits"]())["rows"]
     assert [(row["artifact"], row["median"], row["ratio"]) for row in rows] == [
         ("fp32", "61.0 µs", ""),
-        ("int8", "38.0 µs", "1.61×"),
+        ("int8", "38.0 µs", "1.61× faster"),
     ]
 
 
 def test_latency_tells_the_spread_over_the_turns_and_the_error_of_the_estimate(example):
     view = latency(example["residual"]())
-    assert view["rows"][1]["by_turn"] == "1.56× to 1.67× by turn"  # 1 / 0.64 and 1 / 0.60
+    assert view["rows"][1]["by_turn"] == "60.0 % to 64.0 % of its time, by turn"
     assert (
         view["estimate"]
         == "The estimate from the device's numbers was 600 µs, measured were 710 µs: 1.18× the estimate."
     )
     assert latency(example["digits"]())["estimate"] == ""
+
+
+def test_a_slower_artifact_is_called_slower_and_fp32_stands_first(example):
+    run = example["digits"]()
+    run["latency"] = [{**run["latency"][1], "median_s": 122e-6}, run["latency"][0]]
+    assert [(row["artifact"], row["ratio"]) for row in latency(run)["rows"]] == [("fp32", ""), ("int8", "2.00× slower")]
+
+
+def test_stages_that_know_no_cost_have_no_bar_of_it(example):
+    run = example["digits"]()
+    run["stages"][0]["cost"] = None
+    plots = {plot["title"]: str(plot["svg"]) for plot in stages(run)["plots"]}
+    assert (plots["MACs"].count("<rect"), plots["Score, ± one standard error"].count("<circle")) == (4, 5)
 
 
 def test_recall_losses_are_listed_worst_first():

@@ -52,7 +52,10 @@ def asked_limits(content: Content) -> list[str]:
         for name, value in asked
         if value is not None
     ]
-    sizes = [f"{limit_title(name)} {limit_value(name, number(content, 'device', name))}" for name in own]
+    sizes = [
+        f"{limit_title(name).removeprefix('peak ')} {limit_value(name, number(content, 'device', name))}"
+        for name in own
+    ]
     return [*words, *([f"the device's {' and '.join(sizes)}"] if sizes else [])]
 
 
@@ -62,23 +65,31 @@ def _is_devices_own(content: Content, name: str) -> bool:
 
 
 def command(content: Content) -> str:
-    """The `edgewright fit` command that makes this run again; the one recorded, or rebuilt from what was asked."""
+    """The command that makes this run again: the one recorded, or rebuilt from what `fit` was asked; '' if unknown."""
     asked = mapping(content, "asked")
-    if recorded := text(asked, "command"):
-        return recorded
-    words = ["edgewright", "fit", text(asked, "model")]
-    for flag, key in (("--data", "data"), ("--device", "device")):
-        words += [flag, text(asked, key)] if text(asked, key) else []
-    for name, limit in LIMITS.items():
-        value = number(asked, "budget", name)
-        own = value is None or _is_devices_own(content, name)
-        words += [] if own else [limit.flag, f"{(value or 0) / limit.per_unit:.10g}"]
     recipe = look(asked, "recipe")
     recipe_name = recipe if isinstance(recipe, str) else text(recipe, "name")
+    if recorded := text(asked, "command"):
+        return recorded
+    if recipe is not None and not recipe_name:
+        return ""  # a single stage: its settings are no recipe of `fit`
+    words = ["edgewright", "fit", text(asked, "model")]
+    for flag, value in (("--data", text(asked, "data")), ("--device", text(asked, "device"))):
+        words += [flag, value] if value else []
+    words += _limit_flags(content)
     words += ["--recipe", recipe_name] if recipe_name else []
     seed = number(asked, "seed")
-    words += ["--seed", f"{seed:.0f}"] if seed is not None else []
-    return shlex.join(words)
+    return shlex.join([*words, *(["--seed", f"{seed:.0f}"] if seed is not None else [])])
+
+
+def _limit_flags(content: Content) -> list[str]:
+    values = {name: number(content, "asked", "budget", name) for name in LIMITS if not _is_devices_own(content, name)}
+    flags = [
+        (LIMITS[name].flag, f"{value / LIMITS[name].per_unit:.10g}")
+        for name, value in values.items()
+        if value is not None
+    ]
+    return [word for pair in flags for word in pair]
 
 
 def factor_text(value: float | None, limit: float | None, factor: float | None) -> str:

@@ -20,7 +20,8 @@ class Timing:
 
     @property
     def title(self) -> str:
-        parts = [RUNTIMES.get(self.runtime, self.runtime) or "the runtime"]
+        name, _, version = self.runtime.partition(" ")
+        parts = [f"{RUNTIMES.get(name, name)} {version}".strip() or "the runtime"]
         parts += [f"batch {self.batch:g}"] if self.batch is not None else []
         parts += [f"{self.threads:g} thread{'s' if self.threads != 1 else ''}"] if self.threads is not None else []
         return ", ".join(parts)

@@ -50,7 +50,9 @@ def pareto_panel(
 def _scales(candidates: Sequence[Candidate], floor: float | None, *, binary: bool) -> tuple[Scale, Scale]:
     costs, values = [each.cost for each in candidates], [each.score for each in candidates]
     x = log_over(costs, start=PANEL.x_start, stop=PANEL.x_stop, max_ticks=4, binary=binary)
-    y = linear_over([*values, *([floor] if floor is not None else [])], start=PANEL.y_start, stop=PANEL.y_stop, least=1)
+    y = linear_over(
+        [*values, *([floor] if floor is not None else [])], start=PANEL.y_start, stop=PANEL.y_stop, least=1, num_ticks=3
+    )
     return x, y
 
 

@@ -71,7 +71,7 @@ def roofline_panel(title: str, roof: Roof, points: Sequence[RoofPoint], view: Wi
                       x_title="MAC per byte moved", y_title="MAC/s")  # fmt: skip
     ordered = sorted(points, key=lambda each: -(each.share or 0))  # small ones in front
     layers = [_layer(each, x, y) for each in ordered]
-    return PANEL.draw(f"Roofline, {title}", axes, _roof_lines(roof, view, x, y), *layers)
+    return PANEL.draw(f"Roofline, {title}", axes, _roof_lines(roof, view, x, y), *layers, _roof_labels(roof, x, y))
 
 
 def roof_corners(roof: Roof, view: Window) -> list[tuple[float, float]]:
@@ -83,16 +83,19 @@ def roof_corners(roof: Roof, view: Window) -> list[tuple[float, float]]:
 
 def _roof_lines(roof: Roof, view: Window, x: Scale, y: Scale) -> Markup:
     corners = [(x(intensity), y(macs_s)) for intensity, macs_s in roof_corners(roof, view)]
-    at, top = x(roof.ridge), y(roof.peak_macs_s)
-    right = at < PANEL.width * 0.6
-    side, anchor = (5, "start") if right else (-5, "end")
+    ridge = line(x(roof.ridge), PANEL.y_start, x(roof.ridge), y(roof.peak_macs_s), "ridge")
+    return ridge + element("path", d=path_through(corners), class_="roof")
+
+
+def _roof_labels(roof: Roof, x: Scale, y: Scale) -> Markup:
+    """Drawn last: a layer must not hide them."""
+    at = x(roof.ridge)
+    side, anchor = (5, "start") if at < PANEL.width * 0.6 else (-5, "end")
     name = f"ridge {digits_text(roof.ridge)} MAC/B"
     peak = f"{count_text(roof.peak_macs_s)}MAC/s"
     return join([
-        line(at, PANEL.y_start, at, top, "ridge"),
         label(name, at + side, PANEL.y_start - 7, class_="limit-text", anchor=anchor),
-        element("path", d=path_through(corners), class_="roof"),
-        label(peak, PANEL.x_stop - 2, top - 6, class_="point-name", anchor="end"),
+        label(peak, PANEL.x_stop - 2, y(roof.peak_macs_s) - 14, class_="point-name", anchor="end"),
     ])  # fmt: skip
 
 

@@ -44,7 +44,7 @@ def latency(content: Content) -> dict[str, Any] | None:
     for timing in timings(content):
         base = number(timing.entries.get("fp32"), "median_s")
         longest = max((number(entry, "p95_s") or 0.0 for entry in timing.entries.values()), default=0.0)
-        for artifact, entry in timing.entries.items():
+        for artifact, entry in sorted(timing.entries.items()):  # fp32 before int8
             median, p95 = number(entry, "median_s"), number(entry, "p95_s")
             rows.append(
                 {
@@ -56,7 +56,7 @@ def latency(content: Content) -> dict[str, Any] | None:
                     "p95": seconds_text(p95),
                     "bar": 100 * (median or 0.0) / longest if longest else 0.0,
                     "tail": 100 * (p95 or 0.0) / longest if longest else 0.0,
-                    "ratio": times_text(base / median) if base and median and artifact != "fp32" else "",
+                    "ratio": _against(base, median) if artifact != "fp32" else "",
                     "by_turn": _by_turn(entry) if artifact != "fp32" else "",
                 }
             )
@@ -64,11 +64,17 @@ def latency(content: Content) -> dict[str, Any] | None:
 
 
 def _by_turn(entry: Content) -> str:
-    """The slowest and the fastest turn, as times faster than fp32 in the same turn."""
+    """The range over the turns of the time against fp32's in the same turn."""
     listed = look(entry, "ratios")
     known = [number({"ratio": each}, "ratio") for each in listed] if isinstance(listed, list) else []
     ratios = [ratio for ratio in known if ratio is not None and ratio > 0]
-    return f"{times_text(1 / max(ratios))} to {times_text(1 / min(ratios))} by turn" if ratios else ""
+    return f"{share_text(min(ratios))} to {share_text(max(ratios))} of its time, by turn" if ratios else ""
+
+
+def _against(base: float | None, median: float | None) -> str:
+    if not base or not median:
+        return ""
+    return f"{times_text(base / median)} faster" if base >= median else f"{times_text(median / base)} slower"
 
 
 def _estimate(content: Content) -> str:

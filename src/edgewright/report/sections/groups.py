@@ -1,8 +1,4 @@
-"""Measured sensitivity: what cutting one group of coupled channels does to the decisions, all else untouched.
-
-The scan's `score` is the percentage of decisions that stay those of the uncut model, its `loss` the distance of the
-outputs from that model's (`analyze.sensitivity`).
-"""
+"""Measured sensitivity: what cutting one group of coupled channels does to score and loss, all else untouched."""
 
 from __future__ import annotations
 
@@ -14,27 +10,21 @@ from ..units import number_text
 
 
 def sensitivity(content: Content) -> dict[str, Any] | None:
-    """One small plot per group, the most sensitive first; by agreement where it was measured, else by loss."""
+    """One small plot per group, the most sensitive first; by score where it was measured, else by loss."""
     by_score, by_loss = _curves(content, "score"), _curves(content, "loss")
-    curves, name = ([_up_to_whole(curve) for curve in by_score], "agreement") if by_score else (by_loss, "loss")
+    curves, name = (by_score, "score") if by_score else (by_loss, "loss")
     if not curves:
         return None
-    sign = 1 if name == "agreement" else -1
+    sign = 1 if name == "score" else -1
     curves = sorted(curves, key=lambda curve: sign * min(curve.points)[1])
     values = [value for curve in curves for _, value in curve.points]
-    low, high = _limits(values, score=name == "agreement")
+    low, high = _limits(values, score=name == "score")
     baseline = _baseline(curves)
     plots = [
         {"title": curve.group, "svg": sensitivity_panel(curve, low=low, high=high, baseline=baseline, y_name=name)}
         for curve in curves
     ]
     return {"plots": plots, "by": name, "groups": _groups(content)}
-
-
-def _up_to_whole(curve: Curve) -> Curve:
-    """The curve with its known end: the uncut model agrees with itself."""
-    scanned = any(keep == 1 for keep, _ in curve.points)
-    return curve if scanned else Curve(group=curve.group, points=[*curve.points, (1.0, 100.0)])
 
 
 def _groups(content: Content) -> list[dict[str, str]]:

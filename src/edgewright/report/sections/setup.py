@@ -46,6 +46,7 @@ def setup(content: Content) -> dict[str, Any]:
     recipe = look(asked, "recipe")
     return {
         "command": command(content),
+        "is_recorded": bool(text(asked, "command")),
         "seed": scalar_text(look(asked, "seed")),
         "data": _data(mapping(content, "data")),
         "splits": _splits(mapping(content, "data", "splits")),

@@ -104,8 +104,9 @@ def _stage_plots(content: Content, found: Sequence[Content]) -> list[dict[str, A
         plots.append({"title": title, "svg": score_panel("Score after each stage", bars, floor=floor)})
     allowed = limits(content)
     for field, title, format_ in PANELS:
-        bars = [Bar(label=name, value=number(stage, "cost", field)) for name, stage in zip(names, found, strict=True)]
-        if sum(bar.value is not None for bar in bars) > 1:
+        values = [number(stage, "cost", field) for stage in found]
+        bars = [Bar(label=name, value=value) for name, value in zip(names, values, strict=True) if value is not None]
+        if len(bars) > 1:
             svg = bar_panel(f"{title} after each stage", bars, format_=format_, limit=allowed.get(field))
             plots.append({"title": title, "svg": svg})
     return plots
