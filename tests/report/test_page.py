@@ -182,6 +182,7 @@ def test_a_run_that_nothing_judged_is_done_and_not_passed(example):
     run = example["digits"]() | {"checks": [], "verdict": {"passed": True, "sentence": "Prune: done."}}
     text = " ".join("".join(Outline(render(run)).text).split())
     assert "✓ done" in text and "✓ passed" not in text
+    assert "accepted from" not in text and "allowed" not in text and "Budget" not in text
 
 
 def test_only_a_recorded_command_promises_the_same_weights(example):

@@ -105,6 +105,8 @@ def test_a_score_far_below_becomes_an_arrow_at_the_edge():
     picture = score_panel("Score", bars, floor=91.0)
     assert picture.count("<circle") == 1
     assert 'class="arrow after"' in picture
+    assert "accepted from 91.00" in picture
+    assert "accepted" not in score_panel("Score", bars, floor=12.0)
     assert "41.00" in picture
 
 

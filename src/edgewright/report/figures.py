@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .limits import LIMITS
-from .source import Content, chosen_path, entries, mapping, number, text
+from .source import Content, chosen_path, entries, is_judged, mapping, number, text
 from .timings import timings
 from .units import (
     Formatter,
@@ -86,7 +86,12 @@ class Figure:
 
 
 def limits(content: Content) -> dict[str, float]:
-    """The limits in force by cost field: the budget's, and the device's RAM and flash where these are tighter."""
+    """The limits in force by cost field: the budget's, and the device's RAM and flash where these are tighter.
+
+    A run that was not judged has none.
+    """
+    if not is_judged(content):
+        return {}
     budget, device = mapping(content, "asked", "budget"), mapping(content, "device")
     found = {}
     for name in ("latency_s", "ram_bytes", "flash_bytes", "energy_j"):

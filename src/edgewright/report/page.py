@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from ..files import write_atomic
 from . import sections as parts
-from .source import RUN_FILE, Content, read_run_file, text
+from .source import RUN_FILE, Content, is_judged, read_run_file, text
 
 PAGE_FILE = "report.html"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -101,6 +101,6 @@ def page_title(content: Content) -> str:
     """resnet20 on cifar10 for stm32f746: passed."""
     asked = [text(content, "asked", name) for name in ("model", "data", "device")]
     words = [f"{word}{name}" for word, name in zip(("", "on ", "for "), asked, strict=True) if name]
-    judged = "passed" if content.get("checks") else "done"
-    outcome = judged if content["verdict"].get("passed") is True else "not met"
+    good = "passed" if is_judged(content) else "done"
+    outcome = good if content["verdict"].get("passed") is True else "not met"
     return f"{' '.join(words) or 'edgewright run'}: {outcome}"

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from ..types import Score
-from .source import Content, chosen_path, entries, look, mapping, number, text
+from .source import Content, chosen_path, entries, is_judged, look, mapping, number, text
 from .units import DASH, change_text, points_text
 
 
@@ -87,6 +87,8 @@ def pareto_start(content: Content) -> float | None:
 
 def score_floor(content: Content, start: float | None) -> float | None:
     """The smallest score, in points, that the budget accepts of a model that started from `start`."""
+    if not is_judged(content):
+        return None
     budget = mapping(content, "asked", "budget")
     drop, lowest = number(budget, "max_drop"), number(budget, "min_score")
     floors = [lowest] if lowest is not None else []

@@ -111,6 +111,11 @@ def shape_text(value: Any) -> str:
     return "\N{MULTIPLICATION SIGN}".join(str(size) for size in value) if isinstance(value, list) else ""
 
 
+def is_judged(content: Content) -> bool:
+    """Whether the gate held this run against its budget; a single stage is done, never passed."""
+    return bool(entries(content, "checks"))
+
+
 def chosen_path(content: Content) -> list[Content]:
     """The stages that made the final model, in order: those of the chosen round and all that came before the rounds.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .figures import figures
 from .limits import limit_title, limit_value
 from .scores import score_text, scores
-from .source import Content, entries, look, number, text
+from .source import Content, entries, is_judged, look, number, text
 from .units import change_text
 
 
@@ -16,7 +16,7 @@ def summary_lines(content: Content) -> list[str]:
         content: what `run.json` holds, or will hold.
     """
     passed = look(content, "verdict", "passed") is True
-    outcome = ("PASSED" if entries(content, "checks") else "DONE") if passed else "FAILED"
+    outcome = ("PASSED" if is_judged(content) else "DONE") if passed else "FAILED"
     lines = [f"{outcome}  {text(content, 'verdict', 'sentence')}".rstrip()]
     failed = [check for check in entries(content, "checks") if look(check, "passed") is not True]
     lines += [f"  failed: {_check_line(check)}" for check in failed]

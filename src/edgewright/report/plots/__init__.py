@@ -1,12 +1,11 @@
 """Plots as inline SVG, drawn by hand: no library, no script, colours from the page's style sheet by class."""
 
-from .bars import REACH, Bar, bar_panel, score_panel
+from .bars import Bar, bar_panel, lowest_in_sight, score_panel
 from .pareto import Candidate, front, pareto_panel
 from .roofline import Roof, RoofPoint, roofline_panel
 from .sensitivity import Curve, sensitivity_panel
 
 __all__ = [
-    "REACH",
     "Bar",
     "Candidate",
     "Curve",
@@ -14,6 +13,7 @@ __all__ = [
     "RoofPoint",
     "bar_panel",
     "front",
+    "lowest_in_sight",
     "pareto_panel",
     "roofline_panel",
     "score_panel",

@@ -46,17 +46,23 @@ def score_panel(name: str, bars: Sequence[Bar], *, floor: float | None) -> Marku
     """Points with one standard error to each side, on an axis that shows only the range in use.
 
     A score more than `REACH` points under the best would squeeze all others together: it becomes an arrow at the edge.
+    The accepted score is dashed, unless it is that far away too.
     """
-    known = [bar.value for bar in bars if bar.value is not None]
-    lowest = max(known, default=0.0) - REACH
+    lowest = lowest_in_sight(bars)
     shown = [(bar.value, bar.error) for bar in bars if bar.value is not None and bar.value >= lowest]
     reach = [value + side * error for value, error in shown for side in (-1, 1)]
-    marks = [floor] if floor is not None else []
-    panel = _panel(len(bars), limit_row=bool(marks))
-    x = linear_over([*reach, *marks] or [0, 100], start=panel.x_start, stop=panel.x_stop, least=1.0)
-    rows = [_score_row(bar, _row_y(index), x, last=index == len(bars) - 1) for index, bar in enumerate(bars)]
+    floor = floor if floor is not None and floor >= lowest else None
+    panel = _panel(len(bars), limit_row=floor is not None)
+    ends = [*reach, *([floor] if floor is not None else [])] or [0, 100]
+    x = linear_over(ends, start=panel.x_start, stop=panel.x_stop, least=1.0)
+    rows = [_score_row(bar, _row_y(index), x, lowest, last=index == len(bars) - 1) for index, bar in enumerate(bars)]
     mark = _vertical(panel, x(floor), f"accepted from {points_text(floor)}") if floor is not None else NOTHING
     return panel.draw(name, *rows, mark)
+
+
+def lowest_in_sight(bars: Sequence[Bar]) -> float:
+    """The smallest score that the axis of `score_panel` has room for."""
+    return max((bar.value for bar in bars if bar.value is not None), default=0.0) - REACH
 
 
 def _panel(num_rows: int, *, limit_row: bool) -> Panel:
@@ -79,10 +85,10 @@ def _bar_row(bar: Bar, y: float, x: Linear, format_: Formatter, *, last: bool) -
     return element("g", hover(f"{bar.label}: {format_(bar.value)}"), *parts)
 
 
-def _score_row(bar: Bar, y: float, x: Linear, *, last: bool) -> Markup:
+def _score_row(bar: Bar, y: float, x: Linear, lowest: float, *, last: bool) -> Markup:
     parts = [_row_label(bar.label, y), line(x.start, y, x.stop, y, "grid")]
     side = "after" if last else "before"
-    if bar.value is not None and bar.value < x.low:
+    if bar.value is not None and bar.value < lowest:
         corners = [(x.start, y), (x.start + 9, y - 5), (x.start + 9, y + 5)]
         parts.append(element("path", d=path_through(corners), class_=f"arrow {side}"))
     elif bar.value is not None:

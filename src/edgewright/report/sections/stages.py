@@ -7,7 +7,7 @@ from typing import Any
 
 from ..facts import facts
 from ..figures import limits
-from ..plots import REACH, Bar, Candidate, bar_panel, pareto_panel, score_panel
+from ..plots import Bar, Candidate, bar_panel, lowest_in_sight, pareto_panel, score_panel
 from ..scores import pareto_start, read_score, score_floor, score_text, scores
 from ..source import Content, chosen_path, entries, look, mapping, number, text, texts
 from ..units import (
@@ -96,8 +96,7 @@ def _stage_plots(content: Content, found: Sequence[Content]) -> list[dict[str, A
             Bar(label=name, value=score.value if score else None, error=score.std_error if score else 0.0)
             for name, score in zip(names, reached, strict=True)
         ]
-        best = max(bar.value for bar in bars if bar.value is not None)
-        off = any(bar.value is not None and bar.value < best - REACH for bar in bars)
+        off = any(bar.value is not None and bar.value < lowest_in_sight(bars) for bar in bars)
         title = "Score, ± one standard error" + (" (arrow: lower, off the axis)" if off else "")
         start = next(bar.value for bar in bars if bar.value is not None)
         floor = score_floor(content, pareto_start(content) or start)

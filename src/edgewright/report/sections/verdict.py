@@ -7,7 +7,7 @@ from typing import Any
 from ..figures import Figure, figures
 from ..limits import asked_limits, factor_text, limit_title, limit_value
 from ..scores import Scores, score_text, scores
-from ..source import Content, entries, look, mapping, number, text
+from ..source import Content, entries, is_judged, look, mapping, number, text
 from ..units import (
     bytes_text,
     change_text,
@@ -30,7 +30,7 @@ def verdict(content: Content) -> dict[str, Any]:
     found = scores(content)
     return {
         "passed": look(content, "verdict", "passed") is True,
-        "judged": bool(entries(content, "checks")),
+        "judged": is_judged(content),
         "sentence": text(content, "verdict", "sentence"),
         "asked": asked(content),
         "cards": [*_score_cards(found), *(_card(figure) for figure in figures(content) if figure.name != "params")],
@@ -47,7 +47,7 @@ def asked(content: Content) -> list[tuple[str, list[str]]]:
         ("Model", [text(content, "asked", "model")]),
         ("Data", [text(content, "asked", "data")]),
         ("Device", list(dict.fromkeys([device_name, title]))),
-        ("Budget", asked_limits(content) or ["no limit of its own"]),
+        ("Budget", (asked_limits(content) or ["no limit of its own"]) if is_judged(content) else []),
     ]
     shown = [(name, [line for line in lines if line]) for name, lines in parts]
     return [(name, lines) for name, lines in shown if lines]
