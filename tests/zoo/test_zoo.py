@@ -224,6 +224,13 @@ def test_a_wrong_name_or_number_is_one_clear_sentence(spec, settings, error, wor
         zoo.resolve(spec, **{"num_classes": 10, **settings})
 
 
+def test_without_a_number_of_classes_every_model_has_its_own():
+    with torch.device("meta"):
+        for spec, classes in [("ds_cnn", 12), ("timm:resnet10t", 1000), ("torchvision:squeezenet1_1", 1000)]:
+            built = zoo.resolve(spec, num_classes=None)
+            assert built.model(torch.zeros(2, *built.input_shape)).shape == (2, classes)
+
+
 def test_images_need_not_be_square():
     built = zoo.resolve("simple_cnn", num_classes=3, channels=2, image_size=(12, 20))
     assert built.input_shape == (2, 12, 20)

@@ -14,9 +14,7 @@ from ..model import capture, input_shape
 from ..runs import RUN_FILE, load_final_model, read_run
 from ..tasks import Classify
 from ..types import Budget, Job
-from ..zoo import entries, resolve
-
-DEFAULT_CLASSES = 1000  # what the models of timm and torchvision are built for
+from ..zoo import resolve
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,10 +97,9 @@ def read_model(
         if weights is not None:
             raise ConfigError(f"{spec} is a run directory and has its own weights: leave out --weights.")
         return _from_run(Path(spec))
-    if input_shape is not None:
-        channels, image_size = input_shape[0], input_shape[1] if input_shape[1] == input_shape[2] else None
-    classes = num_classes or _own_classes(spec)
-    built = resolve(spec, num_classes=classes, channels=channels, image_size=image_size, weights=weights, seed=seed)
+    size = image_size if input_shape is None else input_shape[1:]
+    channels = channels if input_shape is None else input_shape[0]
+    built = resolve(spec, num_classes=num_classes, channels=channels, image_size=size, weights=weights, seed=seed)
     net = capture(built.model, input_shape or built.input_shape, name=built.name)
     return Loaded(net=net, name=built.name, trained=built.trained, mean=built.mean, std=built.std)
 
@@ -124,12 +121,6 @@ def _from_run(folder: Path) -> Loaded:
         mean=tuple(preprocess["mean"]),
         std=tuple(preprocess["std"]),
     )
-
-
-def _own_classes(spec: str) -> int:
-    name = spec.partition(":")[0].partition("@")[0]
-    own = {entry.name: entry.num_classes for entry in entries()}
-    return own.get(name, DEFAULT_CLASSES)
 
 
 def job_for(asked: Asked, budget: Budget) -> Job:

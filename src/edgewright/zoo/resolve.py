@@ -20,7 +20,7 @@ LIBRARIES = ("timm", "torchvision")
 def resolve(
     spec: str,
     *,
-    num_classes: int,
+    num_classes: int | None,
     channels: int | None = None,
     image_size: int | tuple[int, int] | None = None,
     weights: Path | None = None,
@@ -31,7 +31,7 @@ def resolve(
     Args:
         spec: a zoo name, with multipliers as `mobilenet_v1:0.25@128` (width 0.25, 128 pixels), `timm:NAME`,
             `torchvision:NAME`, or `FILE.py:factory`.
-        num_classes: width of the model's output.
+        num_classes: width of the model's output; None for the model's own.
         channels: channels of the image; None for the model's own.
         image_size: height and width in pixels, one number where they are equal; None for the model's own.
         weights: a `.safetensors`, `.pt`, `.pth` or `.th` file with the model's state dict.
@@ -78,7 +78,7 @@ def _build_own(spec: str, wanted: Wanted) -> ZooModel:
     if width is not None and "width" not in entry.takes:
         raise ConfigError(f"{name} takes no width multiplier, got '{spec}': write {name} alone.")
     shape = wanted.shape(entry.input_shape)
-    settings: dict[str, object] = {"num_classes": wanted.num_classes, "in_channels": shape[0]}
+    settings: dict[str, object] = {"num_classes": wanted.num_classes or entry.num_classes, "in_channels": shape[0]}
     if width is not None:
         settings["width"] = width
     if "image_size" in entry.takes:

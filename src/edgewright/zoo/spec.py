@@ -23,7 +23,7 @@ def reason(error: BaseException) -> str:
 class Wanted:
     """The model that is asked for; None leaves the choice to the model."""
 
-    num_classes: int
+    num_classes: int | None = None
     channels: int | None = None
     image_size: int | tuple[int, int] | None = None  # pixels: both sides, or (H, W)
     seed: int = 0

@@ -32,7 +32,9 @@ def build_timm(name: str, wanted: Wanted) -> ZooModel:
     facts = timm.get_pretrained_cfg(name)
     default = facts.input_size if facts else (3, 224, 224)  # a few models have no facts at all
     shape = wanted.shape((default[0], default[1], default[2]))
-    settings: dict[str, Any] = {"num_classes": wanted.num_classes, "in_chans": shape[0]}
+    settings: dict[str, Any] = {"in_chans": shape[0]}
+    if wanted.num_classes is not None:
+        settings["num_classes"] = wanted.num_classes
     if facts and facts.fixed_input_size and shape[1:] != tuple(default[1:]):
         settings["img_size"] = shape[1:]  # vision transformers lay out their patches when they are built
     try:

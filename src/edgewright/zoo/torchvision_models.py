@@ -40,7 +40,9 @@ def build_torchvision(name: str, wanted: Wanted) -> ZooModel:
         )
     default = _published_size(name)
     shape = wanted.shape((3, default, default))
-    settings = {"num_classes": wanted.num_classes, **EXTRA.get(name, {}), **_size_setting(name, shape)}
+    settings = {**EXTRA.get(name, {}), **_size_setting(name, shape)}
+    if wanted.num_classes is not None:
+        settings["num_classes"] = wanted.num_classes
     try:
         with seeded(wanted.seed):
             model = models.get_model(name, weights=None, **settings)

@@ -126,7 +126,7 @@ def _settings(factory: Callable[..., Any], name: str, wanted: Wanted) -> dict[st
     if open_ones:
         raise ModelError(
             f"{name} needs {', '.join(open_ones)}: give a default, only num_classes, in_channels and image_size are "
-            "passed, the last two when they are set."
+            "passed, and each only where it is known."
         )
     return settings
 
