@@ -111,6 +111,20 @@ def test_the_maps_to_compare_are_the_ends_of_the_stages():
     assert shared_maps(nn.Flatten(), teacher) == ()
 
 
+def test_slices_and_dropout_are_no_feature_maps_of_their_own():
+    class Cut(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.dropout, self.out = nn.Conv2d(1, 4, 3, padding=1), nn.Dropout(0.1), nn.Linear(4, 10)
+
+        def forward(self, x):
+            x = self.dropout(torch.relu(self.conv(x)))
+            return self.out(x[:, :, ::2, ::2].mean((2, 3)))
+
+    net = capture(Cut(), (1, 8, 8))
+    assert shared_maps(net, net) == ("relu",)
+
+
 def test_a_tapped_view_shares_the_weights_and_changes_nothing():
     net = residual(4)
     before = fingerprint(net)

@@ -7,7 +7,13 @@ import copy
 import torch
 from torch import fx, nn
 
-from ...model import is_captured, tensor_specs
+from ...model import is_captured, layer_of, tensor_specs
+
+aten = torch.ops.aten
+MOVES = {  # these hand values on without computing any: what they give is no feature map of its own
+    aten.slice.Tensor, aten.select.int, aten.constant_pad_nd.default, aten.pad.default, aten.view.default,
+    aten.reshape.default, aten.permute.default, aten.transpose.int, aten.clone.default, aten.contiguous.default,
+}  # fmt: skip
 
 
 def shared_maps(student: nn.Module, teacher: nn.Module) -> tuple[str, ...]:
@@ -22,11 +28,16 @@ def shared_maps(student: nn.Module, teacher: nn.Module) -> tuple[str, ...]:
     last: dict[tuple[int, ...], str] = {}
     for node in student.graph.nodes:  # type: ignore[union-attr]
         spec = ours.get(node.name)
-        if spec is None or node.op == "placeholder" or len(spec.shape) != 4 or spec.shape[2:] == (1, 1):
+        if spec is None or not _computes(student, node) or len(spec.shape) != 4 or spec.shape[2:] == (1, 1):
             continue
         if node.name in theirs and theirs[node.name].shape == spec.shape:
             last[spec.shape[2:]] = node.name
     return tuple(last.values())
+
+
+def _computes(net: nn.Module, node: fx.Node) -> bool:
+    layer = layer_of(net, node)  # type: ignore[arg-type]
+    return node.op != "placeholder" and node.target not in MOVES and not isinstance(layer, nn.Dropout)
 
 
 def tapped(net: fx.GraphModule, names: tuple[str, ...]) -> fx.GraphModule:
