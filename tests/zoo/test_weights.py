@@ -77,6 +77,27 @@ def test_damaged_files_are_refused(tmp_path, state, suffix):
     refuse(path, "is damaged")
 
 
+@pytest.mark.parametrize("suffix", [".pt", ".legacy.pt", ".safetensors"])
+def test_flipped_bytes_give_a_model_or_our_own_error(tmp_path, state, suffix):
+    path = tmp_path / f"flipped{suffix}"
+    if suffix == ".safetensors":
+        safetensors.torch.save_file(state, path)
+    else:
+        torch.save(state, path, _use_new_zipfile_serialization=suffix == ".pt")
+    good, generator = path.read_bytes(), np.random.default_rng(0)
+    refused = 0
+    for _ in range(60):
+        bad = bytearray(good)
+        for position in generator.integers(0, min(len(good), 4000), size=20):
+            bad[position] = generator.integers(0, 256)
+        path.write_bytes(bad)
+        try:
+            load(path)
+        except ModelError:
+            refused += 1
+    assert refused > 10
+
+
 def test_a_pickled_class_is_never_run(tmp_path):
     torch.save(Unsafe(), path := tmp_path / "whole_model.pt")
     refuse(path, "pickles more than tensors, which is never run: save `model.state_dict")
