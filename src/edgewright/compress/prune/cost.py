@@ -57,44 +57,66 @@ class Widths:
         """All widths when group g keeps `kept[g]` classes."""
         values = np.array(self._fixed, dtype=np.int64)
         for group, count in enumerate(kept):
-            values[self._rows[group]] += np.array([table[count] for table in self._counts[group]], dtype=np.int64)
+            rows, table = self.of(group)
+            values[rows] += table[:, count]
         return values
 
-    def vary(self, values: np.ndarray, group: int, now: int, counts: np.ndarray) -> np.ndarray:
-        """(widths, counts): `values`, where `group` keeps `now` classes, with each of `counts` kept instead."""
-        varied = np.repeat(values[:, None], len(counts), axis=1)
-        for row, table in zip(self._rows[group], self._counts[group], strict=True):
-            varied[row] += table[counts] - table[now]
-        return varied
+    def of(self, group: int) -> tuple[np.ndarray, np.ndarray]:
+        """The widths (R,) that a group takes part in, and its share of each (R, classes kept)."""
+        rows = np.array(self._rows[group], dtype=np.int64)
+        return rows, np.array(self._counts[group], dtype=np.int64).reshape(len(rows), self.sizes[group] + 1)
 
 
-class Polynomial:
-    """sum of `factor * width * width / divisor`, every term a whole number."""
+class Sum:
+    """sum of `factor * width * width / divisor`, every term a whole number; ready to be asked often.
 
-    def __init__(self, widths: Widths) -> None:
-        self._widths = widths
-        self._terms: list[tuple[int, int, int, int]] = []
-        self._at: tuple[tuple[int, ...], np.ndarray] = ((), np.empty(0))  # the widths last asked for
+    Args:
+        widths: complete.
+        terms: (factor, width, width, divisor) each.
+    """
 
-    def add(self, factor: int, first: int = ONE, second: int = ONE, *, divisor: int = 1) -> None:
-        self._terms.append((factor, first, second, divisor))
+    def __init__(self, widths: Widths, terms: Sequence[tuple[int, int, int, int]]) -> None:
+        self._factor, self._first, self._second, self._divisor = np.array(terms, dtype=np.int64).reshape(-1, 4).T
+        self._shares = [widths.of(group) for group in range(len(widths.sizes))]
+        self._touched = [
+            np.flatnonzero(np.isin(self._first, rows) | np.isin(self._second, rows)) for rows, _ in self._shares
+        ]
+        self._kept = list(widths.sizes)
+        self._values = widths.at(self._kept)
 
     def at(self, kept: Sequence[int]) -> int:
         """The value when group g keeps `kept[g]` classes."""
-        return int(self._evaluate(self._values(kept)[:, None])[0])
+        self._move(kept)
+        return int(self._terms(slice(None), self._values[:, None]).sum())
 
     def vary(self, kept: Sequence[int], group: int, counts: np.ndarray) -> np.ndarray:
         """The values when `group` keeps each of `counts` classes and all others what `kept` says."""
-        return self._evaluate(self._widths.vary(self._values(kept), group, kept[group], counts))
+        self._move(kept)
+        rows, table = self._shares[group]
+        values = np.repeat(self._values[:, None], len(counts), axis=1)
+        values[rows] += table[:, counts] - table[:, [kept[group]]]
+        touched = self._touched[group]
+        rest = self._terms(slice(None), self._values[:, None]).sum() - self._terms(touched, self._values[:, None]).sum()
+        return rest + self._terms(touched, values).sum(axis=0)
 
-    def _values(self, kept: Sequence[int]) -> np.ndarray:
-        if self._at[0] != tuple(kept):
-            self._at = (tuple(kept), self._widths.at(kept))
-        return self._at[1]
+    def _terms(self, which: Any, values: np.ndarray) -> np.ndarray:
+        products = self._factor[which, None] * values[self._first[which]] * values[self._second[which]]
+        return products // self._divisor[which, None]
 
-    def _evaluate(self, values: np.ndarray) -> np.ndarray:
-        factor, first, second, divisor = np.array(self._terms, dtype=np.int64).reshape(-1, 4).T
-        return (factor[:, None] * values[first] * values[second] // divisor[:, None]).sum(axis=0)
+    def _move(self, kept: Sequence[int]) -> None:
+        """Make `kept` the choice that `_values` describe."""
+        for group, (now, then) in enumerate(zip(kept, self._kept, strict=True)):
+            if now != then:
+                rows, table = self._shares[group]
+                self._values[rows] += table[:, now] - table[:, then]
+                self._kept[group] = now
+
+
+class Terms(list[tuple[int, int, int, int]]):
+    """Terms of a `Sum` that is being put together."""
+
+    def add(self, factor: int, first: int = ONE, second: int = ONE, *, divisor: int = 1) -> None:
+        self.append((factor, first, second, divisor))
 
 
 class CutCost:
@@ -115,8 +137,8 @@ class CutCost:
         self._net, self._channels = net, channels
         self._widths = Widths(owner, [len(each) for each in classes])
         self._sides = {path: self._layer_widths(path) for path in channels.trace.layers}
-        self.macs = self._count_macs()
-        self.params = self._count_params()
+        macs, params = self._count_macs(), self._count_params()
+        self.macs, self.params = Sum(self._widths, macs), Sum(self._widths, params)
 
     @property
     def full(self) -> list[int]:
@@ -139,8 +161,8 @@ class CutCost:
         axis = labels.axes[0]
         return self._widths.add(self._roots(labels.along(axis))), labels.shape[axis]
 
-    def _count_macs(self) -> Polynomial:
-        total = Polynomial(self._widths)
+    def _count_macs(self) -> Terms:
+        total = Terms()
         nodes = {node.name: node for node in self._net.graph.nodes}
         for row in profile(self._net).rows:
             node = nodes.get(row.name)
@@ -150,7 +172,7 @@ class CutCost:
                 total.add(row.macs)
         return total
 
-    def _add_macs(self, total: Polynomial, node: fx.Node, macs: int) -> None:
+    def _add_macs(self, total: Terms, node: fx.Node, macs: int) -> None:
         layer, trace = layer_of(self._net, node), self._channels.trace
         result = trace.values.get(node)
         if layer is not None and str(node.target) in self._sides:
@@ -167,7 +189,7 @@ class CutCost:
         else:
             total.add(macs)
 
-    def _add_attention(self, total: Polynomial, node: fx.Node, macs: int) -> None:
+    def _add_attention(self, total: Terms, node: fx.Node, macs: int) -> None:
         """q k^T costs in proportion to the features of q, its product with v to those of v, both to the heads."""
         query, _, value = (self._channels.trace.values[each] for each in node.args[:3])  # type: ignore[index]
         share = macs // (query.shape[-1] + value.shape[-1])
@@ -175,7 +197,7 @@ class CutCost:
             width, size = self._along(labels)
             total.add(share * labels.shape[-1] // size, width)
 
-    def _add_layer(self, total: Polynomial, node: fx.Node, layer: Any, macs: int) -> None:
+    def _add_layer(self, total: Terms, node: fx.Node, layer: Any, macs: int) -> None:
         path = str(node.target)
         made, read = self._sides[path]
         groups = getattr(layer, "groups", 1)
@@ -189,8 +211,8 @@ class CutCost:
         else:
             total.add(macs * groups // (outer * inner), made, read, divisor=groups)
 
-    def _count_params(self) -> Polynomial:
-        total = Polynomial(self._widths)
+    def _count_params(self) -> Terms:
+        total = Terms()
         trace, seen = self._channels.trace, set()
         for node in self._net.graph.nodes:
             path = str(node.target)
@@ -208,19 +230,19 @@ class CutCost:
                     self._add_scale(total, path, layer)
         return total
 
-    def _add_loose(self, total: Polynomial, name: str) -> None:
+    def _add_loose(self, total: Terms, name: str) -> None:
         value, labels = getattr(self._net, name), self._channels.trace.params.get(name)
         if isinstance(value, nn.Parameter):
             width, size = self._along(labels) if labels is not None else (ONE, 1)
             total.add(value.numel() // size, width)
 
-    def _add_scale(self, total: Polynomial, path: str, layer: nn.Module) -> None:
+    def _add_scale(self, total: Terms, path: str, layer: nn.Module) -> None:
         scale = self._channels.trace.layers[path].scale
         width, size = self._along(scale) if scale is not None else (ONE, 1)
         for value in layer.parameters():
             total.add(value.numel() // size, width)
 
-    def _add_weights(self, total: Polynomial, path: str, layer: Any) -> None:
+    def _add_weights(self, total: Terms, path: str, layer: Any) -> None:
         made, read = self._sides[path]
         groups = getattr(layer, "groups", 1)
         area = math.prod(layer.weight.shape[2:])

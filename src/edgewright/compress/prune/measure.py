@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import fx, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ...seeding import torch_generator
 from ...train import reestimate_batch_norm
@@ -29,22 +30,25 @@ def refreshed(net: fx.GraphModule, job: Job, settings: Prune) -> fx.GraphModule:
 
 
 class Measure:
-    """Cuts groups, re-estimates batch norm on other images of the train split, and evaluates."""
+    """Cuts groups and evaluates the rest on fixed images of the train split.
+
+    Batch norms use the statistics of the batch at hand, which stands for re-estimating them after each cut at half the
+    work; the model as it is is measured in the same way.
+    """
 
     def __init__(self, planner: Planner) -> None:
         self._planner = planner
-        job, settings = planner.job, planner.settings
+        job, samples = planner.job, planner.settings.sensitivity_samples
         generator = torch_generator(job.seed, "prune.sensitivity")
-        images = settings.sensitivity_samples
-        self._batches = list(job.data.batches("train", batch_size=BATCH, generator=generator, num_images=images))
+        self._batches = list(job.data.batches("train", batch_size=BATCH, generator=generator, num_images=samples))
 
     def __call__(self, keeps: Mapping[str, float]) -> tuple[float, float]:
         """Mean loss per sample, and score in points."""
-        planner = self._planner
-        counts = {name: round(keep * planner.channels.group(name).num_classes) for name, keep in keeps.items()}
-        net = planner.cut(counts)
-        if keeps:
-            net = refreshed(net, planner.job, planner.settings)
+        groups = {name: self._planner.channels.group(name) for name in keeps}
+        net = self._planner.cut({name: round(keep * groups[name].num_classes) for name, keep in keeps.items()})
+        for layer in net.modules():
+            if isinstance(layer, _BatchNorm):
+                layer.train()
         return self._evaluate(net)
 
     def _evaluate(self, net: nn.Module) -> tuple[float, float]:

@@ -183,9 +183,10 @@ class Planner:
     def _too_far(self, keep_macs: float) -> str:
         locked = [group for group in self.channels.groups if group.locked is not None]
         why = f"; {len(locked)} of {len(self.channels.groups)} groups cannot be cut" if locked else ""
+        widths = f"widths in steps of {self._round_to}, at least {self.settings.min_keep:.4g} of each group"
         return (
-            f"Cannot cut {self.job.model_name} to {keep_macs:.4g} of its MACs: the smallest share is {self.smallest:.4g} "
-            f"(widths in steps of {self._round_to}, at least {self.settings.min_keep:.4g} of each group{why})."
+            f"Cannot cut {self.job.model_name} to {keep_macs:.4g} of its MACs: "
+            f"the smallest share is {self.smallest:.4g} ({widths}{why})."
         )
 
 

@@ -42,10 +42,10 @@ class Prune:
     min_steps: int = 4
     min_channels: int = 2
     min_keep: float = 0.1
-    score: str = "l2"
+    score: str = "contribution"
     sensitivity_samples: int = 256
     sensitivity_keeps: tuple[float, ...] = (0.75, 0.5, 0.25)
-    norm_batches: int = 2
+    norm_batches: int = 8
     augment: str = "none"
 
     def __post_init__(self) -> None:
