@@ -143,6 +143,14 @@ def test_a_wide_layer_takes_about_a_quarter_of_its_fp32_bytes(nets, tmp_path):
     assert int8.num_bytes < 0.26 * fp32.num_bytes  # 0.25 of the weights, and 13 bytes per channel of scale and bias
 
 
+def test_a_first_convolution_reads_four_channels_and_computes_the_same(nets):
+    net = nets.captured(nets.seeded(lambda: nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), nn.ReLU())), (3, 12, 12))
+    simulation = nets.quantized(net)
+    frozen = freeze(simulation)
+    assert frozen.get_submodule("0").weight.shape == (16, 4, 3, 3)
+    assert torch.equal(frozen(nets.x), simulation(nets.x))
+
+
 class Tokens(nn.Module):
     """Linear layers on three axes, a matrix product of activations, and a float operator between."""
 

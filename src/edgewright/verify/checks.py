@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..types import Artifact, Budget, Check, Cost, Score
+from ..types import LIMIT_TITLES, Artifact, Budget, Check, Cost, Score
 from .kernels import FloatNode, Kernels
 from .parity import TensorParity
 from .timing import Race
 
 MIN_AGREEMENT = 99.5  # percent of final decisions, design.md section 4
-MAX_MEAN_STEPS = 1.0  # per tensor, differences of all earlier tensors included: more is another scale, not rounding
+# Per tensor, with the differences of all earlier tensors in it. Rounding alone reached 0.06 on a trained resnet20 and
+# 1.1 on networks of 60 layers with random weights; another scale or zero point gives dozens.
+MAX_MEAN_STEPS = 4.0
 UNITS = {"latency_s": "s", "ram_bytes": "bytes", "flash_bytes": "bytes", "energy_j": "J"}
 REMEDIES = {
     "latency_s": "keep fewer MACs or allow more time",
@@ -69,7 +71,7 @@ def parity(rows: Sequence[TensorParity], expected: Mapping[str, np.ndarray] | No
         return ()
     worst = max(rows, key=lambda row: row.mean_steps)
     passed = worst.mean_steps <= MAX_MEAN_STEPS
-    detail = f"{worst.tensor}: {100 * worst.share_equal:.2f} % equal, at most {worst.max_steps} steps off"
+    detail = f"{worst.tensor}: {100 * worst.share_equal:.2f} % equal, at most {worst.max_steps} step{'' if worst.max_steps == 1 else 's'} off"
     first = next((row.tensor for row in rows if row.mean_steps > MAX_MEAN_STEPS), "")
     return (
         Check(name="parity", passed=passed, value=worst.mean_steps, limit=MAX_MEAN_STEPS, unit="steps",
@@ -145,7 +147,7 @@ def limits(cost: Cost | None, budget: Budget | None, artifact: Artifact) -> tupl
         if value is None or limit is None:
             continue
         passed = value <= limit
-        blame = "" if passed else f"{name} is {value / limit:.2f} times the limit: {REMEDIES[name]}."
+        blame = "" if passed else f"{LIMIT_TITLES[name]} is {value / limit:.2f} times the limit: {REMEDIES[name]}."
         found.append(
             Check(
                 name=name,

@@ -73,7 +73,8 @@ def verify_artifact(
         baseline: the score that `budget` counts the drop from, on the same split.
         cost: what the model spends on the device; with `budget`, each limit becomes a check.
         max_size_share: largest allowed share of the fp32 file's bytes.
-        is_target: this machine stands for the device; False reports its speed without judging by it.
+        is_target: this machine stands for the device, its latency replaces the estimate in `cost`; False reports
+            its speed without judging by it.
 
     Raises:
         DataError: the artifact is missing or damaged, or the data is preprocessed in another way.
@@ -92,6 +93,8 @@ def verify_artifact(
     rows = parity(artifact.model_path, expected, threads=timing.threads) if expected else ()
     result = kernels(artifact.model_path)
     times = _race(artifact, fp32, timing, progress)
+    if cost is not None and is_target:
+        cost = cost.measured(latency_s=times.latencies[0].median_s)
     return Verification(
         checks=(
             checks.files(artifact),
