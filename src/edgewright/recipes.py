@@ -105,7 +105,7 @@ def for_budget(profile: ModelProfile, budget: Budget, *, trained: bool) -> tuple
         trained: whether the model came with weights.
     """
     broken = budget.overruns(profile.cost)
-    limits = ", ".join(f"{each.limit_name} {each.factor:.2f}x over" for each in broken)
-    prune = f"needed: at int8 the model is {limits}" if broken else "int8 alone meets the limits; smaller while the score holds"
+    limits = ", ".join(f"{each.factor:.2f} times its {each.title}" for each in broken)
+    prune = f"needed: at int8 the model spends {limits}" if broken else "int8 alone meets the limits; smaller while the score holds"
     train = () if trained else ("train: the model came without weights",)
     return (*train, f"prune: {prune}", "distill: the cut model learns from the original", "quantize: int8 kernels on the target")

@@ -96,8 +96,19 @@ class Overrun:
         """How many times the limit is spent."""
         return self.value / self.limit
 
+    @property
+    def title(self) -> str:
+        """The limit in words."""
+        return LIMIT_TITLES[self.limit_name]
 
-COST_LIMITS = ("latency_s", "ram_bytes", "flash_bytes", "energy_j")
+
+LIMIT_TITLES: Mapping[str, str] = {
+    "latency_s": "latency",
+    "ram_bytes": "peak RAM",
+    "flash_bytes": "flash",
+    "energy_j": "energy",
+}
+COST_LIMITS = tuple(LIMIT_TITLES)
 
 
 @dataclass(frozen=True, kw_only=True)

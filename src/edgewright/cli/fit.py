@@ -11,6 +11,7 @@ import typer
 from ..errors import ConfigError
 from ..types import Budget
 from . import options
+from .guard import typed
 from .show import as_json, lines
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def fit(
         image_size=image_size, channels=channels, val_from=val_from, seed=seed,
     )  # fmt: skip
     job = job_for(asked, budget)
-    found = pipeline.fit(job, out=out, recipe=chosen, resume=resume, progress=progress_for())
+    found = pipeline.fit(job, out=out, recipe=chosen, resume=resume, command=typed(), progress=progress_for())
     if not as_json(found.content, json_file):
         lines(summary_lines(found.content))
         print(f"report: {found.page}")

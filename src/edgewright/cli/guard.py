@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Callable
@@ -52,6 +53,11 @@ def guarded(command: Callable[..., int | None]) -> Callable[..., None]:
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {each.name: each.annotation for each in parameters}
     return run
+
+
+def typed() -> str:
+    """The command line as it was typed, for the record of a run."""
+    return shlex.join(["edgewright", *sys.argv[1:]])
 
 
 def _fail(sentence: str, code: int, debug: bool) -> int:

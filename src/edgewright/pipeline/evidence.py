@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import fx
 
 from ..export import export_onnx
@@ -37,6 +38,7 @@ class Evidence:
     latency: Sequence[Mapping[str, Any]]
     parity: Sequence[Mapping[str, Any]]
     confusion: Mapping[str, Any]
+    change_std_error: float  # of the change of the score, in points: both models saw the same images
 
 
 def gather(run: Run, job: Job, start: Step, chosen: Round) -> Evidence:
@@ -62,6 +64,7 @@ def gather(run: Run, job: Job, start: Step, chosen: Round) -> Evidence:
         latency=facts["latency"],
         parity=facts["parity"],
         confusion=facts["confusion"],
+        change_std_error=facts["change_std_error"],
     )
 
 
@@ -102,12 +105,24 @@ def _judge(job: Job, start: Step, chosen: Round, artifacts: Mapping[str, Artifac
         "score": found.score,
         "latency": [{**plain(each), "ratios": found.latency_ratios} for each in found.latency],
         "parity": found.parity,
+        "change_std_error": paired_std_error(
+            decisions == targets, np.asarray(found.decisions) == np.asarray(found.targets)
+        ),
         "confusion": {
             "labels": job.data.class_names,
             "before": _confusion(decisions, targets, job.data.num_classes),
             "after": _confusion(found.decisions, found.targets, job.data.num_classes),
         },
     }
+
+
+def paired_std_error(right_before_B: np.ndarray, right_after_B: np.ndarray) -> float:  # noqa: N803
+    """Standard error of the change of accuracy, in points, from which images went right before and after (B samples).
+
+    Images on which both models agree say nothing about the change. Source: McNemar 1947.
+    """
+    change_B = right_after_B.astype(float) - right_before_B.astype(float)  # noqa: N806
+    return float(100 * change_B.std() / np.sqrt(len(change_B)))
 
 
 def _confusion(decisions: Any, targets: Any, num_classes: int) -> list[list[int]]:

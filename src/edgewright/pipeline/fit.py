@@ -34,6 +34,7 @@ def fit(
     out: Path | str,
     recipe: Recipe | None = None,
     resume: bool = False,
+    command: str | None = None,
     progress: Progress = SILENT,
 ) -> Report:
     """Make the job's model fit its device, prove it in the runtime, and write the page.
@@ -43,6 +44,7 @@ def fit(
         out: the run directory; created.
         recipe: settings of every stage; the default recipe when None.
         resume: go on with a run that was interrupted in `out`.
+        command: the line that was typed, for the record.
         progress: told what is going on.
 
     Returns:
@@ -58,7 +60,9 @@ def fit(
         start = _start(run, job, recipe)
         job = replace(job, model=start.model, teacher=job.teacher or start.model)
         chosen, rounds, evidence, solver = _solve(run, job, start, recipe)
-        content = content_of(run, job, recipe, start=start, rounds=rounds, chosen=chosen, evidence=evidence, solver=solver)
+        content = content_of(
+            run, job, recipe, start=start, rounds=rounds, chosen=chosen, evidence=evidence, solver=solver, command=command
+        )
         write_json(run.folder / RUN_FILE, content)
         write_report(run.folder)
     return Report(folder=Path(out), content=content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import Any
 import torch
 
 from .. import __version__
-from ..analyze import profile
+from ..analyze import cost_of, profile
 from ..recipes import Recipe, for_budget
 from ..runs import FORMAT, Run, Step
 from ..targets import nearest
@@ -39,6 +40,7 @@ def content_of(
     chosen: Round,
     evidence: Evidence,
     solver: Solver,
+    command: str | None,
 ) -> dict[str, Any]:
     """Everything about a finished run."""
     before = profile(start.model, device=job.device, dtype="float32")
@@ -46,13 +48,13 @@ def content_of(
     at_int8 = profile(start.model, device=job.device, dtype="int8")
     return plain({
         "format": FORMAT,
-        "asked": _asked(job, recipe),
+        "asked": {**_asked(job, recipe), "command": command},
         "versions": _versions(),
         "machine": _machine(),
         "device": job.device,
         "data": _data(job),
         "order": for_budget(at_int8, job.budget, trained=job.trained),
-        "stages": [step.as_plain() for step in run.steps],
+        "stages": [_stage(step, job) for step in run.steps],
         "chosen_stages": [step.index for step in (start, *chosen.steps)],
         "final_model": f"stages/{chosen.steps[-1].index:02d}-{chosen.steps[-1].name}",
         "profile": {"before": before, "after": after},
@@ -65,10 +67,20 @@ def content_of(
         "latency": evidence.latency,
         "estimate": _estimate_error(chosen, evidence),
         "checks": evidence.checks,
-        "scores": {"before": evidence.score_before, "after": evidence.score_after},
+        "scores": {
+            "before": evidence.score_before,
+            "after": evidence.score_after,
+            "change_std_error": evidence.change_std_error,
+        },
         "confusion": evidence.confusion,
-        "verdict": _verdict(evidence.checks, chosen, rounds, job.budget),
+        "verdict": _verdict(evidence, chosen, rounds, job.budget),
     })  # fmt: skip
+
+
+def _stage(step: Step, job: Job) -> dict[str, Any]:
+    """A training changes no shape and reports no cost: its model costs what its graph costs."""
+    entry = step.as_plain()
+    return entry if entry["cost"] else {**entry, "cost": cost_of(step.model, job.device, "float32")}
 
 
 def _asked(job: Job, recipe: Recipe) -> dict[str, Any]:
@@ -153,9 +165,9 @@ def _estimate_error(chosen: Round, evidence: Evidence) -> dict[str, float] | Non
     return {"estimated_s": estimated, "measured_s": measured, "ratio": measured / estimated}
 
 
-def _verdict(checks: Sequence[Check], chosen: Round, rounds: Sequence[Round], budget: Budget) -> dict[str, Any]:
-    failed = [check for check in checks if not check.passed]
-    overruns = budget.overruns(chosen.cost)
+def _verdict(evidence: Evidence, chosen: Round, rounds: Sequence[Round], budget: Budget) -> dict[str, Any]:
+    failed = [check for check in evidence.checks if not check.passed]
+    overruns = budget.overruns(evidence.cost)
     best = None
     if failed:
         name, _ = nearest([(str(each.number), each.cost) for each in rounds], budget)
@@ -166,7 +178,7 @@ def _verdict(checks: Sequence[Check], chosen: Round, rounds: Sequence[Round], bu
         "sentence": _sentence(failed, chosen),
         "binding": [{**plain(overrun), "factor": overrun.factor} for overrun in overruns],
         "nearest": best,
-        "relax": [*map(_relaxed, overruns), *_relaxed_score(failed)],
+        "relax": [*map(_relaxed, overruns), *_relaxed_score(failed, evidence)],
     }
 
 
@@ -184,9 +196,9 @@ def _relaxed(overrun: Overrun) -> dict[str, Any]:
     return {"limit_name": overrun.limit_name, "needed": overrun.value, "sentence": sentence}
 
 
-def _relaxed_score(failed: Sequence[Check]) -> list[Mapping[str, Any]]:
-    drops = [check for check in failed if check.name == "score" and check.value is not None]
-    return [
-        {"limit_name": "max_drop", "needed": check.value, "sentence": f"--max-drop {check.value:.2f} would admit this model."}
-        for check in drops
-    ]
+def _relaxed_score(failed: Sequence[Check], evidence: Evidence) -> list[Mapping[str, Any]]:
+    if not any(check.name == "score" for check in failed):
+        return []
+    drop = evidence.score_before.value - evidence.score_after.value
+    needed = math.ceil(drop * 100) / 100
+    return [{"limit_name": "max_drop", "needed": needed, "sentence": f"--max-drop {needed:.2f} would admit this model."}]

@@ -145,8 +145,8 @@ class Solver:
     def corrected(self, chosen: Round, measured_s: float | None) -> Solver | None:
         """A solver that plans with the measured latency; None when the measurement breaks no limit."""
         limit, estimated = self.job.budget.latency_s, chosen.estimated_latency_s
-        if limit is None or measured_s is None or not estimated or measured_s <= limit:
-            return None
+        if limit is None or measured_s is None or not estimated or measured_s <= limit or self.recipe.keep_macs:
+            return None  # nothing measured over the limit, or a share that is fixed whatever it costs
         return replace(self, correction=measured_s / estimated)
 
     def groups_table(self) -> list[dict[str, Any]]:
@@ -184,7 +184,7 @@ class Solver:
     def _verdict(self, before: float, score: float, cost: Cost) -> tuple[bool, str]:
         """A round is accepted when it meets every limit and uses at most its part of the allowed drop on val."""
         lowest = before - self.recipe.reserve * (before - self.job.budget.lowest_score(before))
-        broken = [f"{each.limit_name} is {each.factor:.2f} times the limit" for each in self.job.budget.overruns(cost)]
+        broken = [f"{each.title} is {each.factor:.2f} times the limit" for each in self.job.budget.overruns(cost)]
         if score < lowest:
             broken.append(f"the score on val, {score:.2f}, is below {lowest:.2f}")
         return not broken, "; ".join(broken) or f"meets every limit, {score:.2f} on val (at least {lowest:.2f})"

@@ -17,6 +17,7 @@ class Scores:
     before: Score | None
     after: Score | None
     floor: float | None
+    paired_error: float | None = None  # standard error of the change, where each image was scored by both
 
     @property
     def change(self) -> float | None:
@@ -24,12 +25,14 @@ class Scores:
 
     @property
     def std_error(self) -> float | None:
-        """Standard error of the change, in points, as if the two scores came from separate samples.
+        """Standard error of the change, in points.
 
-        Both were taken on the same images, which makes the true error smaller: this one is on the safe side.
+        A run that recorded no paired error gets that of two separate samples, which is on the safe side.
         """
         if self.before is None or self.after is None:
             return None
+        if self.paired_error is not None:
+            return self.paired_error
         return math.hypot(self.before.std_error, self.after.std_error)
 
     @property
@@ -62,7 +65,8 @@ def scores(content: Content) -> Scores:
     before, after = (read_score({"score": look(recorded, side)}) for side in ("before", "after"))
     if before is None and after is None:
         before, after = _scores_of_stages(content)
-    return Scores(before=before, after=after, floor=score_floor(content, before.value if before else None))
+    floor = score_floor(content, before.value if before else None)
+    return Scores(before=before, after=after, floor=floor, paired_error=number(recorded, "change_std_error"))
 
 
 def _scores_of_stages(content: Content) -> tuple[Score | None, Score | None]:

@@ -7,21 +7,23 @@
 score classes (`scores`) -> scan each group (`measure`) -> choose widths (`allocate`, `cost`) -> cut (`model.cut`)
 """
 
-from .allocate import allocate
+from .allocate import Allocator
 from .cost import CutCost
+from .measure import refreshed
 from .plan import GroupPlan, Planner, PrunePlan, apply_plan, plan_prune
 from .scores import SCORES, Scoring
 from .stage import Prune
 
 __all__ = [
     "SCORES",
+    "Allocator",
     "CutCost",
     "GroupPlan",
     "Planner",
     "Prune",
     "PrunePlan",
     "Scoring",
-    "allocate",
     "apply_plan",
     "plan_prune",
+    "refreshed",
 ]

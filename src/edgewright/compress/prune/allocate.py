@@ -11,6 +11,7 @@ problems within a few percent of the best there is (the tests compare with tryin
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -29,44 +30,47 @@ class Cost(Protocol):
     def vary(self, kept: Sequence[int], group: int, counts: np.ndarray) -> np.ndarray: ...
 
 
-def allocate(options: Sequence[np.ndarray], losses: Sequence[np.ndarray], cost: Cost, limit: float) -> tuple[int, ...]:
-    """Classes to keep in each group.
-
-    Args:
-        options: per group the counts it may keep, rising.
-        losses: per group the expected loss of each option, never rising with the count.
-        cost: of a choice of counts.
-        limit: what the cost may be.
-
-    Raises:
-        BudgetError: even the smallest option of every group costs more.
-    """
-    smallest = [int(each[0]) for each in options]
-    if cost.at(smallest) > limit:
-        raise BudgetError(
-            f"The cost cannot be brought to {limit:.6g}: with every group at its least it is {cost.at(smallest)}."
-        )
-    problem = _Problem(options, losses, cost, limit)
-    found = [problem.index_of(smallest), *_priced(problem)]
-    fitting = {choice for choice in found if problem.fits(choice)}
-    ranked = sorted(fitting, key=lambda choice: (problem.loss(choice), -problem.cost(choice), choice))
-    improved = [_improve(problem, choice) for choice in ranked[:2]]
-    best = min(improved, key=lambda choice: (problem.loss(choice), -problem.cost(choice), choice))
-    return tuple(problem.counts(best))
-
-
 Choice = tuple[int, ...]  # index into each group's options
 
 
+class Allocator:
+    """Chooses widths for any limit on the cost.
+
+    Args:
+        options: per group the numbers of classes that it may keep, rising.
+        losses: per group the expected loss of each option, never rising with the number.
+        cost: of a choice of numbers; what happens to losses and cost afterwards is not seen.
+    """
+
+    def __init__(self, options: Sequence[np.ndarray], losses: Sequence[np.ndarray], cost: Cost) -> None:
+        self._problem = _Problem(options, losses, cost)
+
+    @cached_property
+    def _path(self) -> list[Choice]:
+        return _priced(self._problem)
+
+    def within(self, limit: float) -> tuple[int, ...]:
+        """Classes to keep in each group, at the least loss that was found with a cost of at most `limit`.
+
+        Raises:
+            BudgetError: even the smallest option of every group costs more.
+        """
+        problem = self._problem
+        smallest = tuple(0 for _ in problem.options)
+        if problem.cost(smallest) > limit:
+            raise BudgetError(f"The least cost of any choice is {problem.cost(smallest)}, asked was {limit:.6g}.")
+        fitting = [choice for choice in {smallest, *self._path} if problem.cost(choice) <= limit]
+        starts = sorted(fitting, key=problem.rank)[:2]
+        best = min((_improve(problem, choice, limit) for choice in starts), key=problem.rank)
+        return tuple(problem.counts(best))
+
+
 class _Problem:
-    def __init__(self, options: Sequence[np.ndarray], losses: Sequence[np.ndarray], cost: Cost, limit: float) -> None:
-        self.options, self.losses, self._cost, self.limit = options, losses, cost, limit
+    def __init__(self, options: Sequence[np.ndarray], losses: Sequence[np.ndarray], cost: Cost) -> None:
+        self.options, self.losses, self._cost = options, losses, cost
 
     def counts(self, choice: Choice) -> list[int]:
         return [int(self.options[g][index]) for g, index in enumerate(choice)]
-
-    def index_of(self, counts: Sequence[int]) -> Choice:
-        return tuple(int(np.searchsorted(self.options[g], count)) for g, count in enumerate(counts))
 
     def loss(self, choice: Choice) -> float:
         return float(sum(self.losses[g][index] for g, index in enumerate(choice)))
@@ -74,8 +78,9 @@ class _Problem:
     def cost(self, choice: Choice) -> int:
         return self._cost.at(self.counts(choice))
 
-    def fits(self, choice: Choice) -> bool:
-        return self.cost(choice) <= self.limit
+    def rank(self, choice: Choice) -> tuple[float, int, Choice]:
+        """Smaller is better: less loss, then the higher cost, which loses less than the model knows."""
+        return self.loss(choice), -self.cost(choice), choice
 
     def vary(self, choice: Choice, group: int) -> np.ndarray:
         return self._cost.vary(self.counts(choice), group, self.options[group])
@@ -116,27 +121,27 @@ def _with(choice: Choice, group: int, index: int) -> Choice:
     return (*choice[:group], index, *choice[group + 1 :])
 
 
-def _improve(problem: _Problem, choice: Choice) -> Choice:
+def _improve(problem: _Problem, choice: Choice, limit: float) -> Choice:
     """Raise groups while they fit, swap where that lowers the loss, and fill what is left."""
     looks = 0
-    choice = _fill(problem, choice)
+    choice = _fill(problem, choice, limit)
     while looks < MAX_SWAP_LOOKS:
-        better, used = _best_swap(problem, choice)
+        better, used = _best_swap(problem, choice, limit)
         looks += used
         if better is None:
             break
-        choice = _fill(problem, better)
+        choice = _fill(problem, better, limit)
     return choice
 
 
-def _fill(problem: _Problem, choice: Choice) -> Choice:
+def _fill(problem: _Problem, choice: Choice, limit: float) -> Choice:
     """Raise one group after the other, the one that lowers the loss most first, until none fits any more."""
     while True:
         raises = []
         for group, index in enumerate(choice):
             costs = problem.vary(choice, group)
             for higher in range(index + 1, len(costs)):
-                if costs[higher] <= problem.limit:
+                if costs[higher] <= limit:
                     gain = float(problem.losses[group][index] - problem.losses[group][higher])
                     raises.append((gain, float(costs[higher]), -group, higher))
         if not raises:
@@ -145,7 +150,7 @@ def _fill(problem: _Problem, choice: Choice) -> Choice:
         choice = _with(choice, -group, higher)
 
 
-def _best_swap(problem: _Problem, choice: Choice) -> tuple[Choice | None, int]:
+def _best_swap(problem: _Problem, choice: Choice, limit: float) -> tuple[Choice | None, int]:
     """The pair of one group raised and one lowered that fits and lowers the loss most; None if there is none."""
     best, best_loss, looks = None, problem.loss(choice) * (1 - 1e-9) - 1e-15, 0
     for up, index in enumerate(choice):
@@ -160,7 +165,7 @@ def _best_swap(problem: _Problem, choice: Choice) -> tuple[Choice | None, int]:
                     continue
                 looks += 1
                 totals = base - problem.losses[down][at] + problem.losses[down][:at]
-                totals = np.where(problem.vary(raised, down)[:at] <= problem.limit, totals, np.inf)
+                totals = np.where(problem.vary(raised, down)[:at] <= limit, totals, np.inf)
                 if totals.min() < best_loss:
                     best, best_loss = _with(raised, down, int(np.argmin(totals))), float(totals.min())
     return best, looks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from ...errors import BudgetError, ConfigError
 from ...model import ChannelGroup, ChannelMap, cut, find_channels
 from ...progress import SILENT, Progress
 from ...types import Job
-from .allocate import allocate
+from .allocate import Allocator
 from .cost import CutCost
 from .measure import Measure
 from .scores import SCORES, Scoring
@@ -142,9 +142,8 @@ class Planner:
             BudgetError: the model cannot be cut that far; names the smallest share that can be reached.
         """
         self.require(keep_macs)
-        rises = {name: self._rises(name, sensitivities) for name in self.options}
-        options = list(self.options.values())
-        kept = allocate(options, list(rises.values()), self.cost.macs, keep_macs * self.macs)
+        rises, allocator = self._allocator(tuple(sensitivities))
+        kept = allocator.within(keep_macs * self.macs * (1 + 1e-12))  # a share of whole MACs, after rounding
         chosen = dict(zip(self.options, kept, strict=True))
         drop = self.drop(chosen)
         groups = [self._group_plan(group, drop.get(group.name, ()), rises) for group in self.channels.groups]
@@ -159,6 +158,12 @@ class Planner:
             measured=bool(sensitivities),
             groups=tuple(groups),
         )
+
+    @lru_cache(maxsize=4)  # noqa: B019 - a planner and what it knows live equally long
+    def _allocator(self, sensitivities: tuple[Sensitivity, ...]) -> tuple[dict[str, np.ndarray], Allocator]:
+        """Expected rise of the loss of each option of each group, and who chooses among them."""
+        rises = {name: self._rises(name, sensitivities) for name in self.options}
+        return rises, Allocator(list(self.options.values()), list(rises.values()), self.cost.macs)
 
     def _group_plan(self, group: ChannelGroup, dropped: Sequence[int], rises: Mapping[str, np.ndarray]) -> GroupPlan:
         index = int(np.searchsorted(self.options.get(group.name, [0]), group.num_classes - len(dropped)))
