@@ -71,7 +71,8 @@ def parity(rows: Sequence[TensorParity], expected: Mapping[str, np.ndarray] | No
         return ()
     worst = max(rows, key=lambda row: row.mean_steps)
     passed = worst.mean_steps <= MAX_MEAN_STEPS
-    detail = f"{worst.tensor}: {100 * worst.share_equal:.2f} % equal, at most {worst.max_steps} step{'' if worst.max_steps == 1 else 's'} off"
+    steps = "1 step" if worst.max_steps == 1 else f"{worst.max_steps} steps"
+    detail = f"{worst.tensor}: {100 * worst.share_equal:.2f} % equal, at most {steps} off"
     first = next((row.tensor for row in rows if row.mean_steps > MAX_MEAN_STEPS), "")
     return (
         Check(name="parity", passed=passed, value=worst.mean_steps, limit=MAX_MEAN_STEPS, unit="steps",
