@@ -100,7 +100,8 @@ def trial(out: Path, share: float, whole: float, want: dict[str, object]) -> dic
     finished = kill_after(out, share * whole)
     seconds = finish(start(out, "--resume"))
     equal = outcome(out) == want
-    print(f"killed at {share:.0%} with {finished} stages done; resumed in {seconds:.1f} s: {'equal' if equal else 'DIFFERENT'}")
+    verdict = "equal" if equal else "DIFFERENT"
+    print(f"killed at {share:.0%} with {finished} stages done; resumed in {seconds:.1f} s: {verdict}")
     return {"share": round(share, 3), "stages_done": finished, "resume_s": round(seconds, 1), "equal": equal}
 
 

@@ -1,16 +1,16 @@
 """The exception tree. Every message says what, what was got, what was expected, and the remedy.
 
-    EdgewrightError
-    ├── UserError            the input is wrong: exit code 2
-    │   ├── ConfigError      a setting out of range
-    │   ├── LookupFailed     a name that does not exist (near matches are offered)
-    │   ├── DataError        a data set that cannot be used
-    │   ├── ModelError       a model that cannot be used
-    │   ├── ShapeError       tensors that do not fit together
-    │   ├── UnsupportedError a correct input that this version cannot serve
-    │   └── MissingExtraError an optional package that is not installed
-    ├── BudgetError          the impossible was asked for: exit code 1
-    └── ExportError          an artifact could not be written or loaded: exit code 3
+EdgewrightError
+├── UserError            the input is wrong: exit code 2
+│   ├── ConfigError      a setting out of range
+│   ├── LookupFailed     a name that does not exist (near matches are offered)
+│   ├── DataError        a data set that cannot be used
+│   ├── ModelError       a model that cannot be used
+│   ├── ShapeError       tensors that do not fit together
+│   ├── UnsupportedError a correct input that this version cannot serve
+│   └── MissingExtraError an optional package that is not installed
+├── BudgetError          the impossible was asked for: exit code 1
+└── ExportError          an artifact could not be written or loaded: exit code 3
 """
 
 from __future__ import annotations

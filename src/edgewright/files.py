@@ -111,5 +111,3 @@ def content_key(*parts: Any) -> str:
     """A short name for JSON-able content: equal content, equal key."""
     canonical = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False, default=str)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
-
-

@@ -77,12 +77,18 @@ def _build(kind: type[Any], content: Mapping[str, Any]) -> Any:
     return kind(**values)
 
 
+CAREFUL = Quantize(qat_if_drop_over=0.5)  # half a point lost to rounding is worth a few epochs of training through it
+SHORT = Train(epochs=5)
+
 RECIPES: Mapping[str, Recipe] = {
-    recipe.name: recipe
-    for recipe in (
-        Recipe(),
+    each.name: each
+    for each in (
+        Recipe(quantize=CAREFUL),
+        Recipe(name="quick", train=SHORT, recover=Distill(train=SHORT), max_rounds=1),
+        Recipe(name="thorough", quantize=CAREFUL, max_rounds=6),
+        Recipe(name="int8", quantize=CAREFUL, keep_macs=1.0),  # no cut: integers only
     )
-}  # fmt: skip
+}
 
 
 def recipe(name: str) -> Recipe:
@@ -106,6 +112,15 @@ def for_budget(profile: ModelProfile, budget: Budget, *, trained: bool) -> tuple
     """
     broken = budget.overruns(profile.cost)
     limits = ", ".join(f"{each.factor:.2f} times its {each.title}" for each in broken)
-    prune = f"needed: at int8 the model spends {limits}" if broken else "int8 alone meets the limits; smaller while the score holds"
+    prune = (
+        f"needed: at int8 the model spends {limits}"
+        if broken
+        else "int8 alone meets the limits; smaller while the score holds"
+    )
     train = () if trained else ("train: the model came without weights",)
-    return (*train, f"prune: {prune}", "distill: the cut model learns from the original", "quantize: int8 kernels on the target")
+    return (
+        *train,
+        f"prune: {prune}",
+        "distill: the cut model learns from the original",
+        "quantize: int8 kernels on the target",
+    )

@@ -26,7 +26,7 @@ from typing import Any
 from torch import fx
 
 from .errors import ConfigError
-from .files import content_key, folder_atomic, read_json, write_json, writable_folder
+from .files import content_key, folder_atomic, read_json, writable_folder, write_json
 from .model import fingerprint, load_model, save_model
 from .progress import SILENT, Progress
 from .types import Cost, Job, Score, Stage, StageResult, plain
@@ -117,7 +117,9 @@ def open_run(folder: Path, *, resume: bool, progress: Progress = SILENT) -> Iter
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise ConfigError(f"Another run is using {folder}: wait for it, or choose another folder with --out.") from error
+            raise ConfigError(
+                f"Another run is using {folder}: wait for it, or choose another folder with --out."
+            ) from error
         _clear(folder, keep_stages=resume)
         (folder / "stages").mkdir(exist_ok=True)
         yield Run(folder, progress)
@@ -131,12 +133,16 @@ def read_run(folder: Path) -> dict[str, Any]:
     """
     path = folder / RUN_FILE
     if not path.exists():
-        hint = "it did not finish: rerun `fit` with --resume" if (folder / "stages").is_dir() else "give a run directory"
+        hint = (
+            "it did not finish: rerun `fit` with --resume" if (folder / "stages").is_dir() else "give a run directory"
+        )
         raise ConfigError(f"{folder} holds no {RUN_FILE}: {hint}.")
     try:
         content = read_json(path)
     except ValueError as error:
-        raise ConfigError(f"{path} is not valid JSON ({error}): rerun `fit` with --resume to write it again.") from error
+        raise ConfigError(
+            f"{path} is not valid JSON ({error}): rerun `fit` with --resume to write it again."
+        ) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ConfigError(f"{path} is not an edgewright run of format {FORMAT}.")
     return content
@@ -190,7 +196,9 @@ def _refuse_foreign(folder: Path) -> None:
     try:
         foreign = [entry.name for entry in folder.iterdir() if entry.name not in OURS] if folder.exists() else []
     except OSError as error:
-        raise ConfigError(f"Cannot read the output folder {folder} ({error.strerror}): choose another with --out.") from error
+        raise ConfigError(
+            f"Cannot read the output folder {folder} ({error.strerror}): choose another with --out."
+        ) from error
     foreign = [name for name in foreign if not name.startswith(tuple(f".{ours}." for ours in OURS))]
     if foreign:
         raise ConfigError(f"{folder} holds other files ({sorted(foreign)[0]}): choose an empty folder with --out.")

@@ -78,7 +78,7 @@ class Cost:
     energy_j: float | None = None
     how: Mapping[str, How] = field(default_factory=dict)
 
-    def measured(self, **values: float | int) -> Cost:
+    def measured(self, **values: Any) -> Cost:
         """This cost with `values` put in as measured ones."""
         return dataclasses.replace(self, **values, how={**self.how, **dict.fromkeys(values, "measured")})
 

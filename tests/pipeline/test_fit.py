@@ -55,7 +55,12 @@ def test_the_budget_of_the_device_is_filled_in(finished):
 
 def test_stages_chain_from_the_start_to_the_chosen_round(finished):
     by_index = {each["index"]: each["name"] for each in finished.content["stages"]}
-    assert [by_index[index] for index in finished.content["chosen_stages"]] == ["trained", "prune", "recover", "quantize"]
+    assert [by_index[index] for index in finished.content["chosen_stages"]] == [
+        "trained",
+        "prune",
+        "recover",
+        "quantize",
+    ]
 
 
 @pytest.mark.parametrize("words", ["Model as trained", "recover", "quantize", "Verify"])
@@ -64,7 +69,9 @@ def test_a_run_killed_at_a_stage_and_resumed_gives_the_same_bytes(words, finishe
         fit(make_job(), out=tmp_path / "run", recipe=quick, progress=KillAt(words))
     resumed = fit(make_job(), out=tmp_path / "run", recipe=quick, resume=True)
     assert hashes(tmp_path / "run") == hashes(finished.folder)
-    assert [each["score"] for each in resumed.content["stages"]] == [each["score"] for each in finished.content["stages"]]
+    assert [each["score"] for each in resumed.content["stages"]] == [
+        each["score"] for each in finished.content["stages"]
+    ]
 
 
 def test_the_users_model_is_left_as_it_was(make_job, quick, tmp_path):
@@ -75,7 +82,9 @@ def test_the_users_model_is_left_as_it_was(make_job, quick, tmp_path):
 
 
 def test_keeping_all_macs_only_quantizes(make_job, quick, tmp_path):
-    report = fit(make_job(Budget(max_drop=100.0), trained=True), out=tmp_path / "run", recipe=replace(quick, keep_macs=1.0))
+    report = fit(
+        make_job(Budget(max_drop=100.0), trained=True), out=tmp_path / "run", recipe=replace(quick, keep_macs=1.0)
+    )
     assert [each["name"] for each in report.content["stages"]] == ["given", "quantize"]
     assert report.content["rounds"][0]["keep_macs"] == 1.0
 

@@ -42,12 +42,20 @@ def test_a_fixed_share_is_not_planned_again():
 
 
 def test_the_smallest_accepted_round_is_chosen():
-    rounds = [a_round(1, 0.5, 90, accepted=True), a_round(2, 0.3, 89.8, accepted=True), a_round(3, 0.2, 80, accepted=False)]
+    rounds = [
+        a_round(1, 0.5, 90, accepted=True),
+        a_round(2, 0.3, 89.8, accepted=True),
+        a_round(3, 0.2, 80, accepted=False),
+    ]
     assert best_of(rounds, Budget()).number == 2
 
 
 def test_without_an_accepted_round_the_best_score_within_the_limits_is_chosen():
-    rounds = [a_round(1, 0.5, 85, accepted=False), a_round(2, 0.7, 88, accepted=False), a_round(3, 1, 90, accepted=False, ram=99)]
+    rounds = [
+        a_round(1, 0.5, 85, accepted=False),
+        a_round(2, 0.7, 88, accepted=False),
+        a_round(3, 1, 90, accepted=False, ram=99),
+    ]
     assert best_of(rounds, Budget(ram_bytes=50)).number == 2
 
 

@@ -48,7 +48,10 @@ def gather(run: Run, job: Job, start: Step, chosen: Round) -> Evidence:
         "fp32": _export(run, job, start.model, "fp32"),
     }
     key = content_key(
-        *(each.manifest["files"] for each in artifacts.values()), job.data.fingerprint, plain(job.budget), job.device.name
+        *(each.manifest["files"] for each in artifacts.values()),
+        job.data.fingerprint,
+        plain(job.budget),
+        job.device.name,
     )
     run.progress.note("Verify in ONNX Runtime")
     facts = run.recall("verification", key, lambda: _judge(job, start, chosen, artifacts, run))
@@ -116,12 +119,12 @@ def _judge(job: Job, start: Step, chosen: Round, artifacts: Mapping[str, Artifac
     }
 
 
-def paired_std_error(right_before_B: np.ndarray, right_after_B: np.ndarray) -> float:  # noqa: N803
+def paired_std_error(right_before_B: np.ndarray, right_after_B: np.ndarray) -> float:
     """Standard error of the change of accuracy, in points, from which images went right before and after (B samples).
 
     Images on which both models agree say nothing about the change. Source: McNemar 1947.
     """
-    change_B = right_after_B.astype(float) - right_before_B.astype(float)  # noqa: N806
+    change_B = right_after_B.astype(float) - right_before_B.astype(float)
     return float(100 * change_B.std() / np.sqrt(len(change_B)))
 
 

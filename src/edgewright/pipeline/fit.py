@@ -15,7 +15,7 @@ from pathlib import Path
 from ..files import write_json
 from ..model import capture
 from ..progress import SILENT, Progress
-from ..recipes import Recipe
+from ..recipes import RECIPES, Recipe
 from ..report import write_report
 from ..runs import RUN_FILE, Run, Step, open_run
 from ..targets import TargetSearch
@@ -25,7 +25,9 @@ from .given import AsGiven
 from .record import content_of
 from .rounds import Round, Solver, best_of
 
-MAX_REPLANS = 2  # a measured latency corrects the estimate; what it takes after two corrections is not a matter of scale
+MAX_REPLANS = (
+    2  # a measured latency corrects the estimate; what it takes after two corrections is not a matter of scale
+)
 
 
 def fit(
@@ -54,14 +56,22 @@ def fit(
     Raises:
         UserError: model, data, device, budget or folder cannot be used.
     """
-    recipe = recipe or Recipe()
+    recipe = recipe or RECIPES["default"]
     job = prepared(job)
     with open_run(Path(out), resume=resume, progress=progress) as run:
         start = _start(run, job, recipe)
         job = replace(job, model=start.model, teacher=job.teacher or start.model)
         chosen, rounds, evidence, solver = _solve(run, job, start, recipe)
         content = content_of(
-            run, job, recipe, start=start, rounds=rounds, chosen=chosen, evidence=evidence, solver=solver, command=command
+            run,
+            job,
+            recipe,
+            start=start,
+            rounds=rounds,
+            chosen=chosen,
+            evidence=evidence,
+            solver=solver,
+            command=command,
         )
         write_json(run.folder / RUN_FILE, content)
         write_report(run.folder)
@@ -90,7 +100,7 @@ def _start(run: Run, job: Job, recipe: Recipe) -> Step:
 
 
 def _solve(run: Run, job: Job, start: Step, recipe: Recipe) -> tuple[Round, list[Round], Evidence, Solver]:
-    """Search, build the artifact of the best round, measure it; search again with what was measured if a limit broke."""
+    """Search, build the artifact of the best round and measure it; search again if what was measured breaks a limit."""
     solver = Solver.of(run, job, start, recipe)
     rounds: list[Round] = []
     for _ in range(1 + MAX_REPLANS):
@@ -119,5 +129,3 @@ def _search(run: Run, solver: Solver, recipe: Recipe, *, known: list[Round]) -> 
             run.progress.note(f"Round {made.number}: {'accepted' if made.accepted else 'refused'}, {made.reason}")
         search.record(share, accepted=made.accepted)
     return rounds
-
-

@@ -201,4 +201,6 @@ def _relaxed_score(failed: Sequence[Check], evidence: Evidence) -> list[Mapping[
         return []
     drop = evidence.score_before.value - evidence.score_after.value
     needed = math.ceil(drop * 100) / 100
-    return [{"limit_name": "max_drop", "needed": needed, "sentence": f"--max-drop {needed:.2f} would admit this model."}]
+    return [
+        {"limit_name": "max_drop", "needed": needed, "sentence": f"--max-drop {needed:.2f} would admit this model."}
+    ]

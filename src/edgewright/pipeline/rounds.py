@@ -34,9 +34,8 @@ class CutTo:
         """The job's model, cut, its batch normalization re-estimated; no weight is trained."""
         net = refreshed(Planner(job, self.prune).cut(self.keep), job, self.prune)
         before, after = profile(job.model), profile(net)  # type: ignore[arg-type]
-        notes = (
-            f"{after.macs / before.macs:.1%} of the MACs and {after.params / before.params:.1%} of the parameters stay.",
-        )
+        macs, params = after.macs / before.macs, after.params / before.params
+        notes = (f"{macs:.1%} of the MACs and {params:.1%} of the parameters stay.",)
         score = evaluate(net, job.task, job.data, "val", progress=progress)
         return StageResult(model=net, score=score, cost=cost_of(net, job.device, "float32"), notes=notes)
 
@@ -90,7 +89,9 @@ class Solver:
         """Find the groups and scan them (once: the scan is kept on disk)."""
         planner = Planner(job, recipe.prune)
         planner.require(recipe.keep_macs or 1.0)
-        key = content_key(fingerprint(start.model), job.data.fingerprint, job.seed, plain(recipe.prune), job.device.round_to)
+        key = content_key(
+            fingerprint(start.model), job.data.fingerprint, job.seed, plain(recipe.prune), job.device.round_to
+        )
         rows = run.recall("sensitivity", key, lambda: planner.scan(progress=run.progress))
         measured = tuple(Sensitivity(**row) for row in rows)
         return Solver(job=job, start=start, recipe=recipe, planner=planner, measured=measured)
@@ -197,7 +198,7 @@ class Solver:
 
 
 def best_of(rounds: Sequence[Round], budget: Budget) -> Round:
-    """The accepted round with the fewest MACs; when none was, of those within the limits the best score, else the nearest.
+    """The accepted round with the fewest MACs; without one the best score within the limits, else the nearest to them.
 
     Raises:
         BudgetError: there was no round at all.
