@@ -91,7 +91,7 @@ def train_weights(
     _continue(state, checkpoint, key, progress)
     left = (settings.epochs - len(state.history)) * plan.num_steps
     with progress.task("Train", total=left) as bar:
-        teller = _Teller(bar, state, plan, total=left)
+        teller = _Teller(bar, state, plan)
         while not _is_finished(state, settings):
             loss_of_epoch, lr = _train_epoch(state, plan, teller)
             score = evaluate(state.judged, task, data, "val").value
@@ -223,22 +223,20 @@ def _key(net: nn.Module, plan: _Plan, loss: Loss | None) -> str:
 
 
 class _Teller:
-    """Says how far the run is: loss, score, learning rate, images per second, time left."""
+    """Says how far the run is: loss, score, learning rate, images per second. The time left is the bar's to say."""
 
-    def __init__(self, bar: Bar, state: Training, plan: _Plan, *, total: int) -> None:
+    def __init__(self, bar: Bar, state: Training, plan: _Plan) -> None:
         self._bar, self._state, self._plan = bar, state, plan
-        self._began, self._num_images, self._done, self._total = time.perf_counter(), 0, 0, total
+        self._began, self._num_images = time.perf_counter(), 0
 
     def step(self, loss: float, lr: float, num_images: int) -> None:
-        self._done, self._num_images = self._done + 1, self._num_images + num_images
+        self._num_images += num_images
         seconds = time.perf_counter() - self._began
-        eta = round(seconds / self._done * (self._total - self._done))
         parts = [
             f"epoch {len(self._state.history) + 1}/{self._plan.settings.epochs}",
             f"loss {loss:.3f}",
             f"best {self._plan.task.metric_name} {self._state.best_score:.2f}",
             f"lr {lr:.2g}",
             f"{self._num_images / seconds:,.0f} images/s",
-            f"{eta // 60}:{eta % 60:02d} left",
         ]
         self._bar.advance(detail="  ".join(parts))
