@@ -40,7 +40,7 @@ def fixed_point(multiplier: float) -> tuple[int, int]:
     return mantissa, -exponent
 
 
-def rescale(values: np.ndarray, mantissa: np.ndarray, shift: np.ndarray) -> np.ndarray:
+def rescale(values: np.ndarray, mantissa: np.ndarray | np.int64, shift: np.ndarray | np.int64) -> np.ndarray:
     """values * mantissa * 2**-(31 + shift), rounded to the nearest integer, halves up. int64 in, int64 out."""
     bits = 31 + np.asarray(shift, dtype=np.int64)
     product = np.asarray(values, dtype=np.int64) * np.asarray(mantissa, dtype=np.int64)
