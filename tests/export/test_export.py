@@ -59,15 +59,18 @@ def test_weights_are_stored_as_int8_and_biases_as_int32(int8):
     biases = [name for name in kinds if name.endswith(".bias")]
     assert len(weights) == 7 and all(kinds[name] == TensorProto.INT8 for name in weights)
     assert len(biases) == 7 and all(kinds[name] == TensorProto.INT32 for name in biases)
-    floats = [tensor for tensor in graph.initializer if tensor.data_type == TensorProto.FLOAT]
-    assert all("scale" in tensor.name for tensor in floats)
+    scales = {node.input[1] for node in graph.node if node.op_type in ("QuantizeLinear", "DequantizeLinear")}
+    assert {tensor.name for tensor in graph.initializer if tensor.data_type == TensorProto.FLOAT} == scales
 
 
 def test_the_scales_in_the_file_are_ours(nets, int8):
-    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in onnx.load(int8.model_path).graph.initializer}
+    graph = onnx.load(int8.model_path).graph
+    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    scale_of = {node.input[0]: node.input[1] for node in graph.node if node.op_type == "DequantizeLinear"}
     weight = nets.simulation.get_submodule("stem.0")
     assert np.array_equal(stored["stem.0.weight"], weight.weight_codes().numpy())
-    assert np.array_equal(stored["stem.0.weight_scale"], weight.weight_scale.numpy())
+    assert np.array_equal(stored[scale_of["stem.0.weight"]], weight.weight_scale.numpy())
+    assert np.array_equal(stored[scale_of["stem.0.bias"]], weight.bias_scale.numpy())
     for name, layer in quantizers(nets.simulation).items():
         written = int8.manifest["tensors"][name]
         assert written["scale"] == layer.scale.item() and written["zero_point"] == int(layer.zero_point) + 128

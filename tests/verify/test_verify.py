@@ -129,7 +129,8 @@ def test_a_float_layer_is_found_and_blamed(made, copy):
     for node in model.graph.node:  # take the bias's scale away from input scale times weight scale
         if node.op_type == "Conv":
             node.attribute.append(onnx.helper.make_attribute("dilations", [1, 1]))
-            scale = next(each for each in model.graph.initializer if each.name == "0.bias_scale")
+            bias = next(each for each in model.graph.node if each.output[0] == node.input[2])
+            scale = next(each for each in model.graph.initializer if each.name == bias.input[1])
             scale.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(scale) * 2, scale.name))
     onnx.save(model, copy / "model.onnx")
     found = kernels(copy / "model.onnx")

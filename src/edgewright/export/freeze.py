@@ -222,7 +222,7 @@ def _insert(net: fx.GraphModule, node: fx.Node, layer: nn.Module, *, source: Any
 
 
 def _fill_lanes(net: fx.GraphModule, node: fx.Node, ranks: dict[str, int]) -> None:
-    """Give the images a channel or more of zeros where the first convolution then runs on the runtime's fast path.
+    """Give color images a fourth channel of zeros where the first convolution then runs on the runtime's fast path.
 
     ONNX Runtime's direct convolutions read 4 input channels at a time and make 16 or more; with 3 it copies the image
     byte by byte first. Measured: resnet8 0.91 and resnet20 0.96 of the time. The zeros meet weights of zero.
@@ -231,14 +231,13 @@ def _fill_lanes(net: fx.GraphModule, node: fx.Node, ranks: dict[str, int]) -> No
     if not isinstance(layer, QuantizeActivation) or node.args[0].op != "placeholder" or len(readers) != 1:  # type: ignore[union-attr]
         return
     stem = layer_of(net, readers[0])
-    if not isinstance(stem, QuantConv2d) or stem.groups != 1 or stem.out_channels < 16 or stem.in_channels % 4 == 0:
+    if not isinstance(stem, QuantConv2d) or stem.groups != 1 or stem.out_channels < 16 or stem.in_channels % 4 != 3:
         return
-    missing = -stem.in_channels % 4
     wider = copy.deepcopy(stem)
-    wider.in_channels += missing
-    wider.weight = nn.Parameter(nn.functional.pad(stem.weight.detach(), (0, 0, 0, 0, 0, missing)))
+    wider.in_channels += 1
+    wider.weight = nn.Parameter(nn.functional.pad(stem.weight.detach(), (0, 0, 0, 0, 0, 1)))
     net.set_submodule(str(readers[0].target), wider)
-    net.set_submodule(str(node.target), FrozenPad(layer, [0, 0, 0, 0], [0, missing, 0, 0]))
+    net.set_submodule(str(node.target), FrozenPad(layer, [0, 0, 0, 0], [0, 1, 0, 0]))
 
 
 def _simplify(net: fx.GraphModule, node: fx.Node, ranks: dict[str, int]) -> None:

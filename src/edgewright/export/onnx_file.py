@@ -10,6 +10,7 @@ import contextlib
 import logging
 import warnings
 from collections.abc import Iterator
+from itertools import count
 
 import onnx
 import torch
@@ -131,6 +132,7 @@ def _rename(graph: onnx.GraphProto) -> None:
     names: dict[str, str] = {graph.input[0].name: INPUT}
     for index, value in enumerate(graph.output):
         names[value.name] = OUTPUT if len(graph.output) == 1 else f"{OUTPUT}_{index}"
+    names |= _short_constants(graph)
     taken = {*names.values(), *(name for node in graph.node for name in node.output)}
     taken |= {tensor.name for tensor in graph.initializer}
     paths = _layer_paths(graph)
@@ -140,6 +142,17 @@ def _rename(graph: onnx.GraphProto) -> None:
             names[node.output[0]] = wish
             taken.add(wish)
     _apply_names(graph, names)
+
+
+def _short_constants(graph: onnx.GraphProto) -> dict[str, str]:
+    """Scales become s0, s1, ..., zero points z0, ..., other constants c0, ...; weights and biases keep their names."""
+    letters = {name: "c" for name in (tensor.name for tensor in graph.initializer)}
+    for node in graph.node:
+        if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+            letters.update(zip(node.input[1:], "sz", strict=False))
+    made = {name for node in graph.node for name in node.output}
+    free = {letter: (f"{letter}{number}" for number in count() if f"{letter}{number}" not in made) for letter in "szc"}
+    return {name: next(free[letter]) for name, letter in letters.items() if not name.endswith((".weight", ".bias"))}
 
 
 def _layer_paths(graph: onnx.GraphProto) -> dict[str, str]:

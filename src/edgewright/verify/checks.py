@@ -135,8 +135,8 @@ def _slow(found: Kernels) -> str:
     if found.stayed_float:
         return f"operators in float between integers: {_listed(found.stayed_float)}; {found.num_borders} conversions."
     return (
-        "all operators are integer, but too narrow for integer kernels to pay: ONNX Runtime's fast ones make 16 channels "
-        "at a time, so keep multiples of 16 (depthwise layers first)."
+        "all operators are integer, but too narrow for integer kernels to pay: ONNX Runtime's fast ones make 16 "
+        "channels at a time, so keep multiples of 16 (depthwise layers first)."
     )
 
 
