@@ -151,8 +151,12 @@ def _short_constants(graph: onnx.GraphProto) -> dict[str, str]:
         if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
             letters.update(zip(node.input[1:], "sz", strict=False))
     made = {name for node in graph.node for name in node.output}
-    free = {letter: (f"{letter}{number}" for number in count() if f"{letter}{number}" not in made) for letter in "szc"}
+    free = {letter: _numbered(letter, made) for letter in "szc"}
     return {name: next(free[letter]) for name, letter in letters.items() if not name.endswith((".weight", ".bias"))}
+
+
+def _numbered(letter: str, taken: set[str]) -> Iterator[str]:
+    return (name for name in map(f"{letter}{{}}".format, count()) if name not in taken)
 
 
 def _layer_paths(graph: onnx.GraphProto) -> dict[str, str]:
