@@ -140,6 +140,18 @@ def size(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> int:
     return args[0].shape[args[1]]
 
 
+def gate(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Labels:
+    """glu(x, dim): the first half of an axis times the sigmoid of the second."""
+    labels = seen.space.settle(args[0])
+    halves = labels.full().chunk(2, dim=args[1] if len(args) > 1 else kwargs.get("dim", -1))
+    return combine(seen, node, compact(halves[0]), compact(halves[1]))
+
+
+def constant(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> torch.Tensor:
+    """new_zeros(x, size) and the like take no more than the type of x."""
+    return node.target(torch.empty(0), *args[1:], **kwargs)  # type: ignore[operator]
+
+
 def shuffle(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Labels:
     """channel_shuffle(x, groups): the same places of every group are coupled, so that groups stay equal."""
     labels = seen.space.only(args[0], 1, f"channel_shuffle at '{node.name}' moves them")
@@ -197,12 +209,14 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(POOLING, pool),
     **dict.fromkeys(REDUCING, reduce),
     **dict.fromkeys(NORMALIZING, along_axis),
+    **dict.fromkeys(("new_zeros", "new_ones", "new_full"), constant),
     "cat": concat,
     "stack": concat,
     "constant_pad_nd": pad,
     "pad": pad,
     "prelu": prelu,
     "channel_shuffle": shuffle,
+    "glu": gate,
     "getitem": pick,
     "sym_size": size,
     "matmul": matmul,
