@@ -202,6 +202,21 @@ def test_weights_derived_from_parameters_become_a_layer(run):
     assert sum(value.numel() for value in net.parameters()) == 4 * 3 * 9 + 4
 
 
+def test_a_fixed_filter_becomes_a_layer_that_is_not_trained():
+    class Blur(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("kernel", torch.ones(1, 1, 3, 3) / 9)
+
+        def forward(self, x):
+            return F.conv2d(F.conv2d(x, self.kernel.repeat(3, 1, 1, 1), groups=3)[:, :1], self.kernel)
+
+    net = captured(lambda m, x: m.conv(m.blur(x).expand(-1, 3, -1, -1)), blur=Blur())
+    layers = [layer_of(net, node) for node in net.graph.nodes if node.op == "call_module"]
+    assert [type(layer) for layer in layers] == [nn.Conv2d] * 3
+    assert [layer.weight.requires_grad for layer in layers] == [False, False, True]
+
+
 def test_parametrized_weights_become_a_layer():
     net = captured(lambda m, x: m.normed(x), normed=nn.utils.parametrizations.weight_norm(nn.Conv2d(3, 4, 3)))
     assert targets(net) == ["normed"] and net.normed.weight.shape == (4, 3, 3, 3)

@@ -28,12 +28,14 @@ class Everything(nn.Module):
         self.fc = nn.Linear(4, 3)
         self.scale = nn.Parameter(torch.rand(1))
         self.register_buffer("mask", torch.rand(4, 1, 1) > 0.5)
+        self.register_buffer("blur", torch.ones(1, 1, 3, 3) / 9)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.up(self.bn_plain(self.bn(self.conv(x))))
         x = self.ln(self.gn(x)) * self.scale
         x = x.masked_fill(self.mask, float("-inf")).clamp(min=-1.0).to(torch.float32)
         x = torch.cat(x.chunk(2, 1)[::-1], 1)[:, :, 1:]
+        x = torch.nn.functional.conv2d(x, self.blur.repeat(4, 1, 1, 1), padding=1, groups=4)
         return self.fc(self.drop(x.mean((2, 3)).view(x.shape[0], -1)))
 
 
@@ -55,9 +57,7 @@ def test_a_loaded_model_is_the_same_bit_for_bit(net, folder):
     assert torch.equal(again(images), net(images))
     assert fingerprint(again) == fingerprint(net)
     assert describe(again) == describe(net)
-    assert {key: type(value) for key, value in again.named_parameters()} == {
-        key: type(value) for key, value in net.named_parameters()
-    }
+    assert [value.requires_grad for value in again.parameters()] == [value.requires_grad for value in net.parameters()]
     assert not again.training and again.bn.eps == 1e-3 and again.mask.dtype == torch.bool
 
 

@@ -89,7 +89,8 @@ def store_constants(graph: fx.Graph, names: dict[str, str], tensors: Tensors, la
     constants = _made_from(graph, stored - trained)
     values = _compute(graph, known, {node: tensors[names[node.name]] for node in stored})
     for node in _weights_of(graph, layers) & (known - stored):
-        _store(graph, node, nn.Parameter(values[node]), _beside_its_sources(node, names), names, tensors)
+        weight = values[node] if node in constants else nn.Parameter(values[node])
+        _store(graph, node, weight, _beside_its_sources(node, names), names, tensors)
     for node in constants - stored:
         if isinstance(values[node], torch.Tensor) and not constants.issuperset(node.users):
             _store(graph, node, values[node], f"constants.{node.name}", names, tensors)

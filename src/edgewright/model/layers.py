@@ -59,17 +59,20 @@ class LayerSite:
 def _site(
     call: Call, make: Callable[[], nn.Module], weights: dict[str, Any], settings: tuple[Any, ...]
 ) -> LayerSite | None:
-    """The layer with its weights copied in; None when a weight is computed instead of stored."""
+    """The layer with its weights copied in; None when a weight is computed instead of stored.
+
+    A weight that is a buffer of the model (a fixed blur filter) is a parameter that is not trained.
+    """
     present = {key: node for key, node in weights.items() if node is not None}
     if not present or any(call.tensor(node) is None for node in present.values()):
         return None
     layer = make()
     for key, node in present.items():
-        value = call.tensor(node).detach().clone()  # type: ignore[union-attr]
+        source = call.tensor(node)
+        value = source.detach().clone()  # type: ignore[union-attr]
         if isinstance(getattr(layer, key), nn.Parameter):
-            setattr(layer, key, nn.Parameter(value))
-        else:
-            setattr(layer, key, value)
+            value = nn.Parameter(value, requires_grad=isinstance(source, nn.Parameter))
+        setattr(layer, key, value)
     named = tuple(call.name(node) for node in present.values())
     path = str(named[0]).rpartition(".")[0] if "." in str(named[0]) else str(named[0])
     first = call.arguments()["input"]

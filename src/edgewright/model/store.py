@@ -100,7 +100,9 @@ def _own_tensors(net: fx.GraphModule) -> list[tuple[str, torch.Tensor]]:
 
 
 def _describe_layer(layer: nn.Module) -> dict[str, Any]:
-    return {"type": type(layer).__name__, "settings": settings_of(layer)}
+    frozen = [name for name, value in layer.named_parameters(recurse=False) if not value.requires_grad]
+    described = {"type": type(layer).__name__, "settings": settings_of(layer)}
+    return {**described, "frozen": frozen} if frozen else described
 
 
 def _describe_tensor(value: torch.Tensor) -> dict[str, Any]:
@@ -178,7 +180,10 @@ def _build(description: dict[str, Any], tensors: dict[str, torch.Tensor]) -> fx.
     net = fx.GraphModule(root, fx.Graph())
     kinds = {kind.__name__: kind for kind in SETTINGS}
     for path, layer in description["layers"].items():
-        net.add_submodule(_checked(path, PATH), kinds[layer["type"]](**layer["settings"]))
+        built = kinds[layer["type"]](**layer["settings"])
+        net.add_submodule(_checked(path, PATH), built)
+        for name in layer.get("frozen", ()):
+            built.get_parameter(name).requires_grad_(False)
     for name, kind in description["tensors"].items():
         empty = torch.empty(kind["shape"], dtype=TORCH_CONSTANTS[kind["dtype"]])  # type: ignore[arg-type]
         if kind["parameter"]:
