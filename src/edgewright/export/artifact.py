@@ -22,6 +22,7 @@ from ..model.fold import fold_batch_norms
 from ..model.quantized import is_quantized, quantizers
 from ..types import Artifact
 from .freeze import SHIFT, freeze
+from .lanes import fill_lanes
 from .onnx_file import INPUT, OPSET, to_onnx
 
 FORMAT = "edgewright.artifact/1"
@@ -54,7 +55,7 @@ def export_onnx(
         ExportError: the model has no ONNX form, or ONNX Runtime does not load the file.
     """
     quantized = is_quantized(net)
-    written = net if quantized else fold_batch_norms(net)[0]
+    written, lanes = fill_lanes(net) if quantized else (fold_batch_norms(net)[0], {})
     model = to_onnx(freeze(written), name=name)
     data = model.SerializeToString(deterministic=True)
     _check_loads(data, name)
@@ -67,7 +68,8 @@ def export_onnx(
         manifest = {
             "format": FORMAT, "name": name, "model": MODEL_FILE, "quantized": quantized,
             **_interface(model, net), "preprocess": dict(preprocess), "class_names": list(class_names),
-            "tensors": _tensors(net, model), "weights": fingerprint(net), "versions": _versions(), **(facts or {}),
+            "tensors": _tensors(net, model), "lanes": lanes, "weights": fingerprint(net), "versions": _versions(),
+            **(facts or {}),
             "files": [_file(path) for path in sorted(temporary.iterdir())],
         }  # fmt: skip
         write_json(temporary / MANIFEST_FILE, manifest)
