@@ -48,7 +48,7 @@ def narrow(nets):
 def test_a_depthwise_layer_fills_its_lanes_with_all_that_is_coupled_to_it(narrow, nets):
     wider, lanes = fill_lanes(narrow)
     assert lanes == {"stem": [24, 32]}
-    shapes = {path: tuple(layer.weight.shape[:2]) for path, layer in wider.named_modules() if hasattr(layer, "bits")}
+    shapes = {path: tuple(layer.weight.shape[:2]) for path, layer in wider.named_modules() if hasattr(layer, "weight")}
     assert shapes["stem"] == (32, 3) and shapes["pointwise"] == (32, 32) and shapes["head"] == (192, 32)
     assert wider.get_submodule("depthwise").groups == 32
     assert not wider.get_submodule("stem").weight[24:].any() and not wider.get_submodule("head").weight[:, 24:].any()
