@@ -20,7 +20,8 @@ from ...errors import BudgetError
 
 NUM_PRICES = 48  # per direction; a factor of about 1.5 between neighbours over eight decades
 MAX_SWEEPS = 12
-MAX_SWAP_LOOKS = 6_000  # evaluations of one group's options while looking for swaps
+NUM_STARTS = 4  # of what the prices gave, the best that fit are improved
+MAX_SWAP_LOOKS = 3_000  # evaluations of one group's options while one start looks for swaps
 
 
 class Cost(Protocol):
@@ -60,7 +61,7 @@ class Allocator:
         if problem.cost(smallest) > limit:
             raise BudgetError(f"The least cost of any choice is {problem.cost(smallest)}, asked was {limit:.6g}.")
         fitting = [choice for choice in {smallest, *self._path} if problem.cost(choice) <= limit]
-        starts = sorted(fitting, key=problem.rank)[:2]
+        starts = sorted(fitting, key=problem.rank)[:NUM_STARTS]
         best = min((_improve(problem, choice, limit) for choice in starts), key=problem.rank)
         return tuple(problem.counts(best))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from torch import fx
 
 from ...analyze.sensitivity import Sensitivity, rise, scan
-from ...errors import BudgetError, ConfigError
+from ...errors import BudgetError, ConfigError, unknown_name
 from ...model import ChannelGroup, ChannelMap, cut, find_channels
 from ...progress import SILENT, Progress
 from ...types import Job
@@ -83,6 +84,7 @@ class Planner:
         order = {name: np.argsort(-each, kind="stable").tolist() for name, each in self._scores.items()}
         self.cost = CutCost(self.net, self.channels, order)
         self._order = order
+        _check_whole(settings.whole, list(order))
         self._round_to = settings.round_to or job.device.round_to
 
     @cached_property
@@ -193,6 +195,12 @@ class Planner:
             f"Cannot cut {self.job.model_name} to {keep_macs:.4g} of its MACs: "
             f"the smallest share is {self.smallest:.4g} ({widths}{why})."
         )
+
+
+def _check_whole(patterns: Sequence[str], names: Sequence[str]) -> None:
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise unknown_name("channel group", pattern, names, command="edgewright prune --groups")
 
 
 def plan_prune(

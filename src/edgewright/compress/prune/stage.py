@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 import numpy as np
 
@@ -29,6 +30,7 @@ class Prune:
             1 never goes below `round_to` (on x86 only multiples of 8 pay).
         min_channels: no group is left with fewer channels.
         min_keep: no group is left with a smaller share of its channels.
+        whole: names of groups that are not cut, with * and ? as in file names (`edgewright prune` prints the groups).
         score: which channels matter; one of `SCORES`.
         sensitivity_samples: images of the train split on which every group is measured; 0 measures nothing and
             spreads the cut evenly by score.
@@ -42,6 +44,7 @@ class Prune:
     min_steps: int = 4
     min_channels: int = 2
     min_keep: float = 0.1
+    whole: tuple[str, ...] = ()
     score: str = "contribution"
     sensitivity_samples: int = 256
     sensitivity_keeps: tuple[float, ...] = (0.75, 0.5, 0.25)
@@ -49,7 +52,8 @@ class Prune:
     augment: str = "none"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sensitivity_keeps", tuple(self.sensitivity_keeps))  # a list, when read from JSON
+        for name in ("sensitivity_keeps", "whole"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))  # a list, when read from JSON
         for name in ("keep_macs", "min_keep"):
             if not 0 < getattr(self, name) <= 1:
                 raise ConfigError(f"Prune.{name} is a share in (0, 1], got {getattr(self, name)}.")
@@ -68,6 +72,8 @@ class Prune:
 
         Widths are multiples of `round_to` channels, halved for narrow groups until `min_steps` widths are possible.
         """
+        if any(fnmatchcase(group.name, pattern) for pattern in self.whole):
+            return np.array([group.num_classes])
         channels, unit = group.num_classes * group.width, round_to
         while unit > 1 and channels // unit < self.min_steps:
             unit //= 2
