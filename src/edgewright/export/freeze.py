@@ -164,8 +164,10 @@ def _freeze_layer(net: fx.GraphModule, node: fx.Node, ranks: dict[str, int]) -> 
 
 
 def _drop_copy(net: fx.GraphModule, node: fx.Node, ranks: dict[str, int]) -> None:
-    """Dropout does nothing in a file, and values need no copies."""
-    if isinstance(layer_of(net, node), nn.Dropout) or node.target in COPIES:
+    """Dropout does nothing in a file, and values need no copies: a view of a copy becomes a reshape."""
+    if node.target is aten.view.default:
+        node.target = aten.reshape.default
+    elif isinstance(layer_of(net, node), nn.Dropout) or node.target in COPIES:
         node.replace_all_uses_with(node.args[0])  # type: ignore[arg-type]
         net.graph.erase_node(node)
 
