@@ -12,7 +12,7 @@ from ..types import BYTES_PER_ELEMENT, ModelProfile
 from .options import Channels, ImageSize, Json, Model, Weights
 from .show import as_json, lines, table
 
-VIEWS = ("layer", "module", "type", "total")
+VIEWS = ("layer", "module", "type", "total", "channels")
 NUMBERS = ("operators", "MACs", "other ops", "params", "weights", "moved", "latency", "energy")
 
 
@@ -24,7 +24,12 @@ def analyze(
     device: Annotated[
         str | None, typer.Option("--device", metavar="DEVICE", help="Add latency, energy and limits of this device.")
     ] = None,
-    by: Annotated[str, typer.Option("--by", metavar="layer|module|type|total", help="How much detail.")] = "layer",
+    by: Annotated[
+        str,
+        typer.Option(
+            "--by", metavar="layer|module|type|total|channels", help="Which view; channels: what is cut together."
+        ),
+    ] = "layer",
     dtype: Annotated[
         str, typer.Option("--dtype", metavar="float32|float16|int8|int4", help="Type of weights and activations.")
     ] = "float32",
@@ -43,6 +48,7 @@ def analyze(
         raise ConfigError(f"--dtype is one of {', '.join(BYTES_PER_ELEMENT)}, got '{dtype}'.")
     from .. import analyze as room
     from ..devices import device as find_device
+    from ..model import find_channels
     from .load import parse_shape, read_model
 
     target = find_device(device) if device else None
@@ -50,6 +56,9 @@ def analyze(
     loaded = read_model(
         model, num_classes=num_classes, channels=channels, image_size=image_size, weights=weights, input_shape=size
     )
+    if by == "channels":
+        lines([find_channels(loaded.net).table()])
+        return
     found = room.profile(loaded.net, device=target, dtype=dtype)
     if as_json(found, json_file):
         return

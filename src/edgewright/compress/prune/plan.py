@@ -200,7 +200,7 @@ class Planner:
 def _check_whole(patterns: Sequence[str], names: Sequence[str]) -> None:
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
-            raise unknown_name("channel group", pattern, names, command="edgewright prune --groups")
+            raise unknown_name("channel group", pattern, names, command="edgewright analyze MODEL --by channels")
 
 
 def plan_prune(
