@@ -99,16 +99,38 @@ class Overrun:
     @property
     def title(self) -> str:
         """The limit in words."""
-        return LIMIT_TITLES[self.limit_name]
+        return LIMITS[self.limit_name].title
 
 
-LIMIT_TITLES: Mapping[str, str] = {
-    "latency_s": "latency",
-    "ram_bytes": "peak RAM",
-    "flash_bytes": "flash",
-    "energy_j": "energy",
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """The words of one limit of `Budget`. 1 KB is 1,024 bytes everywhere: memories are built in powers of two."""
+
+    title: str
+    unit: str  # of the value in `Budget`, `Cost` and `Check`
+    flag: str  # the option of `fit` that sets it
+    flag_unit: str  # what the flag's number counts
+    per_unit: float = 1.0  # how many of these make one `unit`
+
+    def to_flag(self, value: float) -> float:
+        """What the flag takes for `value`: 0.005 s -> 5 (ms)."""
+        return value * self.per_unit
+
+    def from_flag(self, number: float) -> float:
+        """The value that the flag's number stands for, whole where it counts bytes: 320 (KB) -> 327,680 bytes."""
+        value = number / self.per_unit
+        return int(value) if self.unit == "bytes" else value
+
+
+LIMITS: Mapping[str, Limit] = {
+    "max_drop": Limit(title="drop", unit="points", flag="--max-drop", flag_unit="points"),
+    "min_score": Limit(title="score", unit="points", flag="--min-score", flag_unit="points"),
+    "latency_s": Limit(title="latency on the device", unit="s", flag="--latency-ms", flag_unit="ms", per_unit=1e3),
+    "ram_bytes": Limit(title="peak RAM", unit="bytes", flag="--ram-kb", flag_unit="KB of RAM", per_unit=1 / 1024),
+    "flash_bytes": Limit(title="flash", unit="bytes", flag="--flash-kb", flag_unit="KB of flash", per_unit=1 / 1024),
+    "energy_j": Limit(title="energy per image", unit="J", flag="--energy-mj", flag_unit="mJ", per_unit=1e3),
 }
-COST_LIMITS = tuple(LIMIT_TITLES)
+COST_LIMITS = tuple(name for name in LIMITS if name in {each.name for each in dataclasses.fields(Cost)})
 
 
 @dataclass(frozen=True, kw_only=True)

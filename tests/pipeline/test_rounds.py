@@ -80,7 +80,7 @@ def test_a_measured_latency_over_the_limit_scales_the_estimate_and_judges_again(
     assert corrected is not None and corrected.correction == 2.0
     again = corrected.judged_again(known)
     assert again.cost.latency_s == 1.0
-    assert not again.accepted and "latency is 1.25 times the limit" in again.reason
+    assert not again.accepted and "latency on the device is 1.25 times the limit" in again.reason
 
 
 @pytest.mark.parametrize(("value", "accepted"), [(89.5, True), (89.4, False)])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import ConfigError
-from ..types import Budget
+from ..types import LIMITS, Budget
 from . import options
 from .guard import typed
 from .show import as_json, lines
@@ -17,22 +17,33 @@ from .show import as_json, lines
 if TYPE_CHECKING:
     from ..recipes import Recipe
 
-BYTES_PER_KB = 1024  # memories are sold in powers of two: 320 KB are 327,680 bytes
 DEFAULT_DROP = 1.0
 
 MaxDrop = Annotated[
     float | None,
-    typer.Option("--max-drop", metavar="PP", help="Largest loss of score in points; 1.0 unless --min-score is given."),
+    typer.Option(
+        LIMITS["max_drop"].flag, metavar="PP", help="Largest loss of score in points; 1.0 unless --min-score is given."
+    ),
 ]
-MinScore = Annotated[float | None, typer.Option("--min-score", metavar="X", help="Smallest score in points.")]
-LatencyMs = Annotated[float | None, typer.Option("--latency-ms", metavar="MS", help="Longest time for one image.")]
+MinScore = Annotated[
+    float | None, typer.Option(LIMITS["min_score"].flag, metavar="X", help="Smallest score in points.")
+]
+LatencyMs = Annotated[
+    float | None, typer.Option(LIMITS["latency_s"].flag, metavar="MS", help="Longest time for one image.")
+]
 RamKb = Annotated[
-    float | None, typer.Option("--ram-kb", metavar="KB", help="RAM for tensors, 1 KB = 1,024 B; default: the device's.")
+    float | None,
+    typer.Option(
+        LIMITS["ram_bytes"].flag, metavar="KB", help="RAM for tensors, 1 KB = 1,024 B; default: the device's."
+    ),
 ]
 FlashKb = Annotated[
-    float | None, typer.Option("--flash-kb", metavar="KB", help="Size of the weights; default: the device's flash.")
+    float | None,
+    typer.Option(LIMITS["flash_bytes"].flag, metavar="KB", help="Size of the weights; default: the device's flash."),
 ]
-EnergyMj = Annotated[float | None, typer.Option("--energy-mj", metavar="MJ", help="Energy for one image, millijoules.")]
+EnergyMj = Annotated[
+    float | None, typer.Option(LIMITS["energy_j"].flag, metavar="MJ", help="Energy for one image, millijoules.")
+]
 
 
 def budget_from(
@@ -51,18 +62,15 @@ def budget_from(
     """
     if max_drop is None and min_score is None:
         max_drop = DEFAULT_DROP
-    limits = {"--latency-ms": latency_ms, "--ram-kb": ram_kb, "--flash-kb": flash_kb, "--energy-mj": energy_mj}
-    for flag, value in limits.items():
-        if value is not None and not value > 0:
-            raise ConfigError(f"{flag} must be greater than 0, got {value:g}: leave it out for no limit of your own.")
-    return Budget(
-        max_drop=max_drop,
-        min_score=min_score,
-        latency_s=None if latency_ms is None else latency_ms / 1e3,
-        ram_bytes=None if ram_kb is None else int(ram_kb * BYTES_PER_KB),
-        flash_bytes=None if flash_kb is None else int(flash_kb * BYTES_PER_KB),
-        energy_j=None if energy_mj is None else energy_mj / 1e3,
-    )
+    asked = {"latency_s": latency_ms, "ram_bytes": ram_kb, "flash_bytes": flash_kb, "energy_j": energy_mj}
+    given = {name: number for name, number in asked.items() if number is not None}
+    for name, number in given.items():
+        if not number > 0:
+            raise ConfigError(
+                f"{LIMITS[name].flag} must be greater than 0, got {number:g}: leave it out for no limit of your own."
+            )
+    limits: dict[str, Any] = {name: LIMITS[name].from_flag(number) for name, number in given.items()}
+    return Budget(max_drop=max_drop, min_score=min_score, **limits)
 
 
 def fit(

@@ -17,17 +17,11 @@ from ..analyze import cost_of, profile
 from ..recipes import Recipe, for_budget
 from ..runs import FORMAT, Run, Step
 from ..targets import nearest
-from ..types import Artifact, Budget, Check, Cost, Job, Overrun, plain
+from ..types import LIMITS, Artifact, Budget, Check, Cost, Job, Overrun, plain
 from .evidence import Evidence
 from .rounds import Round, Solver
 
 PACKAGES = ("torch", "torchvision", "timm", "onnx", "onnxruntime", "scikit-learn", "numpy")
-LIMIT_FLAGS = {
-    "latency_s": ("--latency-ms", 1e3, "ms"),
-    "ram_bytes": ("--ram-kb", 1 / 1024, "KB of RAM"),
-    "flash_bytes": ("--flash-kb", 1 / 1024, "KB of flash"),
-    "energy_j": ("--energy-mj", 1e3, "mJ"),
-}
 
 
 def content_of(
@@ -190,9 +184,9 @@ def _sentence(failed: Sequence[Check], chosen: Round) -> str:
 
 
 def _relaxed(overrun: Overrun) -> dict[str, Any]:
-    flag, factor, unit = LIMIT_FLAGS[overrun.limit_name]
-    needed = overrun.value * factor
-    sentence = f"{flag} {needed:.4g} would admit this model ({overrun.limit * factor:.4g} {unit} are allowed now)."
+    limit = LIMITS[overrun.limit_name]
+    needed, allowed = limit.to_flag(overrun.value), limit.to_flag(overrun.limit)
+    sentence = f"{limit.flag} {needed:.4g} would admit this model ({allowed:.4g} {limit.flag_unit} are allowed now)."
     return {"limit_name": overrun.limit_name, "needed": overrun.value, "sentence": sentence}
 
 
@@ -201,6 +195,5 @@ def _relaxed_score(failed: Sequence[Check], evidence: Evidence) -> list[Mapping[
         return []
     drop = evidence.score_before.value - evidence.score_after.value
     needed = math.ceil(drop * 100) / 100
-    return [
-        {"limit_name": "max_drop", "needed": needed, "sentence": f"--max-drop {needed:.2f} would admit this model."}
-    ]
+    sentence = f"{LIMITS['max_drop'].flag} {needed:.2f} would admit this model."
+    return [{"limit_name": "max_drop", "needed": needed, "sentence": sentence}]

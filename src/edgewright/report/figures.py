@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .limits import LIMITS
+from ..types import COST_LIMITS, LIMITS
 from .source import Content, chosen_path, entries, is_judged, mapping, number, text
 from .timings import timings
 from .units import (
@@ -94,7 +94,7 @@ def limits(content: Content) -> dict[str, float]:
         return {}
     budget, device = mapping(content, "asked", "budget"), mapping(content, "device")
     found = {}
-    for name in ("latency_s", "ram_bytes", "flash_bytes", "energy_j"):
+    for name in COST_LIMITS:
         present = [limit for limit in (number(budget, name), number(device, name)) if limit]
         if present:
             found[name] = min(present)

@@ -1,34 +1,14 @@
-"""The words of the budget: what each limit is called, in which unit it is shown, and which flag sets it."""
+"""The budget in words: each limit as a short text, and the command that asks for all of them."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
-from dataclasses import dataclass
 
+from ..types import LIMITS
 from .source import Content, look, mapping, number, text
 from .units import digits_text, quantity_text
 
-
-@dataclass(frozen=True, kw_only=True)
-class Limit:
-    """One limit of `Budget`. `per_unit` turns its value into what the flag takes."""
-
-    title: str
-    unit: str
-    flag: str
-    per_unit: float = 1.0
-    sign: str = "≤"
-
-
-LIMITS: Mapping[str, Limit] = {
-    "max_drop": Limit(title="drop", unit="points", flag="--max-drop"),
-    "min_score": Limit(title="score", unit="points", flag="--min-score", sign="≥"),
-    "latency_s": Limit(title="latency on the device", unit="s", flag="--latency-ms", per_unit=1e-3),
-    "ram_bytes": Limit(title="peak RAM", unit="bytes", flag="--ram-kb", per_unit=1024),
-    "flash_bytes": Limit(title="flash", unit="bytes", flag="--flash-kb", per_unit=1024),
-    "energy_j": Limit(title="energy per image", unit="J", flag="--energy-mj", per_unit=1e-3),
-}
+SIGNS = {"min_score": "≥"}  # the others are "≤"
 
 
 def limit_title(name: str) -> str:
@@ -48,7 +28,7 @@ def asked_limits(content: Content) -> list[str]:
     own = [name for name in LIMITS if _is_devices_own(content, name)]
     asked = [(name, number(content, "asked", "budget", name)) for name in LIMITS if name not in own]
     words = [
-        f"{LIMITS[name].title} {LIMITS[name].sign} {limit_value(name, value)}"
+        f"{LIMITS[name].title} {SIGNS.get(name, '≤')} {limit_value(name, value)}"
         for name, value in asked
         if value is not None
     ]
@@ -85,7 +65,7 @@ def command(content: Content) -> str:
 def _limit_flags(content: Content) -> list[str]:
     values = {name: number(content, "asked", "budget", name) for name in LIMITS if not _is_devices_own(content, name)}
     flags = [
-        (LIMITS[name].flag, f"{value / LIMITS[name].per_unit:.10g}")
+        (LIMITS[name].flag, f"{LIMITS[name].to_flag(value):.10g}")
         for name, value in values.items()
         if value is not None
     ]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..types import LIMIT_TITLES, Artifact, Budget, Check, Cost, Score
+from ..types import COST_LIMITS, LIMITS, Artifact, Budget, Check, Cost, Score
 from .kernels import FloatNode, Kernels
 from .parity import TensorParity
 from .timing import Race
@@ -15,7 +15,6 @@ MIN_AGREEMENT = 99.5  # percent of final decisions, design.md section 4
 # Per tensor, with the differences of all earlier tensors in it. Rounding alone reached 0.06 on a trained resnet20 and
 # 1.1 on networks of 60 layers with random weights; another scale or zero point gives dozens.
 MAX_MEAN_STEPS = 4.0
-UNITS = {"latency_s": "s", "ram_bytes": "bytes", "flash_bytes": "bytes", "energy_j": "J"}
 REMEDIES = {
     "latency_s": "keep fewer MACs or allow more time",
     "ram_bytes": "use a smaller input or narrower early layers",
@@ -146,19 +145,19 @@ def limits(cost: Cost | None, budget: Budget | None, artifact: Artifact) -> tupl
         return ()
     cost = cost.measured(flash_bytes=artifact.num_bytes)
     found = []
-    for name, unit in UNITS.items():
+    for name in COST_LIMITS:
         value, limit = getattr(cost, name), getattr(budget, name)
         if value is None or limit is None:
             continue
         passed = value <= limit
-        blame = "" if passed else f"{LIMIT_TITLES[name]} is {value / limit:.2f} times the limit: {REMEDIES[name]}."
+        blame = "" if passed else f"{LIMITS[name].title} is {value / limit:.2f} times the limit: {REMEDIES[name]}."
         found.append(
             Check(
                 name=name,
                 passed=passed,
                 value=value,
                 limit=limit,
-                unit=unit,
+                unit=LIMITS[name].unit,
                 how=cost.how.get(name, "estimated"),
                 blame=blame,
             )
