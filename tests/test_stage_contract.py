@@ -6,6 +6,7 @@ rebuilt from its settings as plain data, scores what it returns, and never write
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,12 @@ import torch
 from torch import fx, nn
 
 from edgewright.compress.distill import Distill
+from edgewright.compress.prune import Prune
+from edgewright.compress.quantize import Quantize
 from edgewright.data import Data, load_data
+from edgewright.errors import BudgetError
 from edgewright.model import capture, fingerprint, is_captured
+from edgewright.pipeline.given import AsGiven
 from edgewright.tasks import Classify, evaluate
 from edgewright.train import Train
 from edgewright.types import Device, Job, Score, Stage, StageResult, plain
@@ -28,6 +33,15 @@ STAGES: dict[str, Callable[[], Stage]] = {
     "train": lambda: QUICK,
     "train with an average": lambda: dataclasses.replace(QUICK, ema_decay=0.9, optimizer="sgd", patience=1),
     "distill": lambda: Distill(alpha=0.3, temperature=2.0, features=1.0, train=QUICK),
+    "prune": lambda: Prune(keep_macs=0.6, sensitivity_samples=64, round_to=2),
+    "quantize": lambda: Quantize(num_calibration=32),
+    "given": AsGiven,
+}
+
+# name -> a stage that is asked for what no model can give
+IMPOSSIBLE: dict[str, Callable[[], Stage]] = {
+    "prune": lambda: Prune(keep_macs=1e-4, sensitivity_samples=0),
+    "prune with whole groups": lambda: Prune(keep_macs=0.5, sensitivity_samples=0, whole=("*",)),
 }
 
 BOARD = Device(
@@ -100,7 +114,7 @@ def rebuilt(like: Any, content: dict[str, Any]) -> Any:
 def test_settings_are_frozen_and_round_trip_through_json(stage):
     assert rebuilt(stage, json.loads(json.dumps(plain(stage)))) == stage
     with pytest.raises(dataclasses.FrozenInstanceError):
-        setattr(stage, dataclasses.fields(stage)[0].name, None)
+        setattr(stage, next((field.name for field in dataclasses.fields(stage)), "anything"), None)
 
 
 def test_the_model_and_its_teacher_are_left_untouched(stage, job):
@@ -152,3 +166,11 @@ def test_nothing_is_written_outside_the_work_folder(stage, job, tmp_path, monkey
     (tmp_path / "work").mkdir()
     stage.run(dataclasses.replace(job, workdir=Path(tmp_path / "work")))
     assert list((tmp_path / "here").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", IMPOSSIBLE)
+def test_the_impossible_is_refused_in_one_sentence_before_anything_is_written(name, job, tmp_path):
+    with pytest.raises(BudgetError, match=r"^[^\n]+\.$") as refused:
+        IMPOSSIBLE[name]().run(dataclasses.replace(job, workdir=tmp_path))
+    assert re.search(r"\d", str(refused.value)), "the sentence names what can be reached"
+    assert list(tmp_path.iterdir()) == []

@@ -80,7 +80,8 @@ def _quantize_layer(net: fx.GraphModule, node: fx.Node, *, input_scale: float, b
         node.target = path
         return
     settings = _settings(layer)
-    integer = QUANTIZED[type(layer)](**settings, bits=bits)
+    with torch.random.fork_rng(devices=[]):  # a new layer draws weights, which are replaced at once
+        integer = QUANTIZED[type(layer)](**settings, bits=bits)
     integer.load_state_dict(layer.state_dict(), strict=False)
     integer.set_grid(  # type: ignore[operator]
         weight_scale=weight_scales(layer, bits=bits), input_scale=torch.tensor(input_scale)
