@@ -20,6 +20,7 @@ from edgewright.files import (
     content_key,
     folder_atomic,
     read_json,
+    read_tagged,
     sha256_file,
     writable_folder,
     write_atomic,
@@ -99,6 +100,23 @@ def test_json_round_trips_and_refuses_what_is_not_json(tmp_path):
     with pytest.raises(ValueError, match="JSON compliant"):
         write_json(path, {"a": float("nan")})
     assert read_json(path) == value
+
+
+def test_a_file_that_names_its_format_is_read_or_refused_in_one_sentence(tmp_path):
+    path, absent = tmp_path / "a.json", ConfigError("nothing there")
+    for place in (path, path / "inside", tmp_path):
+        with pytest.raises(ConfigError, match="nothing there"):
+            read_tagged(place, "x/1", absent=absent, remedy="make it again")
+        if place is path:
+            path.write_text("{")
+    with pytest.raises(errors.DataError, match=r"a\.json is not valid JSON \(.*\): make it again\.$"):
+        read_tagged(path, "x/1", absent=absent, remedy="make it again")
+    for content, found in (({"format": "x/2"}, "'x/2'"), ({}, "None"), ("x/1", "'str'")):
+        write_json(path, content)
+        with pytest.raises(errors.DataError, match=rf"has the format {found}, this version reads 'x/1': make it again\.$"):
+            read_tagged(path, "x/1", absent=absent, remedy="make it again")
+    write_json(path, {"format": "x/1", "value": 3})
+    assert read_tagged(path, "x/1", absent=absent, remedy="make it again")["value"] == 3
 
 
 def test_a_folder_appears_whole(tmp_path):

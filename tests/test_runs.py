@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from edgewright.errors import ConfigError
+from edgewright.errors import ConfigError, DataError
 from edgewright.files import write_json
 from edgewright.model import capture, fingerprint
 from edgewright.progress import SILENT, Progress
@@ -144,5 +144,5 @@ def test_reading_an_unfinished_or_foreign_run_says_what_to_do(tmp_path):
     with pytest.raises(ConfigError, match="--resume"):
         read_run(tmp_path)
     write_json(tmp_path / "run.json", {"format": "other"})
-    with pytest.raises(ConfigError, match="not an edgewright run"):
+    with pytest.raises(DataError, match=r"the format 'other', this version reads 'edgewright\.run/1': rerun"):
         read_run(tmp_path)

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .errors import ConfigError
+from .errors import ConfigError, DataError, UserError
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:
@@ -42,7 +42,31 @@ def write_json(path: Path, value: Any) -> None:
 
 def read_json(path: Path) -> Any:
     """The value that `write_json` wrote."""
-    return json.loads(path.read_text())
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def read_tagged(path: Path, format_: str, *, absent: UserError, remedy: str) -> dict[str, Any]:
+    """The JSON object in `path`, which says of itself that it is of `format_`.
+
+    Args:
+        absent: what to raise when there is no such file.
+        remedy: what the user can do about a file that is damaged or of another version.
+
+    Raises:
+        DataError: the file cannot be read, is not JSON, or is of another format.
+    """
+    try:
+        content = read_json(path)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raise absent from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}): check its permissions.") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} is not valid JSON ({error}): {remedy}.") from error
+    found = content.get("format") if isinstance(content, dict) else type(content).__name__
+    if not isinstance(content, dict) or found != format_:
+        raise DataError(f"{path} has the format {found!r}, this version reads {format_!r}: {remedy}.")
+    return content
 
 
 @contextmanager

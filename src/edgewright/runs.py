@@ -4,6 +4,7 @@
     ├── run.json                 everything in plain data, written last
     ├── stages/NN-name/          stage.json, graph.json, weights.safetensors
     ├── stages/NN-name.KEY.work/ scratch of a stage that is under way (checkpoints); gone when it ends
+    ├── facts/NAME.json          what was computed once besides (sensitivity, verification), under the key of its inputs
     ├── artifact/  artifact-fp32/
     └── report.html
 
@@ -26,13 +27,12 @@ from typing import Any
 from torch import fx
 
 from .errors import ConfigError
-from .files import content_key, folder_atomic, read_json, writable_folder, write_json
+from .files import content_key, folder_atomic, read_json, read_tagged, writable_folder, write_json
 from .model import fingerprint, load_model, save_model
 from .progress import SILENT, Progress
-from .types import Cost, Job, Score, Stage, StageResult, plain
+from .types import ARTIFACT_FOLDERS, RUN_FILE, RUN_FORMAT, Cost, Job, Score, Stage, StageResult, plain
 
-STAGE_FILE, RUN_FILE = "stage.json", "run.json"
-FORMAT = "edgewright.run/1"
+STAGE_FILE = "stage.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +130,7 @@ def read_run(folder: Path) -> dict[str, Any]:
 
     Raises:
         ConfigError: there is no finished run in the folder.
+        DataError: its `run.json` is damaged or of another format.
     """
     path = folder / RUN_FILE
     if not path.exists():
@@ -186,7 +187,7 @@ def _load(folder: Path) -> StageResult:
     )
 
 
-OURS = ("stages", "facts", "artifact", "artifact-fp32", "artifact-tried", RUN_FILE, "report.html", ".lock")
+OURS = ("stages", "facts", *ARTIFACT_FOLDERS.values(), RUN_FILE, "report.html", ".lock")
 
 
 def _refuse_foreign(folder: Path) -> None:
@@ -218,4 +219,4 @@ def _clear(folder: Path, *, keep_stages: bool) -> None:
                 path.unlink(missing_ok=True)
 
 
-__all__ = ["FORMAT", "RUN_FILE", "Run", "Step", "load_final_model", "open_run", "read_run", "stage_key"]
+__all__ = ["RUN_FILE", "Run", "Step", "load_final_model", "open_run", "read_run", "stage_key"]

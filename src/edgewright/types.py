@@ -26,6 +26,11 @@ How = Literal["estimated", "measured"]
 SplitName = Literal["train", "val", "test"]
 BYTES_PER_ELEMENT: Mapping[str, float] = {"float32": 4, "float16": 2, "int8": 1, "int4": 0.5}
 
+RUN_FILE, RUN_FORMAT = "run.json", "edgewright.run/1"
+MANIFEST_FILE, ARTIFACT_FORMAT = "manifest.json", "edgewright.artifact/1"
+EXPECTED_FILE = "expected.npz"  # golden vectors of an artifact
+ARTIFACT_FOLDERS: Mapping[str, str] = {"int8": "artifact", "fp32": "artifact-fp32"}  # in a run, by kind of model
+
 
 def plain(value: Any) -> Any:
     """The JSON-able form of any value of this module: dataclasses to dicts, tuples to lists, paths to text."""

@@ -67,11 +67,5 @@ def test_looking_up_answers_not_known_for_what_is_absent_or_of_another_kind():
     assert source.mapping(content, "a", "b") == {}
 
 
-def test_the_format_is_the_one_that_runs_are_written_in():
-    from edgewright import runs
-
-    assert (source.FORMAT, source.RUN_FILE) == (runs.FORMAT, runs.RUN_FILE)
-
-
 def test_json_of_every_example_survives_reading(save, any_run):
     assert source.read_run_file(save(any_run)) == json.loads(json.dumps(any_run))

@@ -153,7 +153,7 @@ def spoil_manifest(folder, **changes):
 SPOILS = {
     "no manifest": (lambda f: (f / "manifest.json").unlink(), "holds no manifest.json"),
     "manifest is no JSON": (lambda f: (f / "manifest.json").write_text("{"), "is not valid JSON"),
-    "manifest of another format": (lambda f: spoil_manifest(f, format="x/9"), "has format x/9, expected"),
+    "manifest of another format": (lambda f: spoil_manifest(f, format="x/9"), "the format 'x/9', this version reads"),
     "manifest without files": (lambda f: spoil_manifest(f, files=[{"path": "a"}]), r"incomplete \(files\)"),
     "manifest that points elsewhere": (
         lambda f: spoil_manifest(f, files=[{"path": "../x", "bytes": 1, "sha256": ""}]), r"incomplete \(files\)",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import UnsupportedError
+from ..types import ARTIFACT_FOLDERS
 from . import options
 from .show import as_json, lines, table
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from ..verify import BenchRow, Verification
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
-ARTIFACT, FP32 = "artifact", "artifact-fp32"  # folders of a run
+ARTIFACT, FP32 = ARTIFACT_FOLDERS["int8"], ARTIFACT_FOLDERS["fp32"]
 FORMATS, RUNTIMES = ("onnx",), ("onnxruntime",)
 NUM_SAMPLES = 8  # golden vectors of an export
 

@@ -20,13 +20,12 @@ from ..files import folder_atomic, sha256_file, write_atomic, write_json
 from ..model import fingerprint, input_shape, watch
 from ..model.fold import fold_batch_norms
 from ..model.quantized import is_quantized, quantizers
-from ..types import Artifact
+from ..types import ARTIFACT_FORMAT, EXPECTED_FILE, MANIFEST_FILE, Artifact
 from .freeze import SHIFT, freeze
 from .lanes import fill_lanes
 from .onnx_file import INPUT, OPSET, to_onnx
 
-FORMAT = "edgewright.artifact/1"
-MODEL_FILE, MANIFEST_FILE, EXPECTED_FILE = "model.onnx", "manifest.json", "expected.npz"
+MODEL_FILE = "model.onnx"
 
 
 def export_onnx(
@@ -66,7 +65,7 @@ def export_onnx(
         if samples_BCHW is not None:
             write_atomic(temporary / EXPECTED_FILE, _npz(expected(net, samples_BCHW)))
         manifest = {
-            "format": FORMAT, "name": name, "model": MODEL_FILE, "quantized": quantized,
+            "format": ARTIFACT_FORMAT, "name": name, "model": MODEL_FILE, "quantized": quantized,
             **_interface(model, net), "preprocess": dict(preprocess), "class_names": list(class_names),
             "tensors": _tensors(net, model), "lanes": lanes, "weights": fingerprint(net), "versions": _versions(),
             **(facts or {}),

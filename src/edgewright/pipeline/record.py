@@ -15,9 +15,9 @@ import torch
 from .. import __version__
 from ..analyze import cost_of, profile
 from ..recipes import Recipe, for_budget
-from ..runs import FORMAT, Run, Step
+from ..runs import Run, Step
 from ..targets import nearest
-from ..types import LIMITS, Artifact, Budget, Check, Cost, Job, Overrun, plain
+from ..types import LIMITS, RUN_FORMAT, Artifact, Budget, Check, Cost, Job, Overrun, plain
 from .evidence import Evidence
 from .rounds import Round, Solver
 
@@ -41,7 +41,7 @@ def content_of(
     after = profile(chosen.model, device=job.device, dtype="int8")
     at_int8 = profile(start.model, device=job.device, dtype="int8")
     return plain({
-        "format": FORMAT,
+        "format": RUN_FORMAT,
         "asked": {**_asked(job, recipe), "command": command},
         "versions": _versions(),
         "machine": _machine(),

@@ -13,8 +13,8 @@ from ..files import write_json
 from ..model.quantized import is_quantized
 from ..progress import SILENT, Progress
 from ..report import write_report
-from ..runs import FORMAT, RUN_FILE, Run, Step, open_run
-from ..types import Job, Report, Stage, plain
+from ..runs import Run, Step, open_run
+from ..types import RUN_FILE, RUN_FORMAT, Job, Report, Stage, plain
 from .fit import prepared
 from .given import AsGiven
 from .record import _data, _machine, _versions
@@ -47,7 +47,7 @@ def run_stage(
 def _content(run: Run, job: Job, given: Step, done: Step) -> dict[str, Any]:
     """What `run.json` holds of a single stage: no rounds, no artifact, nothing to judge."""
     return plain({
-        "format": FORMAT,
+        "format": RUN_FORMAT,
         "asked": {
             "model": job.model_name,
             "data": job.data.name,

@@ -14,8 +14,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ..files import write_atomic
+from ..types import RUN_FILE
 from . import sections as parts
-from .source import RUN_FILE, Content, is_judged, read_run_file, text
+from .source import Content, is_judged, read_run_file, text
 
 PAGE_FILE = "report.html"
 TEMPLATES = Path(__file__).parent / "templates"

@@ -7,15 +7,14 @@ answer "not known" for what is absent or of another kind.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError, DataError
+from ..files import read_tagged
+from ..types import RUN_FILE, RUN_FORMAT
 
-RUN_FILE = "run.json"
-FORMAT = "edgewright.run/1"
 Content = Mapping[str, Any]
 
 OBJECTS = ("asked", "verdict", "versions", "machine", "device", "data", "profile", "artifacts", "confusion")
@@ -32,17 +31,8 @@ def read_run_file(folder: Path) -> Content:
         DataError: it is damaged, of another format, or a part of it is not of the kind it must be.
     """
     path = folder / RUN_FILE
-    if not path.is_file():
-        raise ConfigError(f"{folder} holds no {RUN_FILE}: give the folder of a run that `fit` has finished.")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}): check its permissions.") from error
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} is not valid JSON ({error}): rerun `fit` with --resume to write it again.") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        found = content.get("format") if isinstance(content, dict) else type(content).__name__
-        raise DataError(f"{path} has the format {found!r}, this version reads {FORMAT!r}: rerun `fit` with --resume.")
+    absent = ConfigError(f"{folder} holds no {RUN_FILE}: give the folder of a run that `fit` has finished.")
+    content = read_tagged(path, RUN_FORMAT, absent=absent, remedy="rerun `fit` with --resume")
     check_frame(content, path)
     return content
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,11 +11,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
-from ..files import read_json, sha256_file
-from ..types import Artifact
+from ..files import read_tagged, sha256_file
+from ..types import ARTIFACT_FORMAT, EXPECTED_FILE, MANIFEST_FILE, Artifact
 
-FORMAT = "edgewright.artifact/1"
-MANIFEST_FILE, EXPECTED_FILE = "manifest.json", "expected.npz"
 NEEDED = ("name", "model", "quantized", "input", "outputs", "preprocess", "class_names", "files")
 
 
@@ -44,17 +41,8 @@ def read_artifact(folder: Path) -> Artifact:
 
 def _manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST_FILE
-    if not path.is_file():
-        raise DataError(
-            f"{folder} is not an artifact (it holds no {MANIFEST_FILE}): give the folder that export wrote."
-        )
-    try:
-        manifest = read_json(path)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not valid JSON ({error}): export the artifact again.") from error
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        found = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
-        raise DataError(f"{path} has format {found}, expected {FORMAT}: export the artifact again.")
+    absent = DataError(f"{folder} is not an artifact (it holds no {MANIFEST_FILE}): give the folder that export wrote.")
+    manifest = read_tagged(path, ARTIFACT_FORMAT, absent=absent, remedy="export the artifact again")
     missing = [key for key in NEEDED if key not in manifest]
     if missing or not _files_are_inside(manifest["files"]):
         raise DataError(f"{path} is incomplete ({missing[0] if missing else 'files'}): export the artifact again.")

@@ -13,7 +13,8 @@ import numpy as np
 
 from ..errors import ConfigError, ExportError
 from ..progress import SILENT, Progress
-from .artifact import MANIFEST_FILE, read_artifact
+from ..types import MANIFEST_FILE
+from .artifact import read_artifact
 from .runner import OnnxRunner
 from .timing import Latency, Timing, race
 
