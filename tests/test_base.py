@@ -113,7 +113,7 @@ def test_a_file_that_names_its_format_is_read_or_refused_in_one_sentence(tmp_pat
         read_tagged(path, "x/1", absent=absent, remedy="make it again")
     for content, found in (({"format": "x/2"}, "'x/2'"), ({}, "None"), ("x/1", "'str'")):
         write_json(path, content)
-        with pytest.raises(errors.DataError, match=rf"has the format {found}, this version reads 'x/1': make it again\.$"):
+        with pytest.raises(errors.DataError, match=rf"the format {found}, this version reads 'x/1': make it again\.$"):
             read_tagged(path, "x/1", absent=absent, remedy="make it again")
     write_json(path, {"format": "x/1", "value": 3})
     assert read_tagged(path, "x/1", absent=absent, remedy="make it again")["value"] == 3

@@ -132,21 +132,10 @@ def read_run(folder: Path) -> dict[str, Any]:
         ConfigError: there is no finished run in the folder.
         DataError: its `run.json` is damaged or of another format.
     """
-    path = folder / RUN_FILE
-    if not path.exists():
-        hint = (
-            "it did not finish: rerun `fit` with --resume" if (folder / "stages").is_dir() else "give a run directory"
-        )
-        raise ConfigError(f"{folder} holds no {RUN_FILE}: {hint}.")
-    try:
-        content = read_json(path)
-    except ValueError as error:
-        raise ConfigError(
-            f"{path} is not valid JSON ({error}): rerun `fit` with --resume to write it again."
-        ) from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ConfigError(f"{path} is not an edgewright run of format {FORMAT}.")
-    return content
+    is_cut_short = (folder / "stages").is_dir()
+    hint = "it did not finish: rerun `fit` with --resume" if is_cut_short else "give a run directory"
+    absent = ConfigError(f"{folder} holds no {RUN_FILE}: {hint}.")
+    return read_tagged(folder / RUN_FILE, RUN_FORMAT, absent=absent, remedy="rerun `fit` with --resume")
 
 
 def load_final_model(folder: Path) -> fx.GraphModule:
