@@ -1,6 +1,7 @@
 """Shared fixtures: one thread, no hypothesis deadline, and the external test data where there is any."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -16,6 +17,15 @@ def one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def own_random_numbers() -> Iterator[None]:
+    """What a test does to torch's global generator ends with the test."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgewright import errors
-from edgewright.errors import ConfigError, LookupFailed, MissingExtraError, UserError, unknown_name
+from edgewright.errors import ConfigError, LookupFailed, MissingExtraError, UserError, first_line, unknown_name
 from edgewright.files import (
     content_key,
     folder_atomic,
@@ -381,7 +381,23 @@ def test_a_missing_extra_says_what_to_install():
     )
 
 
-def test_silence_is_the_default():
+def test_silence_says_nothing(capsys):
     with SILENT.task("work", 3) as task:
         task.advance(detail="loss 0.1")
     SILENT.note("done")
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("error", "options", "text"),
+    [
+        (RuntimeError("\nno such file \nat line 3"), {}, "no such file"),
+        (RuntimeError("no such file"), {"typed": True}, "RuntimeError: no such file"),
+        (RuntimeError("x" * 300), {}, "x" * 200),
+        (RuntimeError("x" * 300), {"most": 20, "typed": True}, "RuntimeError: xxxxxx"),
+        (RuntimeError(), {}, "RuntimeError"),
+        (AssertionError(" \n"), {"typed": True}, "AssertionError"),
+    ],
+)
+def test_an_error_of_others_is_quoted_in_one_short_line(error, options, text):
+    assert first_line(error, **options) == text

@@ -72,6 +72,18 @@ class ExportError(EdgewrightError):
     """An artifact could not be written, or does not load in its runtime."""
 
 
+def first_line(error: BaseException, *, most: int = 200, typed: bool = False) -> str:
+    """An error of somebody else's code, short enough to be quoted in a sentence of ours.
+
+    At most `most` characters of its first line, which `typed` puts the class name before. An error without text is
+    its class name alone.
+    """
+    name, lines = type(error).__name__, str(error).strip().splitlines()
+    if not lines:
+        return name
+    return (f"{name}: {lines[0]}" if typed else lines[0])[:most].rstrip()
+
+
 def unknown_name(kind: str, got: str, known: Iterable[str], *, command: str) -> LookupFailed:
     """The error for a failed look-up, with the nearest names and the command that lists them all."""
     names = sorted(known)

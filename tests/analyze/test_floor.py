@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from functools import cache
 
 import pytest
 
 from edgewright import zoo
-from edgewright.analyze import cost_of, peak, profile, schedule, trace
+from edgewright.analyze import peak, profile, schedule, trace
 from edgewright.model import capture
 
 
@@ -91,11 +90,3 @@ def test_liveness_bounds_of_the_mlperf_tiny_nets_at_int8(spec, num_classes, num_
 def test_the_sum_in_place_gains_nothing_at_the_peak_of_resnet8():
     plan = schedule(trace(small("resnet8", 10)))
     assert peak(plan, "int8", add_in_place=True).num_bytes == 49_152
-
-
-@pytest.mark.slow
-def test_the_cost_of_resnet50_takes_less_than_a_second():
-    net = captured("torchvision:resnet50")
-    began = time.process_time()
-    cost_of(net, None, "int8")
-    assert time.process_time() - began < 1.0

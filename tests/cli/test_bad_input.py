@@ -1,9 +1,11 @@
 """Wrong input: one sentence that names it and the remedy, exit code 2, and nothing left behind."""
 
+import json
 import re
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from PIL import Image
@@ -124,16 +126,20 @@ def test_a_missing_device_file_is_named(here):
 
 
 @pytest.mark.parametrize("limit", ["--latency-ms", "--ram-kb", "--flash-kb", "--energy-mj"])
-@pytest.mark.parametrize("value", ["0", "-1", "nan"])
-def test_a_budget_of_nothing_is_refused(here, limit, value):
-    assert f"{limit} must be greater than 0" in fit_with(limit, value)
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf"])
+def test_a_budget_of_nothing_or_without_end_is_refused(here, limit, value):
+    assert fit_with(limit, value).startswith(f"{limit} must be greater than 0 and finite, got {value}")
 
 
-@pytest.mark.parametrize(("flag", "field"), [("--max-drop", "max_drop"), ("--min-score", "min_score")])
-def test_a_score_limit_is_in_points(here, flag, field):
-    assert f"Budget.{field} is in points from 0 to 100, got -1.0" in fit(
-        "simple_cnn", "digits", "stm32f746", flag, "-1"
-    )
+@pytest.mark.parametrize("limit", ["--ram-kb", "--flash-kb"])
+def test_a_budget_of_less_than_a_byte_is_refused(here, limit):
+    assert fit_with(limit, "0.0001").startswith(f"{limit} must be at least one byte, got 0.0001")
+
+
+@pytest.mark.parametrize("flag", ["--max-drop", "--min-score"])
+@pytest.mark.parametrize("value", ["-1", "101", "nan"])
+def test_a_score_limit_is_in_points(here, flag, value):
+    assert fit_with(flag, value).startswith(f"{flag} is in points from 0 to 100, got {value}")
 
 
 @pytest.mark.parametrize("share", ["0", "-0.5", "1.5"])
@@ -145,6 +151,12 @@ def test_no_epochs_are_refused(here):
     assert "Train.epochs must be a whole number from 1, got 0" in fit(
         "simple_cnn", "digits", "stm32f746", "--epochs", "0"
     )
+
+
+@pytest.mark.parametrize(("name", "value"), [("epochs", "3"), ("epochs", 2.5), ("batch_size", True), ("lr", "0.1")])
+def test_a_recipe_file_with_a_setting_of_the_wrong_type_is_refused(here, name, value):
+    (here / "r.json").write_text(json.dumps({"train": {name: value}}))
+    assert fit_with("--recipe", "r.json").endswith(f", got {value!r}.")
 
 
 def test_a_model_that_returns_a_tuple_is_refused(here):
@@ -264,6 +276,18 @@ def test_a_missing_artifact_is_named(here):
 def test_a_file_that_is_no_model_is_refused(here):
     (here / "bad.onnx").write_bytes(b"not a model")
     assert "bad.onnx" in refused("bench", "bad.onnx")
+
+
+def test_an_onnx_file_that_the_runtime_does_not_load_is_refused(here):
+    value = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1, 1, 8, 8])
+    node = onnx.helper.make_node("NoSuchOperator", ["x"], ["y"])
+    other = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1, 1, 8, 8])
+    graph = onnx.helper.make_graph([node], "g", [value], [other])
+    onnx.save(
+        onnx.helper.make_model(graph, ir_version=10, opset_imports=[onnx.helper.make_opsetid("", 21)]), "odd.onnx"
+    )
+    sentence = refused("bench", "odd.onnx", leaves=["odd.onnx"])
+    assert "does not load odd.onnx" in sentence and "NoSuchOperator" in sentence
 
 
 @pytest.mark.parametrize("text", ["3", "a,b", "2,3,8,8", "1,3,8,0"])

@@ -11,7 +11,7 @@ CASES = {
     "user": (ConfigError("Budget.x is wrong."), 2, "Budget.x is wrong.\n"),
     "budget": (BudgetError("Cannot be cut to 1 %."), 1, "Cannot be cut to 1 %.\n"),
     "export": (ExportError("The file does not load."), 3, "The file does not load.\n"),
-    "interrupt": (KeyboardInterrupt(), 130, "interrupted: rerun with --resume\n"),
+    "interrupt": (KeyboardInterrupt(), 130, "interrupted\n"),
     "bug": (
         ZeroDivisionError("division\n by zero"),
         3,
@@ -37,6 +37,17 @@ def test_each_kind_of_error_has_its_sentence_and_exit_code(case):
     error, code, sentence = CASES[case]
     done = run(error)
     assert (done.exit_code, done.stderr, done.stdout) == (code, sentence, "")
+
+
+def test_an_interrupted_command_that_can_go_on_says_how():
+    app = typer.Typer(rich_markup_mode=None)
+
+    def work(resume: bool = False) -> None:
+        """Work."""
+        raise KeyboardInterrupt
+
+    app.command()(guarded(work))
+    assert CliRunner().invoke(app, []).stderr == "interrupted: rerun with --resume\n"
 
 
 @pytest.mark.parametrize("words", [["--debug"], []])

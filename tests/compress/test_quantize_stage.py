@@ -1,6 +1,7 @@
 """The stage: scores, methods, training through the rounding, settings."""
 
 import dataclasses
+import json
 
 import pytest
 import torch
@@ -59,9 +60,17 @@ def test_the_stage_leaves_its_input_untouched_and_repeats_itself(job):
 
 
 def test_details_are_plain_data(job):
-    import json
+    settings = Quantize(method="minmax", qat=Train(epochs=1, batch_size=256, augment="none"))
+    details = settings.run(job).details
+    assert json.loads(json.dumps(details, allow_nan=False)) == details
+    assert details["training"]["history"][0]["number"] == 1
 
-    json.dumps(plain(Quantize(method="minmax").run(job).details), allow_nan=False)
+
+def test_settings_round_trip_through_json():
+    settings = Quantize(bits=4, method="percentile", percentile=99.0, num_calibration=16, qat_if_drop_over=0.5)
+    content = json.loads(json.dumps(plain(settings)))
+    assert (content["bits"], content["method"], content["num_calibration"]) == (4, "percentile", 16)
+    assert Quantize(**{**content, "qat": Train(**content["qat"]) if content["qat"] else None}) == settings
 
 
 def test_training_through_the_rounding_recovers_a_2_bit_model(job):

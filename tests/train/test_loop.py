@@ -1,9 +1,9 @@
 import copy
 import os
+import re
 import signal
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,8 +14,7 @@ from torch import nn
 from edgewright.data import load_data
 from edgewright.errors import ConfigError, ModelError
 from edgewright.model import capture, fingerprint
-from edgewright.progress import Progress, Task
-from edgewright.seeding import derive
+from edgewright.progress import SILENT, Progress, Task
 from edgewright.tasks import Classify, evaluate
 from edgewright.train import Train, train_weights
 from edgewright.train.state import FILE, Average
@@ -223,8 +222,14 @@ def test_bfloat16_trains_too_and_keeps_float32_weights(net, digits):
     assert all(value.dtype in (torch.float32, torch.int64) for value in outcome.net.state_dict().values())
 
 
-def test_dropout_draws_anew_in_every_epoch():
-    assert derive(0, "train.dropout", 1) != derive(0, "train.dropout", 2)
+def test_dropout_draws_anew_in_every_epoch_and_follows_from_the_seed(digits):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        net = capture(nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(64, 10)), (1, 8, 8))
+    still = Train(epochs=2, batch_size=2048, lr=1e-12, warmup_epochs=0, weight_decay=0, augment="none")  # one step each
+    first, again, other = (train(net, digits, still, seed=seed).history for seed in (0, 0, 1))
+    assert first == again and first != other
+    assert abs(first[0].loss - first[1].loss) > 1e-3  # all images at once and weights that stand: only masks differ
 
 
 def test_a_model_that_views_an_image_as_a_row_trains_in_the_plain_layout(digits):
@@ -272,45 +277,65 @@ WRONG = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_every_setting_is_checked(name):
-    with pytest.raises(ConfigError, match=f"^Train.{name} must be .*, got {WRONG[name]}"):
+    with pytest.raises(ConfigError, match=f"^Train.{name} must be .*, got {WRONG[name]!r}"):
         Train(**{name: WRONG[name]})
+
+
+WRONG_TYPE = {"epochs": "3", "batch_size": 2.5, "optimizer": ["sgd"], "lr": "0.1", "patience": True, "clip_norm": "1"}
+
+
+@pytest.mark.parametrize("name", WRONG_TYPE)
+def test_a_setting_of_the_wrong_type_is_refused_in_the_same_sentence(name):
+    with pytest.raises(ConfigError, match=f"^Train.{name} must be .*, got {re.escape(repr(WRONG_TYPE[name]))}"):
+        Train(**{name: WRONG_TYPE[name]})
 
 
 def test_every_setting_has_a_wrong_value_in_the_table():
     assert set(WRONG) == set(plain(Train()))
 
 
-def by_hand(checkpoint: Path) -> nn.Module:
+def by_hand(checkpoint: Path, progress: Progress = SILENT) -> nn.Module:
     """What the killed process and the one that continues both run."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         net = nn.Sequential(nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.Flatten(), nn.Dropout(0.1), nn.Linear(288, 10))
-    return train(net, load_data("digits"), Train(epochs=20), checkpoint=checkpoint).net
+    return train(net, load_data("digits"), Train(epochs=20), checkpoint=checkpoint, progress=progress).net
+
+
+class KillMyself(Progress):
+    """Sends this process SIGKILL when `steps` steps are done."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    @contextmanager
+    def task(self, title: str, total: int):
+        killer = self
+
+        class Bar(Task):
+            def advance(self, steps: int = 1, *, detail: str = "") -> None:
+                killer.left -= steps if title == "Train" else 0
+                if killer.left <= 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        yield Bar()
 
 
 SCRIPT = """
 import runpy, sys, torch
 from pathlib import Path
 torch.set_num_threads(1)
-runpy.run_path(sys.argv[1])["by_hand"](Path(sys.argv[2]))
+module = runpy.run_path(sys.argv[1])
+module["by_hand"](Path(sys.argv[2]), module["KillMyself"](int(sys.argv[3])))
 """
 
 
 @pytest.mark.slow
-def test_sigkill_at_any_instant_and_a_rerun_give_the_same_bits(tmp_path):
-    kills = 0
-    for wait in (0.0, 0.03, 0.06):
-        path = tmp_path / "killed" / FILE
-        seen = path.stat().st_mtime_ns if path.exists() else 0
-        run = subprocess.Popen([sys.executable, "-c", SCRIPT, __file__, str(path.parent)])
-        deadline = time.monotonic() + 60
-        while run.poll() is None and time.monotonic() < deadline:
-            if path.exists() and path.stat().st_mtime_ns != seen:  # this process has finished an epoch
-                time.sleep(wait)
-                os.kill(run.pid, signal.SIGKILL)
-                break
-        kills += run.wait() == -signal.SIGKILL
-    assert kills == 3
+def test_sigkill_in_the_middle_of_an_epoch_and_a_rerun_give_the_same_bits(tmp_path):
+    for steps in (1, 50, 120):  # in the first epoch, and twice in the middle of a later one, of 34 steps each
+        run = subprocess.run([sys.executable, "-c", SCRIPT, __file__, str(tmp_path / "killed"), str(steps)])
+        assert run.returncode == -signal.SIGKILL
+    assert (tmp_path / "killed" / FILE).exists()
     assert bits(by_hand(tmp_path / "killed")) == bits(by_hand(tmp_path / "whole"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -62,12 +63,16 @@ def budget_from(
     """
     if max_drop is None and min_score is None:
         max_drop = DEFAULT_DROP
+    for name, points in {"max_drop": max_drop, "min_score": min_score}.items():
+        if points is not None and not 0 <= points <= 100:
+            raise ConfigError(f"{LIMITS[name].flag} is in points from 0 to 100, got {points:g}.")
     asked = {"latency_s": latency_ms, "ram_bytes": ram_kb, "flash_bytes": flash_kb, "energy_j": energy_mj}
     given = {name: number for name, number in asked.items() if number is not None}
     for name, number in given.items():
-        if not number > 0:
+        if not 0 < number < math.inf or not LIMITS[name].from_flag(number) > 0:
+            least = "at least one byte" if 0 < number < math.inf else "greater than 0 and finite"
             raise ConfigError(
-                f"{LIMITS[name].flag} must be greater than 0, got {number:g}: leave it out for no limit of your own."
+                f"{LIMITS[name].flag} must be {least}, got {number:g}: leave it out for no limit of your own."
             )
     limits: dict[str, Any] = {name: LIMITS[name].from_flag(number) for name, number in given.items()}
     return Budget(max_drop=max_drop, min_score=min_score, **limits)

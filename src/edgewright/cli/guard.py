@@ -27,6 +27,8 @@ def guarded(command: Callable[..., int | None]) -> Callable[..., None]:
     A command returns its exit code; None is 0.
     """
 
+    signature = inspect.signature(command, eval_str=True)
+
     @functools.wraps(command)
     def run(*args: Any, debug: bool = False, **kwargs: Any) -> None:
         debug = debug or os.environ.get("EDGEWRIGHT_DEBUG", "") not in ("", "0")
@@ -35,7 +37,8 @@ def guarded(command: Callable[..., int | None]) -> Callable[..., None]:
         except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):
             raise
         except KeyboardInterrupt:
-            code = _fail("interrupted: rerun with --resume", INTERRUPTED, debug)
+            hint = ": rerun with --resume" if "resume" in signature.parameters else ""
+            code = _fail(f"interrupted{hint}", INTERRUPTED, debug)
         except EdgewrightError as error:
             code = _fail(str(error), error.exit_code, debug)
         except Exception as error:  # the last line of defence: whatever is left is our fault
@@ -47,7 +50,6 @@ def guarded(command: Callable[..., int | None]) -> Callable[..., None]:
         if code:
             raise typer.Exit(code)
 
-    signature = inspect.signature(command, eval_str=True)
     extra = inspect.Parameter("debug", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Debug)
     parameters = [*signature.parameters.values(), extra]
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import DataError
+from ..errors import DataError, first_line
 
 
 def download(kind: str, root: Path) -> None:
@@ -22,7 +22,7 @@ def download(kind: str, root: Path) -> None:
     try:
         getattr(datasets, kind)(root=str(root), download=True)
     except (RuntimeError, OSError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DataError(
-            f"{kind} could not be downloaded to {root} ({reason}): check the network, or copy the files there."
+            f"{kind} could not be downloaded to {root} ({first_line(error)}): check the network, or copy the files "
+            "there."
         ) from error

@@ -30,6 +30,7 @@ from .images import Images, Raw, Request, check_labels, check_pixels, labelled
 from .preprocess import convert
 
 PARTS = {1: ("all",), 2: ("train", "test"), 3: ("train", "val", "test")}
+NPY_MAGIC = b"\x93NUMPY"  # a single array, which has a sentence of its own
 REPEAT = re.compile(r"^(?P<file>.+)\*(?P<times>\d+)$")
 
 
@@ -97,6 +98,9 @@ def _read(path: Path, times: int, request: Request) -> _Archive:
 def _content(path: Path) -> dict[str, np.ndarray]:
     try:
         with path.open("rb") as file:
+            if not zipfile.is_zipfile(file) and file.seek(0) == 0 and file.read(6) != NPY_MAGIC:
+                raise DataError(f"{path} is not an .npz archive, or is cut short: save it again with numpy.savez.")
+            file.seek(0)
             archive: Any = np.load(file, allow_pickle=False)
             if isinstance(archive, np.ndarray):
                 raise DataError(f"{path} holds a single array: save an .npz archive with the keys `image` and `label`.")

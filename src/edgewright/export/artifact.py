@@ -15,7 +15,7 @@ import onnx
 import torch
 from torch import fx
 
-from ..errors import ExportError
+from ..errors import ExportError, first_line
 from ..files import folder_atomic, sha256_file, write_atomic, write_json
 from ..model import fingerprint, input_shape, watch
 from ..model.fold import fold_batch_norms
@@ -107,8 +107,8 @@ def _check_loads(data: bytes, name: str) -> None:
     try:
         onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime's exceptions have no common base
-        reason = str(error).strip().splitlines()[0][:200]
-        raise ExportError(f"ONNX Runtime {onnxruntime.__version__} does not load {name} ({reason}).") from error
+        runtime = f"ONNX Runtime {onnxruntime.__version__}"
+        raise ExportError(f"{runtime} does not load {name} ({first_line(error)}).") from error
 
 
 def _interface(model: onnx.ModelProto, net: fx.GraphModule) -> dict[str, Any]:

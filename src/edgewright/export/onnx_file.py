@@ -18,7 +18,7 @@ from onnx import numpy_helper
 from torch import fx
 from torch.export import Dim
 
-from ..errors import ExportError
+from ..errors import ExportError, first_line
 from ..model import input_shape
 from .operators import OPSET, TRANSLATIONS
 
@@ -42,8 +42,7 @@ def to_onnx(frozen: fx.GraphModule, *, name: str) -> onnx.ModelProto:
             _name_codes(program)
             program.optimize()
     except torch.onnx.errors.OnnxExporterError as error:
-        reason = str(error.__cause__ or error).strip().splitlines()[0][:200]
-        raise ExportError(f"{name} cannot be written as ONNX ({reason}).") from error
+        raise ExportError(f"{name} cannot be written as ONNX ({first_line(error.__cause__ or error)}).") from error
     return _tidy(program.model_proto, name)
 
 

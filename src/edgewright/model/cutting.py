@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from ..errors import EdgewrightError
+from ..errors import EdgewrightError, first_line
 from .channels import ChannelMap, find_channels
 from .channels.space import Labels
 from .channels.trace import LayerChannels
@@ -70,8 +70,7 @@ def _check(net: fx.GraphModule, survivors: Survivors) -> None:
         if survivors.symbolic:
             tensor_specs(net, batch=2)
     except (RuntimeError, ValueError, TypeError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise EdgewrightError(f"The cut model does not run ({reason}): {OUR_FAULT}") from error
+        raise EdgewrightError(f"The cut model does not run ({first_line(error)}): {OUR_FAULT}") from error
     for name, spec in specs.items():
         if name in expected and spec.shape != expected[name]:
             raise EdgewrightError(f"After the cut '{name}' has shape {spec.shape}, not {expected[name]}: {OUR_FAULT}")

@@ -21,7 +21,7 @@ from torch import fx, nn
 from torch.export import Dim, ExportedProgram, export
 from torch.utils import _pytree as pytree
 
-from ..errors import ModelError, UnsupportedError
+from ..errors import ModelError, UnsupportedError, first_line
 from ..seeding import torch_generator
 from .flatten import inline_blocks, restore_functions, store_constants
 from .layers import LIFTED, WEIGHTED, Call, LayerSite
@@ -96,7 +96,7 @@ def _copied(model: nn.Module, name: str) -> nn.Module:
 
 def _reason(error: Exception) -> str:
     """Type and first line of an error of somebody else's code, short enough to be quoted in one of ours."""
-    return f"{type(error).__name__}: {str(error).strip()}".splitlines()[0][:150].removesuffix(": ")
+    return first_line(error, most=150, typed=True)
 
 
 def _check_runs(model: nn.Module, example: torch.Tensor, name: str) -> None:

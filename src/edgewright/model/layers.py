@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import fx, nn
+from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from .quantized import QuantConv2d, QuantConvTranspose2d, QuantizeActivation, QuantLinear
 
@@ -66,7 +67,8 @@ def _site(
     present = {key: node for key, node in weights.items() if node is not None}
     if not present or any(call.tensor(node) is None for node in present.values()):
         return None
-    layer = make()
+    with torch.random.fork_rng(devices=[]):  # a new layer draws weights, which are replaced at once
+        layer = make()
     for key, node in present.items():
         source = call.tensor(node)
         value = source.detach().clone()  # type: ignore[union-attr]
@@ -209,6 +211,13 @@ SETTINGS: dict[type[nn.Module], tuple[str, ...]] = {
     QuantLinear: ("in_features", "out_features", "bias", "bits"),
     QuantizeActivation: ("bits", "signed"),
 }
+
+
+def is_depthwise(layer: object) -> bool:
+    """Whether a layer is a convolution in which each channel is filtered alone; a quantized one is one too."""
+    if not isinstance(layer, _ConvNd) or isinstance(layer, _ConvTransposeNd):
+        return False
+    return layer.groups == layer.in_channels == layer.out_channels > 1
 
 
 def settings_of(layer: nn.Module) -> dict[str, Any]:

@@ -19,7 +19,7 @@ import safetensors.torch
 import torch
 from torch import fx, nn
 
-from ..errors import ModelError
+from ..errors import ModelError, first_line
 from ..files import read_json, write_atomic, write_json
 from .graph import INPUT_SHAPE
 from .layers import SETTINGS, settings_of
@@ -70,7 +70,7 @@ def load_model(folder: Path) -> fx.GraphModule:
     except FileNotFoundError as error:
         raise ModelError(f"No model in {folder}: {Path(error.filename).name} is missing.") from error
     except (safetensors.SafetensorError, ValueError, LookupError, RuntimeError, TypeError, AttributeError) as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        reason = first_line(error, typed=True)
         raise ModelError(f"The model in {folder} is damaged ({reason}): write it again.") from error
 
 
@@ -180,7 +180,8 @@ def _build(description: dict[str, Any], tensors: dict[str, torch.Tensor]) -> fx.
     net = fx.GraphModule(root, fx.Graph())
     kinds = {kind.__name__: kind for kind in SETTINGS}
     for path, layer in description["layers"].items():
-        built = kinds[layer["type"]](**layer["settings"])
+        with torch.random.fork_rng(devices=[]):  # a new layer draws weights, which are replaced below
+            built = kinds[layer["type"]](**layer["settings"])
         net.add_submodule(_checked(path, PATH), built)
         for name in layer.get("frozen", ()):
             built.get_parameter(name).requires_grad_(False)

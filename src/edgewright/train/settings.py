@@ -15,20 +15,29 @@ from .augment import AUGMENTATIONS
 from .loop import TrainOutcome, train_weights
 from .optimizers import OPTIMIZERS
 
+
+def _whole(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
-    "epochs": ("a whole number from 1", lambda value: value >= 1),
-    "batch_size": ("a whole number from 2", lambda value: value >= 2),
-    "optimizer": (f"one of {', '.join(OPTIMIZERS)}", lambda value: value in OPTIMIZERS),
-    "lr": ("greater than 0", lambda value: 0 < value < math.inf),
-    "momentum": ("in [0, 1)", lambda value: 0 <= value < 1),
-    "weight_decay": ("0 or greater", lambda value: 0 <= value < math.inf),
-    "warmup_epochs": ("0 or greater", lambda value: 0 <= value < math.inf),
-    "final_lr": ("a share of lr in [0, 1]", lambda value: 0 <= value <= 1),
-    "ema_decay": ("in (0, 1)", lambda value: value is None or 0 < value < 1),
-    "patience": ("a whole number from 1", lambda value: value is None or value >= 1),
-    "augment": (f"one of {', '.join(AUGMENTATIONS)}", lambda value: value in AUGMENTATIONS),
-    "clip_norm": ("greater than 0", lambda value: value is None or value > 0),
-    "epoch_images": ("a whole number from 2", lambda value: value is None or value >= 2),
+    "epochs": ("a whole number from 1", lambda value: _whole(value, 1)),
+    "batch_size": ("a whole number from 2", lambda value: _whole(value, 2)),
+    "optimizer": (f"one of {', '.join(OPTIMIZERS)}", lambda value: value in tuple(OPTIMIZERS)),
+    "lr": ("greater than 0", lambda value: _number(value) and 0 < value < math.inf),
+    "momentum": ("in [0, 1)", lambda value: _number(value) and 0 <= value < 1),
+    "weight_decay": ("0 or greater", lambda value: _number(value) and 0 <= value < math.inf),
+    "warmup_epochs": ("0 or greater", lambda value: _number(value) and 0 <= value < math.inf),
+    "final_lr": ("a share of lr in [0, 1]", lambda value: _number(value) and 0 <= value <= 1),
+    "ema_decay": ("in (0, 1)", lambda value: value is None or (_number(value) and 0 < value < 1)),
+    "patience": ("a whole number from 1", lambda value: value is None or _whole(value, 1)),
+    "augment": (f"one of {', '.join(AUGMENTATIONS)}", lambda value: value in tuple(AUGMENTATIONS)),
+    "clip_norm": ("greater than 0", lambda value: value is None or (_number(value) and value > 0)),
+    "epoch_images": ("a whole number from 2", lambda value: value is None or _whole(value, 2)),
     "dtype": ("float32 or bfloat16", lambda value: value in ("float32", "bfloat16")),
 }
 
@@ -73,7 +82,7 @@ class Train:
         for name, (range_text, holds) in RULES.items():
             value = getattr(self, name)
             if not holds(value):
-                raise ConfigError(f"Train.{name} must be {range_text}, got {value}.")
+                raise ConfigError(f"Train.{name} must be {range_text}, got {value!r}.")
 
     def run(self, job: Job, *, progress: Progress = SILENT) -> StageResult:
         """The job's model with trained weights; its `workdir` holds the checkpoint.

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError, ExportError, ShapeError
+from ..errors import DataError, ShapeError, UnsupportedError, first_line
 
 
 class OnnxRunner:
@@ -61,7 +61,7 @@ def open_session(
 
     Raises:
         DataError: the file is missing or is no ONNX model.
-        ExportError: it is one, but ONNX Runtime cannot run it.
+        UnsupportedError: it is one, but ONNX Runtime cannot run it.
     """
     import onnxruntime as ort
 
@@ -77,10 +77,12 @@ def open_session(
     try:
         return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime's exceptions have no common base
-        reason = str(error).strip().splitlines()[0][:200]
+        reason = first_line(error)
         if "INVALID_PROTOBUF" in reason or "Protobuf parsing failed" in reason:
             raise DataError(f"{path} is not an ONNX model, or it is damaged: export it again.") from error
-        raise ExportError(f"ONNX Runtime {ort.__version__} does not load {path} ({reason}).") from error
+        raise UnsupportedError(
+            f"ONNX Runtime {ort.__version__} does not load {path} ({reason}): export it for this version."
+        ) from error
 
 
 def _source(path: Path, see: tuple[str, ...]) -> Any:

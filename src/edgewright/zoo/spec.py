@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..errors import ConfigError
+from ..errors import ConfigError, first_line
 
 if TYPE_CHECKING:
     from torch import nn
@@ -15,8 +15,7 @@ UNBUILDABLE = (TypeError, ValueError, RuntimeError, AssertionError)  # what othe
 
 def reason(error: BaseException) -> str:
     """Type and first line of an error of somebody else's code, to be quoted in one of ours."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    return first_line(error, typed=True)
 
 
 @dataclass(frozen=True, kw_only=True)
