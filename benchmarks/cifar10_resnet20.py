@@ -17,7 +17,7 @@ from pathlib import Path
 from edgewright.cli import main as edgewright
 from edgewright.data import load_data
 from edgewright.files import write_json
-from edgewright.pipeline.evidence import paired_std_error
+from edgewright.metrics import paired_std_error
 from edgewright.runs import load_final_model, read_run
 from edgewright.tasks import Classify, decide
 from edgewright.verify import OnnxRunner

@@ -44,8 +44,17 @@ def test_the_order_of_stages_names_the_limit_that_binds():
     model = resolve("simple_cnn", num_classes=10)
     target = device("stm32f746")
     profiled = profile(capture(model.model, model.input_shape), device=target, dtype="int8")
-    free = for_budget(profiled, Budget().within(target), trained=True)
-    tight = for_budget(profiled, Budget(ram_bytes=profiled.cost.ram_bytes // 2), trained=False)
+    free = for_budget(RECIPES["default"], profiled, Budget().within(target), trained=True)
+    tight = for_budget(RECIPES["default"], profiled, Budget(ram_bytes=profiled.cost.ram_bytes // 2), trained=False)
     assert [line.split(":")[0] for line in free] == ["prune", "distill", "quantize"]
     assert [line.split(":")[0] for line in tight] == ["train", "prune", "distill", "quantize"]
     assert "times its peak RAM" in tight[1]
+    assert [line.split(":")[0] for line in for_budget(RECIPES["int8"], profiled, Budget(), trained=True)] == [
+        "quantize"
+    ]
+
+
+@pytest.mark.parametrize("content", [{"train": 5}, {"train": {"epochs": "3"}}, {"reserve": "half"}])
+def test_settings_of_a_wrong_type_are_one_sentence(content):
+    with pytest.raises(ConfigError):
+        Recipe.from_plain(content)

@@ -81,6 +81,25 @@ def test_no_scratch_is_left_behind(job, tmp_path):
     assert names == ["01-scale"]
 
 
+def test_a_damaged_stage_is_computed_again(job, tmp_path):
+    with open_run(tmp_path / "r", resume=False) as run:
+        run.step("scale", "Scale", Scale(), job)
+    (tmp_path / "r" / "stages" / "01-scale" / "stage.json").write_text("{")
+    with open_run(tmp_path / "r", resume=True) as run:
+        assert not run.step("scale", "Scale", Scale(), job).cached
+
+
+def test_stages_and_scratch_of_other_settings_are_forgotten(job, tmp_path):
+    stages = tmp_path / "r" / "stages"
+    for stale in ("01-scale.0123.work", "07-other"):
+        (stages / stale).mkdir(parents=True)
+    with open_run(tmp_path / "r", resume=True) as run:
+        run.step("scale", "Scale", Scale(), job)
+        assert sorted(path.name for path in stages.iterdir()) == ["01-scale", "07-other"]
+        run.forget_others()
+    assert [path.name for path in stages.iterdir()] == ["01-scale"]
+
+
 def test_a_half_written_stage_is_never_read(job, tmp_path):
     half = tmp_path / "r" / "stages" / ".01-scale.abc"
     half.mkdir(parents=True)

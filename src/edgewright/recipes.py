@@ -67,14 +67,19 @@ class Recipe:
 def _build(kind: type[Any], content: Mapping[str, Any]) -> Any:
     """A settings dataclass from a dict; settings inside settings are built the same way."""
     nested = {"train": Train, "prune": Prune, "recover": Distill, "quantize": Quantize, "qat": Train}
+    if not isinstance(content, Mapping):
+        raise ConfigError(f"The settings of {kind.__name__} are an object with names and values, got {content!r}.")
     known = {each.name for each in dataclasses.fields(kind)}
     if foreign := sorted(set(content) - known):
         raise ConfigError(f"{kind.__name__} has no setting '{foreign[0]}': it has {', '.join(sorted(known))}.")
     values = {
-        name: _build(nested[name], value) if name in nested and isinstance(value, Mapping) else value
+        name: _build(nested[name], value) if name in nested and value is not None else value
         for name, value in content.items()
     }
-    return kind(**values)
+    try:
+        return kind(**values)
+    except TypeError as error:  # a text where a number is compared
+        raise ConfigError(f"A setting of {kind.__name__} has the wrong type ({error}): see its defaults.") from error
 
 
 CAREFUL = Quantize(qat_if_drop_over=0.5)  # half a point lost to rounding is worth a few epochs of training through it
@@ -102,10 +107,11 @@ def recipe(name: str) -> Recipe:
     return RECIPES[name]
 
 
-def for_budget(profile: ModelProfile, budget: Budget, *, trained: bool) -> tuple[str, ...]:
+def for_budget(recipe: Recipe, profile: ModelProfile, budget: Budget, *, trained: bool) -> tuple[str, ...]:
     """Which stages `fit` will run on a model of this cost, in order, each with its reason.
 
     Args:
+        recipe: what was asked for.
         profile: of the model as given, at int8 on the target.
         budget: with the device's own limits filled in.
         trained: whether the model came with weights.
@@ -118,9 +124,7 @@ def for_budget(profile: ModelProfile, budget: Budget, *, trained: bool) -> tuple
         else "int8 alone meets the limits; smaller while the score holds"
     )
     train = () if trained else ("train: the model came without weights",)
-    return (
-        *train,
-        f"prune: {prune}",
-        "distill: the cut model learns from the original",
-        "quantize: int8 kernels on the target",
-    )
+    quantize = "quantize: int8 kernels on the target"
+    if recipe.keep_macs == 1:
+        return (*train, quantize)
+    return (*train, f"prune: {prune}", "distill: the cut model learns from the original", quantize)

@@ -26,6 +26,7 @@ from typing import Any
 
 from torch import fx
 
+from . import __version__
 from .errors import ConfigError
 from .files import content_key, folder_atomic, read_json, read_tagged, writable_folder, write_json
 from .model import fingerprint, load_model, save_model
@@ -81,6 +82,9 @@ class Run:
 
     def _compute(self, folder: Path, key: str, stage: Stage, job: Job) -> None:
         scratch = folder.with_name(f"{folder.name}.{key}.work")
+        for stale in folder.parent.glob(f"{folder.name}.*.work"):  # of a run with other settings
+            if stale != scratch:
+                shutil.rmtree(stale)
         scratch.mkdir(exist_ok=True)
         began = time.perf_counter()
         result = stage.run(replace(job, workdir=scratch), progress=self.progress)
@@ -91,10 +95,17 @@ class Run:
             write_json(temporary / STAGE_FILE, {"key": key, "stage": type(stage).__name__, **facts})
         shutil.rmtree(scratch)
 
+    def forget_others(self) -> None:
+        """Remove stages that an earlier run with other settings left, and that this one did not come to."""
+        mine = {f"{step.index:02d}-{step.name}" for step in self.steps}
+        for folder in (self.folder / "stages").iterdir():
+            if folder.name not in mine:
+                shutil.rmtree(folder)
+
     def recall(self, name: str, key: str, compute: Callable[[], Any]) -> Any:
         """Plain facts that are computed once: `compute()` is called when the stored ones have another key."""
         path = self.folder / "facts" / f"{name}.json"
-        stored = read_json(path) if path.exists() else {}
+        stored = _stored(path)
         if stored.get("key") != key:
             path.parent.mkdir(exist_ok=True)
             write_json(path, {"key": key, "facts": plain(compute())})
@@ -156,12 +167,20 @@ def stage_key(stage: Stage, job: Job) -> str:
         "budget": plain(job.budget),
         "seed": job.seed,
     }
-    return content_key(type(stage).__name__, plain(stage), inputs)
+    return content_key(__version__, type(stage).__name__, plain(stage), inputs)
 
 
 def _is_finished(folder: Path, key: str) -> bool:
-    path = folder / STAGE_FILE
-    return path.exists() and read_json(path)["key"] == key
+    return _stored(folder / STAGE_FILE).get("key") == key
+
+
+def _stored(path: Path) -> dict[str, Any]:
+    """What an earlier run left, nothing where it is missing or damaged: it is then computed again."""
+    try:
+        found = read_json(path)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _load(folder: Path) -> StageResult:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from edgewright.errors import BudgetError
-from edgewright.pipeline.evidence import paired_std_error
+from edgewright.metrics import paired_std_error
 from edgewright.pipeline.rounds import Round, Solver, best_of
 from edgewright.recipes import Recipe
 from edgewright.types import Budget, Cost, Score

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import UnsupportedError
-from ..types import ARTIFACT_FOLDERS
+from ..errors import ConfigError, UnsupportedError
+from ..types import ARTIFACT_FOLDERS, RUN_FILE, Device
 from . import options
 from .show import as_json, lines, table
 
@@ -52,6 +52,10 @@ def export(
     from ..seeding import torch_generator
 
     content, net = read_run(run), load_final_model(run)
+    if out is None and content.get("artifacts"):
+        raise ConfigError(
+            f"{run / ARTIFACT} was exported and judged by `fit` already: ship it, or name a folder with --out."
+        )
     folder = out or run / ARTIFACT
     writable_folder(folder.parent)
     samples = torch.randn((NUM_SAMPLES, *input_shape(net)), generator=torch_generator(0, "export.samples"))
@@ -130,12 +134,14 @@ def verify(
 
 def _subject(path: Path, split: str) -> Subject:
     """An artifact folder alone, or with what its run knows about it."""
-    from ..runs import RUN_FILE, load_final_model, read_run
+    from ..runs import load_final_model, read_run
+    from ..verify import read_artifact
 
     if path.name.endswith(".onnx"):
         path = path.parent
     if not (path / RUN_FILE).exists():
-        return Subject(folder=path)
+        host = read_artifact(path).manifest.get("host", platform.machine())
+        return Subject(folder=path, is_target=host == platform.machine())
     content = read_run(path)
     before = (content.get("scores") or {}).get("before")
     return Subject(
@@ -144,7 +150,7 @@ def _subject(path: Path, split: str) -> Subject:
         simulation=load_final_model(path),
         baseline=_score(before, split),
         budget=_budget(content),
-        is_target=content["device"]["host"] == platform.machine(),
+        is_target=Device(**content["device"]).is_here,
     )
 
 

@@ -60,6 +60,21 @@ class ConfusionMatrix:
         return self.counts_KK.copy()
 
 
+def paired_std_error(right_before_B: np.ndarray, right_after_B: np.ndarray) -> float:
+    """Standard error of the change of accuracy, in points, of two models on the same B samples.
+
+    Samples on which both go right, or both wrong, say nothing about the change.
+
+    Args:
+        right_before_B: whether each decision of the first model is right, bool.
+        right_after_B: the same of the second.
+
+    Source: McNemar 1947, Psychometrika 12.
+    """
+    change_B = right_after_B.astype(float) - right_before_B.astype(float)
+    return float(100 * change_B.std() / np.sqrt(len(change_B)))
+
+
 def _ids(decisions_B: Any, targets_B: Any) -> tuple[np.ndarray, np.ndarray]:
     decisions, targets = np.asarray(decisions_B), np.asarray(targets_B)
     if decisions.shape != targets.shape or decisions.ndim != 1:

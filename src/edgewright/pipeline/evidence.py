@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,18 +10,18 @@ from typing import Any
 import numpy as np
 from torch import fx
 
+from ..analyze import profile
 from ..export import export_onnx
 from ..files import content_key
-from ..metrics import ConfusionMatrix
+from ..metrics import ConfusionMatrix, paired_std_error
 from ..model import fingerprint
 from ..runs import Run, Step
-from ..tasks import decide, evaluate
-from ..types import Artifact, Check, Cost, Job, Score, plain
+from ..tasks import decide, score_of
+from ..types import ARTIFACT_FOLDERS, MANIFEST_FILE, Artifact, Check, Cost, Job, Score, plain
 from ..verify import read_artifact, verify_artifact
 from .rounds import Round
 
 NUM_GOLDEN = 16  # samples whose every tensor is written beside the artifact, for other runtimes to compare with
-FOLDERS = {"int8": "artifact", "fp32": "artifact-fp32"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,12 +46,8 @@ def gather(run: Run, job: Job, start: Step, chosen: Round) -> Evidence:
         "int8": _export(run, job, chosen.model, "int8"),
         "fp32": _export(run, job, start.model, "fp32"),
     }
-    key = content_key(
-        *(each.manifest["files"] for each in artifacts.values()),
-        job.data.fingerprint,
-        plain(job.budget),
-        job.device.name,
-    )
+    files = [each.manifest["files"] for each in artifacts.values()]
+    key = content_key(files, job.data.fingerprint, plain(job.budget), plain(job.device), plain(chosen.cost))
     run.progress.note("Verify in ONNX Runtime")
     facts = run.recall("verification", key, lambda: _judge(job, start, chosen, artifacts, run))
     measured = _host_latency(job, facts["latency"])
@@ -73,22 +68,29 @@ def gather(run: Run, job: Job, start: Step, chosen: Round) -> Evidence:
 
 def _export(run: Run, job: Job, net: fx.GraphModule, kind: str) -> Artifact:
     """The artifact folder; written only when it does not hold this model already."""
-    folder: Path = run.folder / FOLDERS[kind]
+    folder: Path = run.folder / ARTIFACT_FOLDERS[kind]
     preprocess = plain(job.data.preprocess)
-    if (folder / "manifest.json").exists():
+    if (folder / MANIFEST_FILE).exists():
         found = read_artifact(folder)
         if found.manifest["weights"] == fingerprint(net) and found.manifest["preprocess"] == preprocess:
             return found
     samples = next(job.data.batches("test", batch_size=NUM_GOLDEN))[0] if kind == "int8" else None
     name = f"{job.model_name} {kind}"
     return export_onnx(
-        net, folder, name=name, preprocess=preprocess, class_names=job.data.class_names, samples_BCHW=samples
+        net,
+        folder,
+        name=name,
+        preprocess=preprocess,
+        class_names=job.data.class_names,
+        samples_BCHW=samples,
+        facts={"device": job.device.name, "host": job.device.host},
     )
 
 
 def _judge(job: Job, start: Step, chosen: Round, artifacts: Mapping[str, Artifact], run: Run) -> dict[str, Any]:
     """Everything that is measured, as plain facts."""
-    before = evaluate(start.model, job.task, job.data, "test")
+    decisions, targets = decide(start.model, job.task, job.data, "test")
+    before = score_of(decisions, targets, job.task, "test")
     found = verify_artifact(
         artifacts["int8"],
         task=job.task,
@@ -98,12 +100,11 @@ def _judge(job: Job, start: Step, chosen: Round, artifacts: Mapping[str, Artifac
         baseline=before,
         budget=job.budget,
         cost=chosen.cost,
-        is_target=_is_device(job),
+        is_target=job.device.is_here,
         progress=run.progress,
     )
-    decisions, targets = decide(start.model, job.task, job.data, "test")
     return {
-        "checks": found.checks,
+        "checks": [*found.checks, _unknown_operators(job, chosen)],
         "score_before": before,
         "score": found.score,
         "latency": [{**plain(each), "ratios": found.latency_ratios} for each in found.latency],
@@ -119,13 +120,19 @@ def _judge(job: Job, start: Step, chosen: Round, artifacts: Mapping[str, Artifac
     }
 
 
-def paired_std_error(right_before_B: np.ndarray, right_after_B: np.ndarray) -> float:
-    """Standard error of the change of accuracy, in points, from which images went right before and after (B samples).
-
-    Images on which both models agree say nothing about the change. Source: McNemar 1947.
-    """
-    change_B = right_after_B.astype(float) - right_before_B.astype(float)
-    return float(100 * change_B.std() / np.sqrt(len(change_B)))
+def _unknown_operators(job: Job, chosen: Round) -> Check:
+    """Operators without a formula cost nothing in an estimate, so an estimate with them proves nothing."""
+    unknown = profile(chosen.model, device=job.device, dtype="int8").unknown
+    blame = f"{', '.join(unknown)}: their cost is in no estimate." if unknown else ""
+    return Check(
+        name="unknown operators",
+        passed=not unknown,
+        value=len(unknown),
+        limit=0,
+        unit="operators without a formula",
+        how="the graph as it was counted",
+        blame=blame,
+    )
 
 
 def _confusion(decisions: Any, targets: Any, num_classes: int) -> list[list[int]]:
@@ -134,13 +141,8 @@ def _confusion(decisions: Any, targets: Any, num_classes: int) -> list[list[int]
     return matrix.compute().tolist()
 
 
-def _is_device(job: Job) -> bool:
-    """Whether what is measured on this machine counts as measured on the job's device."""
-    return job.device.host == platform.machine()
-
-
 def _host_latency(job: Job, latency: Sequence[Mapping[str, Any]]) -> float | None:
     """The int8 artifact's median time, where this machine runs the device's own runtime."""
-    if not _is_device(job):
+    if not job.device.is_here:
         return None
     return next((each["median_s"] for each in latency if each["artifact"] == "int8"), None)

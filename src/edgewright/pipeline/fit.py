@@ -62,6 +62,7 @@ def fit(
         start = _start(run, job, recipe)
         job = replace(job, model=start.model, teacher=job.teacher or start.model)
         chosen, rounds, evidence, solver = _solve(run, job, start, recipe)
+        run.forget_others()
         content = content_of(
             run,
             job,
@@ -103,12 +104,12 @@ def _solve(run: Run, job: Job, start: Step, recipe: Recipe) -> tuple[Round, list
     """Search, build the artifact of the best round and measure it; search again if what was measured breaks a limit."""
     solver = Solver.of(run, job, start, recipe)
     rounds: list[Round] = []
-    for _ in range(1 + MAX_REPLANS):
+    for replans in range(1 + MAX_REPLANS):
         rounds = _search(run, solver, recipe, known=[solver.judged_again(each) for each in rounds])
         chosen = best_of(rounds, job.budget)
         evidence = gather(run, job, start, chosen)
         corrected = solver.corrected(chosen, evidence.measured_latency_s)
-        if corrected is None:
+        if corrected is None or replans == MAX_REPLANS:
             break
         run.progress.note(f"Measured latency is {corrected.correction:.2f}x the estimate: planning again.")
         solver = corrected

@@ -14,6 +14,7 @@ import torch
 
 from .. import __version__
 from ..analyze import cost_of, profile
+from ..devices.machine import cpu_name
 from ..recipes import Recipe, for_budget
 from ..runs import Run, Step
 from ..targets import nearest
@@ -47,7 +48,7 @@ def content_of(
         "machine": _machine(),
         "device": job.device,
         "data": _data(job),
-        "order": for_budget(at_int8, job.budget, trained=job.trained),
+        "order": for_budget(recipe, at_int8, job.budget, trained=job.trained),
         "stages": [_stage(step, job) for step in run.steps],
         "chosen_stages": [step.index for step in (start, *chosen.steps)],
         "final_model": f"stages/{chosen.steps[-1].index:02d}-{chosen.steps[-1].name}",
@@ -100,20 +101,11 @@ def _versions() -> dict[str, str]:
 
 def _machine() -> dict[str, Any]:
     return {
-        "cpu": _cpu_name(),
+        "cpu": cpu_name(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "os": f"{platform.system()} {platform.release()}",
     }
-
-
-def _cpu_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 def _data(job: Job) -> dict[str, Any]:

@@ -89,9 +89,8 @@ class Solver:
         """Find the groups and scan them (once: the scan is kept on disk)."""
         planner = Planner(job, recipe.prune)
         planner.require(recipe.keep_macs or 1.0)
-        key = content_key(
-            fingerprint(start.model), job.data.fingerprint, job.seed, plain(recipe.prune), job.device.round_to
-        )
+        inputs = [fingerprint(start.model), job.data.fingerprint, plain(job.data.preprocess), plain(job.task), job.seed]
+        key = content_key(inputs, plain(recipe.prune), job.device.round_to)
         rows = run.recall("sensitivity", key, lambda: planner.scan(progress=run.progress))
         measured = tuple(Sensitivity(**row) for row in rows)
         return Solver(job=job, start=start, recipe=recipe, planner=planner, measured=measured)

@@ -1,6 +1,6 @@
 """What is asked of a model, in one short file per task, and the scoring that all tasks share."""
 
 from .classify import Classify
-from .evaluate import decide, evaluate
+from .evaluate import decide, evaluate, score_of
 
-__all__ = ["Classify", "decide", "evaluate"]
+__all__ = ["Classify", "decide", "evaluate", "score_of"]

@@ -50,6 +50,13 @@ def decide(
     return torch.cat(decisions).numpy(), torch.cat(targets).numpy()
 
 
+def score_of(decisions: np.ndarray, targets: np.ndarray, task: Task, split: str) -> Score:
+    """The score, in points, of decisions that were made already, as `decide` gives them."""
+    metric = task.metric()
+    metric.update(decisions, targets)
+    return Score(metric=task.metric_name, value=metric.compute(), num_samples=len(targets), split=split)
+
+
 def _decisions(model: Model, task: Task, data: Data, split: str, batch_size: int) -> Iterator[tuple[Any, torch.Tensor]]:
     with _judged(model):
         for inputs_BCHW, targets in data.batches(split, batch_size=batch_size):

@@ -15,7 +15,7 @@ import numpy as np
 from ..data import Data
 from ..errors import DataError
 from ..progress import SILENT, Progress
-from ..tasks import decide, evaluate
+from ..tasks import decide, score_of
 from ..types import Artifact, Budget, Check, Cost, Score, Task, plain
 from . import checks
 from .artifact import read_artifact, read_expected
@@ -78,14 +78,14 @@ def verify_artifact(
 
     Raises:
         DataError: the artifact is missing or damaged, or the data is preprocessed in another way.
-        ExportError: ONNX Runtime cannot run it.
+        UnsupportedError: ONNX Runtime cannot run it.
     """
     artifact, fp32 = _read(artifact), _read(fp32) if fp32 is not None else None
     _check_preprocess(artifact, data)
     timing = timing or Timing()
     runner = OnnxRunner(artifact.model_path, threads=timing.threads)
-    score = evaluate(runner, task, data, split, progress=progress)
     decisions, targets = decide(runner, task, data, split)
+    score = score_of(decisions, targets, task, split)
     agreement = None
     if simulation is not None:
         agreement = 100 * float(np.mean(decide(simulation, task, data, split)[0] == decisions))
