@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,6 +66,11 @@ class Device:
     operators: tuple[str, ...] | None = None  # None: not limited to a list
     host: str | None = None  # machine architecture on which the machine at hand counts as this device
     sources: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether what is measured on the machine at hand counts as measured on this device."""
+        return self.host == platform.machine()
 
     def macs_per_second(self, dtype: str) -> float:
         """Peak multiply-accumulates per second for `dtype`; a type without kernels runs at the float32 rate."""

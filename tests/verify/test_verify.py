@@ -9,6 +9,7 @@ import onnx
 import pytest
 import torch
 
+from edgewright.devices.machine import has_fast_integers
 from edgewright.errors import ConfigError, DataError, ShapeError, UserError
 from edgewright.tasks import evaluate
 from edgewright.types import Budget, Score
@@ -254,10 +255,14 @@ def test_bench_of_nothing_is_refused():
 
 @pytest.mark.parametrize(
     ("text", "warns"),
-    [("flags\t: fpu avx2", True), ("flags\t: fpu avx2 avx512_vnni", False), ("flags\t: avx_vnni", False), ("", False)],
-)
+    [
+        ("flags\t: fpu avx2", True), ("flags\t: fpu avx2 avx512_vnni", False), ("flags\t: avx_vnni", False),
+        ("flags\t: fpu amx_int8", False), ("", False),
+    ],
+)  # fmt: skip
 def test_a_processor_without_wide_dot_products_is_warned_about(text, warns, tmp_path, monkeypatch):
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     (tmp_path / "cpuinfo").write_text(text)
     assert bool(saturation_warning(tmp_path / "cpuinfo")) == warns
+    assert has_fast_integers(tmp_path / "cpuinfo") == (bool(text) and not warns)
     assert saturation_warning(tmp_path / "missing") == ""

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..devices.machine import has_fast_integers
+from ..errors import first_line
 from .options import Json
 from .show import as_json, table
 
@@ -56,19 +58,13 @@ def _host() -> Iterator[Finding]:
     yield Finding(what="Python", found=version, good=not remedy, needed=True, remedy=remedy)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     yield Finding(what="processor", found=f"{platform.machine()}, {cores} cores", good=True, needed=False)
-    vnni = "avx512_vnni" in _cpu_flags() or "avx_vnni" in _cpu_flags()
-    fast = "yes" if vnni else "no: int8 gains less speed on this machine"
-    yield Finding(what="int8 dot products (VNNI)", found=fast, good=vnni, needed=False)
+    is_fast = has_fast_integers()
+    fast = "yes" if is_fast else "no: int8 gains less speed on this machine"
+    yield Finding(what="int8 dot products (VNNI)", found=fast, good=is_fast, needed=False)
     free = shutil.disk_usage(Path.cwd()).free
     remedy = "" if free >= FREE_BYTES else "free 2 GiB, or choose another folder with --out"
     found = f"{free / 2**30:.1f} GiB free here"
     yield Finding(what="disk", found=found, good=not remedy, needed=True, remedy=remedy)
-
-
-def _cpu_flags() -> set[str]:
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.exists() else []
-    return {flag for line in lines if line.startswith("flags") for flag in line.split(":", 1)[1].split()}
 
 
 def _packages() -> Iterator[Finding]:
@@ -88,7 +84,7 @@ def _accelerators() -> Iterator[Finding]:
         import torch
         import torchvision  # noqa: F401  (a torchvision of another build than torch fails here, not in the list above)
     except (ImportError, RuntimeError, OSError) as error:
-        text = str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
+        text = first_line(error, most=120)
         remedy = "reinstall torch, torchvision and onnxruntime together: scripts/install"
         yield Finding(what="packages load", found=text, good=False, needed=True, remedy=remedy)
         return
