@@ -13,8 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
-
+from ..model.layers import is_depthwise
 from .buffers import View
 from .operators import Operator, Schedule
 
@@ -46,7 +45,7 @@ def timeline(
     for index, operator in enumerate(running):
         if add_in_place and operator.op == "aten.add":
             sharing.overwrite(index, operator)
-        if depthwise_in_place and _is_depthwise(operator):
+        if depthwise_in_place and is_depthwise(operator.call.layer):
             sharing.overwrite(index, operator, plane=True)
     return tuple(sharing.moments(running, dtype))
 
@@ -94,10 +93,3 @@ class _Sharing:
         if not found:
             found.append(Moment(operator="", live={self.plan.names[buffer]: sizes[buffer] for buffer in alive}))
         return found
-
-
-def _is_depthwise(operator: Operator) -> bool:
-    layer = operator.call.layer
-    if not isinstance(layer, _ConvNd) or isinstance(layer, _ConvTransposeNd):
-        return False
-    return layer.groups == layer.in_channels == layer.out_channels > 1

@@ -20,7 +20,7 @@ from torch import fx, nn
 from ..model import layer_of, rewrite
 from ..model.channels import ChannelGroup, Member, find_channels
 from ..model.graph import input_shape
-from ..model.layers import settings_of
+from ..model.layers import is_depthwise, settings_of
 from ..model.quantized import QUANTIZED, IntegerWeights, QuantConv2d, QuantizeActivation, QuantLinear
 from ..seeding import torch_generator
 
@@ -92,7 +92,7 @@ def _widening(group: ChannelGroup, layers: dict[str, IntegerWeights]) -> Widenin
         return None
     count = group.num_classes
     made_by = [layers[path] for path in group.layers("out")]
-    if not made_by or (count >= LANES and not any(_is_depthwise(layer) for layer in made_by)):
+    if not made_by or (count >= LANES and not any(is_depthwise(layer) for layer in made_by)):
         return None
     width = -(-count // LANES) * LANES
     touched = {member.path: layers[member.path].weight.numel() for member in group.members}
@@ -105,7 +105,7 @@ def _is_whole(member: Member, layers: dict[str, IntegerWeights], count: int) -> 
     layer = layers.get(member.path)
     if isinstance(layer, QuantConv2d):
         size = layer.out_channels if member.side == "out" else layer.in_channels
-        fits = size == count and (layer.groups == 1 or _is_depthwise(layer))
+        fits = size == count and (layer.groups == 1 or is_depthwise(layer))
     elif isinstance(layer, QuantLinear):
         fits = (layer.out_features if member.side == "out" else layer.in_features) == member.num_channels
     else:
@@ -113,10 +113,6 @@ def _is_whole(member: Member, layers: dict[str, IntegerWeights], count: int) -> 
     each = member.num_channels // count
     blocks = tuple(tuple(range(index * each, (index + 1) * each)) for index in range(count))
     return fits and member.side in ("out", "in") and member.positions == blocks
-
-
-def _is_depthwise(layer: IntegerWeights) -> bool:
-    return isinstance(layer, QuantConv2d) and layer.groups == layer.in_channels == layer.out_channels > 1
 
 
 def _widen(net: fx.GraphModule, chosen: Iterable[Widening]) -> fx.GraphModule:

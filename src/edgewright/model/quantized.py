@@ -109,6 +109,8 @@ class QuantizeActivation(nn.Module):
     def __init__(self, bits: int = 8, signed: bool = True) -> None:
         super().__init__()
         self.bits, self.signed = bits, signed
+        grid = QuantSpec(scale=(1.0,), zero_point=(0,), bits=bits, signed=signed)
+        self.low, self.high = grid.low, grid.high
         self.register_buffer("scale", torch.ones(()))
         self.register_buffer("zero_point", torch.zeros((), dtype=torch.int32))
 
@@ -127,17 +129,11 @@ class QuantizeActivation(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        spec_low, spec_high = self._bounds()
-        return torch.ops.edgewright.fake_quantize(x, self.scale, self.zero_point, spec_low, spec_high)
+        return torch.ops.edgewright.fake_quantize(x, self.scale, self.zero_point, self.low, self.high)
 
     def codes(self, x: torch.Tensor) -> torch.Tensor:
         """The integers that stand for `x`, int32."""
-        low, high = self._bounds()
-        return (x.div(self.scale).round_().add_(self.zero_point)).clamp_(low, high).to(torch.int32)
-
-    def _bounds(self) -> tuple[int, int]:
-        span = 2**self.bits - 1
-        return (-(2 ** (self.bits - 1)), 2 ** (self.bits - 1) - 1) if self.signed else (0, span)
+        return (x.div(self.scale).round_().add_(self.zero_point)).clamp_(self.low, self.high).to(torch.int32)
 
     def extra_repr(self) -> str:
         return f"scale={self.scale.item():.6g}, zero_point={int(self.zero_point)}, bits={self.bits}"
