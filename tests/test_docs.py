@@ -19,6 +19,12 @@ def test_every_link_inside_the_repository_leads_to_a_file(page):
     assert missing == []
 
 
+def test_the_readme_lists_every_page_of_the_documentation():
+    readme = (ROOT / "README.md").read_text()
+    missing = [page.name for page in sorted((ROOT / "docs").glob("*.md")) if f"(docs/{page.name})" not in readme]
+    assert missing == []
+
+
 def shown_commands(text):
     """Lines of code blocks that call edgewright, with continuation lines joined."""
     for language, block in re.findall(r"^```(\w*)\n(.*?)^```", text, re.S | re.M):

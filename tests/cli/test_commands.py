@@ -70,6 +70,14 @@ def test_every_closed_form_is_a_command():
     assert set(command_table()["calc"].commands) == set(CALCULATIONS)
 
 
+def test_the_help_of_prune_offers_every_score():
+    from edgewright.cli.stages import SCORE_NAMES
+    from edgewright.compress.prune import SCORES, Prune
+
+    assert sorted(SCORES) == list(SCORE_NAMES)
+    assert Prune().score == "contribution"
+
+
 @pytest.mark.parametrize("name", FLAGS)
 def test_every_command_explains_itself(name):
     done = run(name, "--help")

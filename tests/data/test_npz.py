@@ -185,7 +185,7 @@ def test_a_damaged_archive_is_one_sentence(how, tmp_path):
     (tmp_path / "a.npz").write_bytes(bad)
     with pytest.raises(
         DataError,
-        match=r"a.npz (cannot be read as an .npz archive \(.*\): save it|is not an .npz archive, or is cut short: save it)",
+        match=r"a.npz (cannot be read as an .npz archive \(.*\): save it|is not an .npz archive, or is cut short)",
     ):
         load_data(f"npz:{tmp_path}/a.npz")
 

@@ -317,3 +317,10 @@ def test_weights_that_are_not_finite_are_named(value):
     model.bn.running_var[1] = value
     with pytest.raises(ModelError, match=r"Weight 'bn.running_var' of Net holds NaN or infinity"):
         capture(model, SHAPE, name="Net")
+
+
+def test_capturing_draws_nothing_from_the_global_generator():
+    model = Net(lambda net, x: net.fc(net.conv(x).mean((2, 3))))
+    before = torch.get_rng_state()
+    capture(model, SHAPE)
+    assert torch.equal(torch.get_rng_state(), before)

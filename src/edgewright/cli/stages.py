@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .load import Asked
 
 DEVICE = "generic-x86"
+SCORE_NAMES = ("contribution", "l1", "l2", "random")  # of `compress.prune.SCORES`: help must not load that room
 
 OnDevice = Annotated[
     str, typer.Option("--device", metavar="DEVICE", help="Whose cost to count, and whose channel counts to prefer.")
@@ -83,7 +84,8 @@ def prune(
         typer.Option("--round-to", metavar="N", help="Channel counts are multiples of N; default: the device's."),
     ] = None,
     score: Annotated[
-        str | None, typer.Option("--score", metavar="l2|l1|random", help="Which channels matter: l2, l1 or random.")
+        str | None,
+        typer.Option("--score", metavar="|".join(SCORE_NAMES), help="Which channels matter; default: contribution."),
     ] = None,
     preset: Preset = "default",
     device: OnDevice = DEVICE,
