@@ -363,6 +363,20 @@ def test_widths_are_multiples_of_the_device(planned):
     assert all(count % BOARD.round_to == 0 for name, count in kept.items() if name in planner.options)
 
 
+def test_groups_may_be_left_whole_by_name(job):
+    settings = replace(QUICK, sensitivity_samples=0, score="l2", whole=["stem", "hid*"])
+    plan = Planner(job, settings).plan(0.5)
+    assert {group.name for group in plan.groups if group.dropped} == {"wide"}
+    with pytest.raises(LookupFailed, match="Unknown channel group 'hiden': did you mean hidden"):
+        Planner(job, replace(settings, whole=("hiden",)))
+
+
+def test_a_module_that_is_not_captured_is_captured(job):
+    plain_model = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.Flatten(), nn.Linear(128, 10))
+    plan = plan_prune(replace(job, model=plain_model), replace(QUICK, sensitivity_samples=0))
+    assert plan.keep_macs <= 0.5 and isinstance(plain_model[0], nn.Conv2d)
+
+
 def test_the_least_important_classes_leave(planned):
     planner, sensitivities = planned
     plan = planner.plan(0.4, sensitivities)

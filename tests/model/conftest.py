@@ -263,13 +263,30 @@ def stacked() -> Small:
     return Small(run, a=conv(3, 4), b=conv(3, 4, 1), w=nn.Linear(4, 8), fc=nn.Linear(4, 2))
 
 
+def token_norm() -> Small:
+    """Batch norm over the features of tokens, batch and tokens folded together and taken apart again, as in LeViT."""
+
+    def run(m, x):
+        x = m.one(m.patches(x).flatten(2).transpose(1, 2))
+        return m.fc(m.bn(x.flatten(0, 1)).reshape_as(x).mean(1))
+
+    layers = {"one": nn.Linear(6, 5), "bn": nn.BatchNorm1d(5), "fc": nn.Linear(5, 2)}
+    return Small(run, patches=nn.Conv2d(3, 6, 2, 2), **layers)
+
+
+def unit_rows() -> Small:
+    """Each channel divided by its own length, broadcast back with expand_as."""
+    run = lambda m, x: m.fc(m.b(F.normalize(m.a(x), dim=2)).amax((2, 3)))  # noqa: E731
+    return Small(run, a=conv(3, 4), b=conv(4, 5), fc=nn.Linear(5, 2))
+
+
 SMALL = {
     each.__name__: each
     for each in (
         chain, residual, depthwise, concat, flat, padded, squeeze_excite, shuffled, shuffle_op, few_groups,
         many_groups, group_norms, shared, halves, parts, sliced, gated, sloped, transposed, grouped_transposed,
         one_channel, enlarged, modern_block, transformer, written_out_attention, one_head, einsum_attention,
-        token_mixer, stacked,
+        token_mixer, stacked, token_norm, unit_rows,
     )
 }  # fmt: skip
 
@@ -310,10 +327,10 @@ def small_net() -> Callable[[str], fx.GraphModule]:
 def stir(model: nn.Module) -> None:
     """Give norms statistics and factors that differ from channel to channel, and no layer weights of zero."""
     for layer in model.modules():
-        if isinstance(layer, nn.BatchNorm2d):
+        if isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)):
             layer.running_mean.normal_(0, 0.2)
             layer.running_var.uniform_(0.5, 2)
-        if isinstance(layer, (nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm)) and layer.weight is not None:
+        if isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm)) and layer.weight is not None:
             nn.init.uniform_(layer.weight, 0.5, 1.5)
             nn.init.normal_(layer.bias, 0, 0.2)
         if isinstance(layer, (nn.Conv2d, nn.Linear)) and not layer.weight.any():

@@ -168,6 +168,18 @@ def test_a_layer_along_the_tokens_lets_channels_pass_and_stays_whole(small_net):
     assert "works along another axis" in str(channels.group("mix").locked)
 
 
+def test_a_shape_taken_from_another_tensor_follows_it(small_net):
+    channels = find_channels(small_net("token_norm"))
+    assert set(touches(channels, "one")) == {("one", "out"), ("bn", "scale"), ("fc", "in")}
+    assert free(find_channels(small_net("unit_rows"))) == {"a": 4, "b": 5}
+
+
+def test_tables_that_no_layer_makes_are_no_group(small_net):
+    """The bias of the attention is per head, its table of positions belongs to nobody's channels."""
+    channels = find_channels(small_net("written_out_attention"))
+    assert all(any(member.side != "loose" for member in group.members) for group in channels.groups)
+
+
 def model_of(run, **parts):
     class Model(nn.Module):
         def __init__(self) -> None:

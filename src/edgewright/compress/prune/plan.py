@@ -13,7 +13,7 @@ from torch import fx
 
 from ...analyze.sensitivity import Sensitivity, rise, scan
 from ...errors import BudgetError, ConfigError, unknown_name
-from ...model import ChannelGroup, ChannelMap, cut, find_channels
+from ...model import ChannelGroup, ChannelMap, capture, cut, find_channels, is_captured
 from ...progress import SILENT, Progress
 from ...types import Job
 from .allocate import Allocator
@@ -72,12 +72,19 @@ class PrunePlan:
         return PrunePlan(**{**content, "groups": groups})
 
 
+def captured(job: Job) -> fx.GraphModule:
+    """The job's model, captured if it is not yet."""
+    if is_captured(job.model):
+        return job.model  # type: ignore[return-value]
+    return capture(job.model, job.data.preprocess.shape, name=job.model_name)
+
+
 class Planner:
     """Plans for one model: finds its groups, ranks their channels and prices cuts once, then answers for any target."""
 
     def __init__(self, job: Job, settings: Prune) -> None:
         self.job, self.settings = job, settings
-        self.net: fx.GraphModule = job.model  # type: ignore[assignment]
+        self.net = captured(job)
         self.channels: ChannelMap = find_channels(self.net)
         scoring = Scoring(net=self.net, channels=self.channels, seed=job.seed, job=job)
         self._scores = {name: each.numpy() for name, each in SCORES[settings.score](scoring).items()}

@@ -30,7 +30,8 @@ class Prune:
             1 never goes below `round_to` (on x86 only multiples of 8 pay).
         min_channels: no group is left with fewer channels.
         min_keep: no group is left with a smaller share of its channels.
-        whole: names of groups that are not cut, with * and ? as in file names (`edgewright analyze MODEL --by channels` lists them).
+        whole: names of groups that are not cut, with * and ? as in file names; `edgewright analyze MODEL --by channels`
+            lists the groups.
         score: which channels matter; one of `SCORES`.
         sensitivity_samples: images of the train split on which every group is measured; 0 measures nothing and
             spreads the cut evenly by score.

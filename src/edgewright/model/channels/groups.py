@@ -136,6 +136,8 @@ def make_groups(seen: Trace) -> tuple[ChannelGroup, ...]:
     reasons = seen.space.reasons()
     groups: dict[tuple[frozenset[Touch], str | None], list[int]] = defaultdict(list)
     for root in touched:
+        if all(side == "loose" for _, side in touched[root]):
+            continue  # a mask or a table of positions: no layer makes or reads it
         groups[frozenset(touched[root]), reasons.get(root)].append(root)
     return _named([(sorted(roots), reason) for (_, reason), roots in groups.items()], touched)
 

@@ -44,6 +44,15 @@ def literal(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Any:
     return compact(moved) if isinstance(moved, torch.Tensor) else tuple(compact(part) for part in moved)
 
 
+def like(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Labels:
+    """view_as(x, other): the shape follows `other` when that is cut, so both must lose the same."""
+    other = as_labels(args[1])
+    if not isinstance(args[0], Labels) or other is None:
+        return refuse(seen, node, args, kwargs)
+    moved = compact(torch.reshape(seen.space.settle(args[0]).full(), other.shape))
+    return combine(seen, node, moved, other)
+
+
 VIEWS: dict[str, Any] = {"view": torch.reshape, "_unsafe_view": torch.reshape}  # ids are not laid out as the values are
 
 
@@ -209,6 +218,8 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(POOLING, pool),
     **dict.fromkeys(REDUCING, reduce),
     **dict.fromkeys(NORMALIZING, along_axis),
+    **dict.fromkeys(("view_as", "reshape_as"), like),
+    "expand_as": elementwise,
     **dict.fromkeys(("new_zeros", "new_ones", "new_full"), constant),
     "cat": concat,
     "stack": concat,
