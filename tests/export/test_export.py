@@ -188,17 +188,18 @@ class Halves(nn.Module):
         self.stem, self.a, self.b = nn.Conv2d(3, 8, 3), nn.Conv2d(4, 4, 3), nn.ConvTranspose2d(4, 4, 3)
 
     def forward(self, x):
-        x = self.stem(x)
+        x = nn.functional.pad(self.stem(x), (0, 1, 1, 0))[:, :, 1:, :10]
         x = x.view(x.shape[0], 2, 4, 10, 10).transpose(1, 2).contiguous().view(x.shape[0], 8, 10, 10)
         left, right = x.chunk(2, 1)
         return self.a(left).flatten(1), self.b(right)
 
 
-def test_shuffle_split_transposed_and_several_outputs_are_written(nets, tmp_path):
+def test_pad_shuffle_split_transposed_and_several_outputs_are_written(nets, tmp_path):
     net = nets.captured(nets.seeded(Halves), (3, 12, 12))
     simulation = nets.quantized(net)
     artifact = export_onnx(simulation, tmp_path / "a", name="halves", preprocess={}, samples_BCHW=nets.x[:1])
     session = onnxruntime.InferenceSession(str(artifact.model_path), providers=["CPUExecutionProvider"])
+    assert set(artifact.manifest["tensors"]) == set(quantizers(simulation))
     for want, got in zip(simulation(nets.x), session.run(None, {"image": nets.x.numpy()}), strict=True):
         assert np.abs(got - want.detach().numpy()).max() < 0.05 * want.abs().max()
 

@@ -17,18 +17,13 @@ import torch
 from torch import fx, nn
 
 from ..model import layer_of, rewrite, tensor_specs
-from ..model.functions import CLAMPS, SPLITS, clamp_bounds, is_global_average, zero_padding
+from ..model.functions import CLAMPS, COPIES, RESHAPES, SPLITS, clamp_bounds, is_global_average, zero_padding
 from ..model.quantized import IntegerWeights, QuantConv2d, QuantConvTranspose2d, QuantizeActivation, QuantLinear
 from . import operators  # noqa: F401  (defines torch.ops.edgewright.quantize and so on)
 
 aten = torch.ops.aten
 SHIFT = 128  # int8 code + SHIFT = uint8 code
-MOVING = {
-    aten.max_pool2d.default, aten.flatten.using_ints, aten.view.default, aten.reshape.default, aten.permute.default,
-    aten.transpose.int, aten.squeeze.dim, aten.squeeze.dims, aten.unsqueeze.default, aten.slice.Tensor,
-    aten.select.int, aten.expand.default, aten.upsample_nearest2d.vec,
-}  # fmt: skip
-COPIES = {aten.clone.default, aten.contiguous.default, aten.alias.default}
+MOVING = RESHAPES | {aten.max_pool2d.default, aten.upsample_nearest2d.vec}  # on codes as on values; copies vanish
 MAX_INPUT_GROWTH = 0.02  # of the weights
 ONE_ULP = 1 + 2**-20  # a range of [0, 6] ends at 255 * float32(6 / 255), a rounding error above 6
 
@@ -141,7 +136,7 @@ def freeze(net: fx.GraphModule) -> fx.GraphModule:
     ranks = {name: len(spec.shape) for name, spec in tensor_specs(net).items()}
 
     def edit(changed: fx.GraphModule) -> None:
-        for step in (_drop_copy, _drop_absorbed_clamp, _pass_codes_on, _fill_input, _freeze_layer, _simplify):
+        for step in (_drop_dropout, _drop_absorbed_clamp, _pass_codes_on, _fill_input, _freeze_layer, _simplify):
             for node in list(changed.graph.nodes):
                 step(changed, node, ranks)
 
@@ -163,11 +158,9 @@ def _freeze_layer(net: fx.GraphModule, node: fx.Node, ranks: dict[str, int]) -> 
         net.set_submodule(str(node.target), frozen)
 
 
-def _drop_copy(net: fx.GraphModule, node: fx.Node, ranks: dict[str, int]) -> None:
-    """Dropout does nothing in a file, and values need no copies: a view of a copy becomes a reshape."""
-    if node.target is aten.view.default:
-        node.target = aten.reshape.default
-    elif isinstance(layer_of(net, node), nn.Dropout) or node.target in COPIES:
+def _drop_dropout(net: fx.GraphModule, node: fx.Node, ranks: dict[str, int]) -> None:
+    """Dropout does nothing in a file."""
+    if isinstance(layer_of(net, node), nn.Dropout):
         node.replace_all_uses_with(node.args[0])  # type: ignore[arg-type]
         net.graph.erase_node(node)
 
@@ -197,16 +190,35 @@ def _pass_codes_on(net: fx.GraphModule, node: fx.Node, ranks: dict[str, int]) ->
 
 def _pass_on(net: fx.GraphModule, node: fx.Node, layer: QuantizeActivation, ranks: dict[str, int]) -> None:
     for user in [each for reader in node.users for each in _parts(reader)]:
+        if user.target in COPIES:  # vanish in the file, but a view in this graph may need the copy
+            _pass_on(net, user, layer, ranks)
+            continue
         widths = zero_padding(user, rank=ranks.get(user.name))
         if widths is not None:
-            again = _insert(net, user, FrozenPad(layer, *widths), source=node.args[0])
-            net.graph.erase_node(user)
+            again = _pad_codes(net, user, layer, widths)
         elif (user.target in MOVING or user.target is operator.getitem) and user.users:
             again = _insert(net, user, layer, source=user)
         else:
             continue
         ranks[again.name] = ranks[user.name]
         _pass_on(net, again, layer, ranks)
+
+
+def _pad_codes(
+    net: fx.GraphModule, pad: fx.Node, layer: QuantizeActivation, widths: tuple[list[int], list[int]]
+) -> fx.Node:
+    """Replace a padding: quantize what it reads, pad the codes."""
+    before = pad.args[0]
+    assert isinstance(before, fx.Node)
+    quantized = isinstance(layer_of(net, before), QuantizeActivation)
+    if quantized and len(before.users) == 1:  # keeps the tensor's name
+        net.set_submodule(str(before.target), FrozenPad(layer, *widths))
+        pad.replace_all_uses_with(before)
+        padded = before
+    else:
+        padded = _insert(net, pad, FrozenPad(layer, *widths), source=before.args[0] if quantized else before)
+    net.graph.erase_node(pad)
+    return padded
 
 
 def _parts(reader: fx.Node) -> list[fx.Node]:
