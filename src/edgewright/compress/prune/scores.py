@@ -39,9 +39,8 @@ def magnitude(scoring: Scoring, power: int) -> Scores:
     """The size of the weights of a class: rows of the layers that make it, columns of those that read it.
 
     Each layer is brought to a mean of 1 before the sum. Columns are taken with the batch norm that follows their layer
-    folded in. Rows are not: what batch norm scales has unit variance whatever the row's norm, and folding measurably
-    ranks worse (docs/pruning.md). Li et al. 2017, arXiv:1608.08710; sums over coupled layers: Fang et al. 2023,
-    arXiv:2301.12900.
+    folded in. Rows are not: what batch norm scales has unit variance whatever the row's norm.
+    Li et al. 2017, arXiv:1608.08710; sums over coupled layers: Fang et al. 2023, arXiv:2301.12900.
     """
     made, read = {}, {}
     for path, layer, scale in _weighted(scoring.net):
