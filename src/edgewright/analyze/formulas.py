@@ -18,6 +18,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
+from ..model import functions
 from .contraction import einsum_macs
 from .tracing import Call
 
@@ -218,14 +219,15 @@ REDUCTIONS: dict[str, Formula] = {
 }
 
 MOVES = (
-    "cat", "concat", "stack", "clone", "contiguous", "copy", "to", "_to_copy", "type_as", "reshape", "reshape_as",
-    "flatten", "view", "view_as", "pad", "constant_pad_nd", "reflection_pad2d", "replication_pad2d", "roll", "flip",
+    *(str(function).split(".")[1] for function in functions.MOVES),
+    "cat", "concat", "stack", "copy", "to", "_to_copy", "type_as", "reshape_as", "view_as", "pad",
+    "constant_pad_nd", "reflection_pad2d", "replication_pad2d", "roll", "flip",
     "index", "index_select", "index_put", "gather", "scatter", "embedding", "take_along_dim", "repeat", "tile",
     "repeat_interleave", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle", "im2col",
     "unfold", "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "_upsample_nearest_exact2d", "zeros",
     "ones", "full", "empty", "arange", "linspace", "zeros_like", "ones_like", "full_like", "empty_like", "new_zeros",
     "new_ones", "new_full", "scalar_tensor", "tril", "triu", "one_hot", "slice_scatter", "select_scatter", "rot90",
-    "meshgrid", "expand", "split_with_sizes_copy", "fill", "dropout", "alias", "lift_fresh_copy",
+    "meshgrid", "split_with_sizes_copy", "fill", "dropout", "lift_fresh_copy",
 )  # fmt: skip
 
 FUNCTIONS: dict[str, Formula] = {

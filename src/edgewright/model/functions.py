@@ -1,4 +1,4 @@
-"""What some ATen functions mean, whatever the arguments they are written with: clamps and global averages."""
+"""What some ATen functions mean, whatever the arguments they are written with: clamps, moves, global averages."""
 
 from __future__ import annotations
 
@@ -9,9 +9,15 @@ from torch import fx
 
 aten = torch.ops.aten
 
+# Each value of the output is one of the input's. Who means more or less by moving says so beside a table of its own.
+RESHAPES = {
+    aten.flatten.using_ints, aten.view.default, aten.reshape.default, aten.permute.default, aten.transpose.int,
+    aten.squeeze.dim, aten.squeeze.dims, aten.unsqueeze.default, aten.slice.Tensor, aten.select.int,
+    aten.expand.default,
+}  # fmt: skip
+COPIES = {aten.clone.default, aten.contiguous.default, aten.alias.default}
+MOVES = RESHAPES | COPIES
 CLAMPS = {aten.relu.default, aten.relu6.default, aten.hardtanh.default, aten.clamp.default, aten.clamp_min.default}
-
-
 SPLITS = {aten.split.Tensor, aten.split_with_sizes.default, aten.chunk.default, aten.unbind.int}
 
 

@@ -8,12 +8,10 @@ import torch
 from torch import fx, nn
 
 from ...model import is_captured, layer_of, tensor_specs
+from ...model.functions import MOVES
 
 aten = torch.ops.aten
-MOVES = {  # these hand values on without computing any: what they give is no feature map of its own
-    aten.slice.Tensor, aten.select.int, aten.constant_pad_nd.default, aten.pad.default, aten.view.default,
-    aten.reshape.default, aten.permute.default, aten.transpose.int, aten.clone.default, aten.contiguous.default,
-}  # fmt: skip
+HANDED_ON = MOVES | {aten.constant_pad_nd.default, aten.pad.default}  # what they give is no feature map of its own
 
 
 def shared_maps(student: nn.Module, teacher: nn.Module) -> tuple[str, ...]:
@@ -37,7 +35,7 @@ def shared_maps(student: nn.Module, teacher: nn.Module) -> tuple[str, ...]:
 
 def _computes(net: nn.Module, node: fx.Node) -> bool:
     layer = layer_of(net, node)  # type: ignore[arg-type]
-    return node.op != "placeholder" and node.target not in MOVES and not isinstance(layer, nn.Dropout)
+    return node.op != "placeholder" and node.target not in HANDED_ON and not isinstance(layer, nn.Dropout)
 
 
 def tapped(net: fx.GraphModule, names: tuple[str, ...]) -> fx.GraphModule:

@@ -17,7 +17,7 @@ import torch
 from torch import fx, nn
 
 from ...model import layer_of, tensor_specs
-from ...model.functions import CLAMPS, SPLITS, clamp_bounds, is_global_average, zero_padding
+from ...model.functions import CLAMPS, MOVES, SPLITS, clamp_bounds, is_global_average, zero_padding
 from ...model.quantized import QUANTIZED
 
 aten = torch.ops.aten
@@ -27,11 +27,8 @@ FOLLOWING = {
     aten.add.Tensor, aten.mul.Tensor, aten.cat.default, aten.adaptive_avg_pool2d.default, aten.avg_pool2d.default,
     aten.mean.dim, aten.sigmoid.default, aten.leaky_relu.default,
 }  # fmt: skip
-PASSING = {
-    aten.max_pool2d.default, aten.flatten.using_ints, aten.view.default, aten.reshape.default, aten.permute.default,
-    aten.transpose.int, aten.squeeze.dim, aten.squeeze.dims, aten.unsqueeze.default, aten.slice.Tensor,
-    aten.select.int, aten.clone.default, aten.contiguous.default, aten.expand.default, aten.pixel_shuffle.default,
-    aten.channel_shuffle.default, aten.upsample_nearest2d.vec, aten.alias.default,
+PASSING = MOVES | {
+    aten.max_pool2d.default, aten.pixel_shuffle.default, aten.channel_shuffle.default, aten.upsample_nearest2d.vec,
 }  # fmt: skip
 
 
