@@ -119,6 +119,15 @@ def test_an_input_that_others_read_too_keeps_its_own_grid():
     assert not plan.shared
 
 
+def test_a_softmax_between_integers_covers_all_probabilities():
+    def attend(m, x):
+        return m["b"](x * torch.softmax(m["a"](x), 1))
+
+    simulation = quantized(net_of(attend, a=conv(), b=conv()))
+    spec = quantizers(simulation)["softmax_codes"].spec
+    assert spec.zero_point == (-128,) and spec.scale[0] == pytest.approx(1 / 255)
+
+
 def test_zero_padding_passes_integers_and_other_padding_does_not():
     zeros = plan_quantizers(net_of(lambda m, x: m["b"](F.pad(m["a"](x), (0, 1, 0, 1))), a=conv(), b=conv()))
     ones = plan_quantizers(net_of(lambda m, x: m["b"](F.pad(m["a"](x), (0, 1, 0, 1), value=1.0)), a=conv(), b=conv()))

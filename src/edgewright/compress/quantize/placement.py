@@ -17,6 +17,8 @@ from ...model.functions import CLAMPS
 from .flow import STRONG, Flow
 
 aten = torch.ops.aten
+SOFTMAX = {aten.softmax.int, aten._softmax.default}
+PROBABILITIES = (0.0, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,12 +30,14 @@ class Plan:
         shared: groups of points with one grid; the first one's range holds the others.
         layers: nodes whose weights become integers -> the point whose grid their input has.
         stays_float: every other operator that computes -> why.
+        fixed: points whose range does not depend on the data.
     """
 
     points: tuple[str, ...]
     shared: tuple[tuple[str, ...], ...]
     layers: dict[str, str]
     stays_float: dict[str, str]
+    fixed: dict[str, tuple[float, float]]
 
 
 def plan_quantizers(net: fx.GraphModule, *, float_output: bool = True) -> Plan:
@@ -50,7 +54,14 @@ def plan_quantizers(net: fx.GraphModule, *, float_output: bool = True) -> Plan:
         shared=_shared(flow, points),
         layers={node.name: points[flow.inputs(node)[0]].name for node in flow.nodes if flow.is_layer(node)},
         stays_float={node.name: reason for node in flow.nodes if (reason := _why_float(flow, points, node))},
+        fixed={points[node].name: PROBABILITIES for node in flow.nodes if _is_integer_softmax(flow, points, node)},
     )
+
+
+def _is_integer_softmax(flow: Flow, points: dict[fx.Node, fx.Node], node: fx.Node) -> bool:
+    """Whether a softmax stands between integers: ONNX Runtime 1.31 then computes it in integers, and returns 0 for
+    every probability that does not fit the output's range instead of the largest code."""
+    return node.target in SOFTMAX and node in points and all(each in points for each in flow.inputs(node))
 
 
 def _points(flow: Flow, *, float_output: bool) -> dict[fx.Node, fx.Node]:
@@ -61,7 +72,7 @@ def _points(flow: Flow, *, float_output: bool) -> dict[fx.Node, fx.Node]:
         if node.op == "output" or flow.is_passing(node):
             continue
         point = flow.point(node)
-        wanted = point in demanded or _is_integer(flow, points, node, float_output=float_output)
+        wanted = _is_integer(flow, points, node, float_output=float_output) or point in demanded
         if wanted:
             points[node] = points[point] = point
     return points

@@ -49,7 +49,7 @@ def simulate(
     net: fx.GraphModule, plan: Plan, ranges: Mapping[str, tuple[float, float]], *, bits: int = 8
 ) -> fx.GraphModule:
     """The simulation of `net` (folded, eval) in integers: weights of `bits`, activations of 8 bits in `ranges`."""
-    specs = {name: affine_spec(*ranges[name]) for name in plan.points}
+    specs = {name: affine_spec(*plan.fixed.get(name, ranges[name])) for name in plan.points}
 
     def edit(changed: fx.GraphModule) -> None:
         nodes = {node.name: node for node in changed.graph.nodes}

@@ -165,6 +165,10 @@ def _notes(
     ]
     if final is not calibrated:
         notes.append(f"Training through the rounding: {calibrated.value:.2f} -> {final.value:.2f}.")
+    if settings.bits < 8:
+        notes.append(
+            f"The {settings.bits}-bit weights are stored and priced as int8: this version packs nothing smaller."
+        )
     if folding.refused:
         notes.append(f"{len(folding.refused)} batch normalizations stay: {next(iter(folding.refused.values()))}.")
     if plan.stays_float:
