@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import ConfigError
-from ..types import BYTES_PER_ELEMENT, ModelProfile
+from ..types import BYTES_PER_ELEMENT, Device, ModelProfile
 from .options import Channels, ImageSize, Json, Model, Weights
 from .show import as_json, lines, table
 
@@ -68,6 +68,8 @@ def analyze(
         _groups(found, by)
     print()
     lines(_totals(found))
+    if target is not None:
+        lines(_fits(found, target))
 
 
 def _operators(found: ModelProfile) -> None:
@@ -115,6 +117,19 @@ def _cells(row: Mapping[str, Any], found: ModelProfile) -> tuple[str, ...]:
 
 def _shape(shape: Sequence[int]) -> str:
     return "x".join(map(str, shape[1:]))
+
+
+def _fits(found: ModelProfile, target: Device) -> list[str]:
+    """Each memory of the device, and whether the model fits into it."""
+    from ..report import units
+
+    memories = (("RAM", found.cost.ram_bytes, target.ram_bytes), ("flash", found.cost.flash_bytes, target.flash_bytes))
+    return [
+        f"{name} of {target.name}: {units.bytes_text(needed)} of {units.bytes_text(there)}, "
+        f"{'fits' if needed <= there else 'DOES NOT FIT'} at {found.dtype}"
+        for name, needed, there in memories
+        if needed is not None and there is not None
+    ]
 
 
 def _totals(found: ModelProfile) -> list[str]:

@@ -12,8 +12,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from ..errors import ModelError
 from ..files import write_json
 from ..model import capture
+from ..model.quantized import is_quantized
 from ..progress import SILENT, Progress
 from ..recipes import RECIPES, Recipe
 from ..report import write_report
@@ -86,6 +88,10 @@ def prepared(job: Job) -> Job:
         ModelError: the model does not run on the data's images, or its outputs do not suit the task.
     """
     net = capture(job.model, job.data.preprocess.shape, name=job.model_name)
+    if is_quantized(net):
+        raise ModelError(
+            f"{job.model_name} is in integers already: start from a float model, for instance a training's run."
+        )
     inputs, _ = next(job.data.batches("val", batch_size=2))
     job.task.check_outputs(net(inputs), model_name=job.model_name)
     teacher = capture(job.teacher, job.data.preprocess.shape, name="The teacher") if job.teacher is not None else None

@@ -37,19 +37,24 @@ def files(artifact: Artifact) -> Check:
 
 
 def score(score: Score, baseline: Score | None, budget: Budget | None) -> tuple[Check, ...]:
-    """The score against the smallest that the budget accepts."""
-    if budget is None or (baseline is None and budget.min_score is None):
-        return ()
-    limit = budget.lowest_score(baseline.value) if baseline is not None else float(budget.min_score or 0.0)
-    passed = score.value >= limit
+    """The score against the smallest that the budget accepts; without one it is told, and judges nothing."""
+    limit = _lowest(baseline, budget)
+    missing = 0.0 if limit is None else limit - score.value
+    passed = missing <= 0
+    blame = "" if passed else f"{score.metric} is {missing:.2f} points too low: cut less, or train longer."
     before = f", {baseline.value:.2f} before" if baseline is not None else ""
-    blame = (
-        "" if passed else f"{score.metric} is {limit - score.value:.2f} points too low: prune less, or train longer."
-    )
+    if limit is None:
+        before += "; not judged: no score to compare with is known"
     return (
         Check(name="score", passed=passed, value=score.value, limit=limit, unit="points", blame=blame,
               how=f"{score.metric} on {score.num_samples} images of {score.split} in ONNX Runtime{before}"),
     )  # fmt: skip
+
+
+def _lowest(baseline: Score | None, budget: Budget | None) -> float | None:
+    if budget is None or (baseline is None and budget.min_score is None):
+        return None
+    return budget.lowest_score(baseline.value) if baseline is not None else budget.min_score
 
 
 def agreement(share: float | None, num_samples: int, split: str) -> tuple[Check, ...]:
