@@ -37,5 +37,5 @@ def test_a_plan_cuts_nothing_of_a_whole_group(job):
 
 
 def test_a_pattern_without_a_group_is_refused_with_the_nearest(job):
-    with pytest.raises(LookupFailed, match="Unknown channel group 'stage1.conv': did you mean stage1.conv1"):
+    with pytest.raises(LookupFailed, match=r"Unknown channel group 'stage1.conv': did you mean stage1.conv1"):
         Planner(job, Prune(whole=("stage1.conv",)))
