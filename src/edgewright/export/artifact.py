@@ -21,7 +21,8 @@ from ..model import fingerprint, input_shape, watch
 from ..model.fold import fold_batch_norms
 from ..model.quantized import is_quantized, quantizers
 from ..types import ARTIFACT_FORMAT, EXPECTED_FILE, MANIFEST_FILE, Artifact
-from .freeze import SHIFT, freeze
+from .freeze import freeze
+from .frozen import SHIFT
 from .lanes import fill_lanes
 from .onnx_file import INPUT, OPSET, to_onnx
 

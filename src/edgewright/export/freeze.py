@@ -19,116 +19,12 @@ from torch import fx, nn
 from ..model import layer_of, rewrite, tensor_specs
 from ..model.functions import CLAMPS, COPIES, RESHAPES, SPLITS, clamp_bounds, is_global_average, zero_padding
 from ..model.quantized import IntegerWeights, QuantConv2d, QuantConvTranspose2d, QuantizeActivation, QuantLinear
-from . import operators  # noqa: F401  (defines torch.ops.edgewright.quantize and so on)
+from .frozen import FrozenActivation, FrozenConv2d, FrozenConvTranspose2d, FrozenLinear, FrozenPad
 
 aten = torch.ops.aten
-SHIFT = 128  # int8 code + SHIFT = uint8 code
 MOVING = RESHAPES | {aten.max_pool2d.default, aten.upsample_nearest2d.vec}  # on codes as on values; copies vanish
 MAX_INPUT_GROWTH = 0.02  # of the weights
 ONE_ULP = 1 + 2**-20  # a range of [0, 6] ends at 255 * float32(6 / 255), a rounding error above 6
-
-
-class FrozenActivation(nn.Module):
-    """Quantize to uint8, then dequantize."""
-
-    def __init__(self, layer: QuantizeActivation) -> None:
-        super().__init__()
-        spec = layer.spec
-        self.register_buffer("scale", layer.scale.detach().clone())
-        zero_point = spec.zero_point[0] + (SHIFT if spec.signed else 0)
-        self.register_buffer("zero_point", torch.tensor(zero_point, dtype=torch.uint8))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        codes = torch.ops.edgewright.quantize(x, self.scale, self.zero_point)
-        return torch.ops.edgewright.dequantize(codes, self.scale, self.zero_point)
-
-
-class FrozenPad(FrozenActivation):
-    """Quantize, pad the integers with the zero point, dequantize: ONNX Runtime 1.31 has no rule that does it itself."""
-
-    def __init__(self, layer: QuantizeActivation, begins: list[int], ends: list[int]) -> None:
-        super().__init__(layer)
-        self.begins, self.ends = begins, ends
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        codes = torch.ops.edgewright.quantize(x, self.scale, self.zero_point)
-        padded = torch.ops.edgewright.pad(codes, self.begins, self.ends, self.zero_point)
-        return torch.ops.edgewright.dequantize(padded, self.scale, self.zero_point)
-
-
-class FrozenLayer(nn.Module):
-    """Stored int8 weights and int32 bias of a quantized layer. `settings` are what its function needs besides."""
-
-    weight: torch.Tensor
-    weight_scale: torch.Tensor
-    bias: torch.Tensor | None
-    bias_scale: torch.Tensor | None
-    weight_zero_point: torch.Tensor | None
-
-    def __init__(self, layer: IntegerWeights, weight_zero_point: torch.Tensor | None = None) -> None:
-        super().__init__()
-        self.register_buffer("weight_zero_point", weight_zero_point)
-        self.axis = layer.weight_axis
-        self.register_buffer("weight", layer.weight_codes())
-        self.register_buffer("weight_scale", layer.weight_scale.detach().clone())
-        codes = layer.bias_codes()
-        self.register_buffer("bias", codes)
-        self.register_buffer("bias_scale", None if codes is None else layer.bias_scale.detach().clone())
-
-    def values(self) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Weight and bias, dequantized."""
-        weight = torch.ops.edgewright.dequantize(self.weight, self.weight_scale, self.weight_zero_point, self.axis)
-        if self.bias is None:
-            return weight, None
-        return weight, torch.ops.edgewright.dequantize(self.bias, self.bias_scale, None, 0)
-
-
-class FrozenConv2d(FrozenLayer):
-    def __init__(self, layer: QuantConv2d) -> None:
-        super().__init__(layer)
-        self.stride, self.padding, self.dilation, self.groups = (
-            layer.stride,
-            layer.padding,
-            layer.dilation,
-            layer.groups,
-        )
-
-    def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
-        return nn.functional.conv2d(x_BCHW, *self.values(), self.stride, self.padding, self.dilation, self.groups)
-
-
-class FrozenConvTranspose2d(FrozenLayer):
-    def __init__(self, layer: QuantConvTranspose2d) -> None:
-        super().__init__(layer)
-        self.settings: tuple[Any, ...] = (
-            layer.stride,
-            layer.padding,
-            layer.output_padding,
-            layer.groups,
-            layer.dilation,
-        )
-
-    def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
-        return nn.functional.conv_transpose2d(x_BCHW, *self.values(), *self.settings)
-
-
-class FrozenLinear(FrozenLayer):
-    """On (B, N) a Gemm. On more axes a MatMul, whose integer kernel wants the weight as (in, out)."""
-
-    def __init__(self, layer: QuantLinear, *, rank: int) -> None:
-        # ONNX Runtime 1.31 leaves a Gemm in float whose weight has no zero point written down
-        super().__init__(layer, torch.zeros(layer.weight_scale.shape, dtype=torch.int8))
-        self.rank = rank
-        if rank != 2:
-            self.weight = self.weight.T.contiguous()
-            self.axis = 1
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        weight, bias = self.values()
-        if self.rank == 2:
-            return nn.functional.linear(x, weight, bias)
-        product = torch.matmul(x, weight)
-        return product if bias is None else product + bias
 
 
 def freeze(net: fx.GraphModule) -> fx.GraphModule:
