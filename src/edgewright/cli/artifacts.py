@@ -185,7 +185,8 @@ def _check_row(check: Check) -> tuple[str, ...]:
     value, limit = (
         "" if number is None else quantity_text(number, check.unit) for number in (check.value, check.limit)
     )
-    return ("ok" if check.passed else "FAILED", check.name, value, limit, check.how)
+    verdict = "FAILED" if not check.passed else "info" if check.limit is None else "ok"
+    return (verdict, check.name, value, limit, check.how)
 
 
 def bench(

@@ -30,7 +30,7 @@ def files(artifact: Artifact) -> Check:
         name="files",
         passed=True,
         value=count,
-        limit=None,
+        limit=count,
         unit="files",
         how="size and SHA-256 of each, by the manifest",
     )

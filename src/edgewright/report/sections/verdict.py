@@ -104,6 +104,7 @@ def _check_row(check: Content) -> dict[str, Any]:
     return {
         "name": limit_title(text(check, "name")),
         "passed": look(check, "passed") is True,
+        "informs": limit is None,  # nothing to hold the value against
         "value": quantity_text(value, unit),
         "limit": quantity_text(limit, unit),
         "exact": f"{exact_text(value)} against {exact_text(limit)} {unit}",
