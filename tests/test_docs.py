@@ -52,3 +52,26 @@ def test_every_command_and_flag_that_is_shown_exists(page):
         known = {flag for option in shown.params for flag in (*option.opts, *option.secondary_opts)}
         flags = {word.strip("[]|.,") for word in rest if word.lstrip("[").startswith("--")}
         assert flags <= known | {"--help"}, words
+
+
+def test_no_page_holds_a_placeholder():
+    found = {
+        page.name: re.findall(r"@[A-Z]+@", page.read_text()) for page in [*PAGES, ROOT / "benchmarks" / "README.md"]
+    }
+    assert {name: marks for name, marks in found.items() if marks} == {}
+
+
+def test_every_result_that_the_benchmarks_page_names_is_there():
+    page = ROOT / "benchmarks" / "README.md"
+    named = re.findall(r"`(results/[^`]+\.json)`", page.read_text())
+    assert named
+    assert [name for name in named if not (page.parent / name).exists()] == []
+
+
+@pytest.mark.slow
+def test_the_python_example_of_the_readme_runs_and_passes(tmp_path, monkeypatch, capsys):
+    block = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S).group(1)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(block, "README.md", "exec"), {})
+    assert capsys.readouterr().out == "True runs/digits/report.html\n"
+    assert (tmp_path / "runs" / "digits" / "report.html").exists()

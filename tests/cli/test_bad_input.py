@@ -309,3 +309,11 @@ def test_an_onnx_file_is_not_a_model_to_analyze(here):
 def test_weights_beside_a_run_are_refused(here):
     (here / "run").mkdir()
     assert "leave out --weights" in refused("analyze", "run", "--weights", "w.pt")
+
+
+def test_a_json_file_that_cannot_be_written_is_refused_before_any_work():
+    assert "Cannot write nowhere/x.json" in " ".join(fit_with("--json", "nowhere/x.json").split())
+
+
+def test_a_pattern_that_no_model_matches_offers_the_nearest():
+    assert "did you mean resnet" in refused("models", "renset")

@@ -9,11 +9,12 @@ import shlex
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ..errors import EdgewrightError
+from ..errors import ConfigError, EdgewrightError
 
 INTERRUPTED = 130  # what shells report for a process that SIGINT ended
 OUR_FAULT = 3
@@ -33,6 +34,7 @@ def guarded(command: Callable[..., int | None]) -> Callable[..., None]:
     def run(*args: Any, debug: bool = False, **kwargs: Any) -> None:
         debug = debug or os.environ.get("EDGEWRIGHT_DEBUG", "") not in ("", "0")
         try:
+            _check_json(kwargs.get("json_file"))
             code = command(*args, **kwargs)
         except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):
             raise
@@ -55,6 +57,15 @@ def guarded(command: Callable[..., int | None]) -> Callable[..., None]:
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {each.name: each.annotation for each in parameters}
     return run
+
+
+def _check_json(target: Path | None) -> None:
+    """Refuse a file that cannot be written before any work is done for it."""
+    if target is None or str(target) == "-":
+        return
+    place = target if target.exists() else target.parent
+    if target.is_dir() or not os.access(place, os.W_OK):
+        raise ConfigError(f"Cannot write {target}: choose another file with --json.")
 
 
 def typed() -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ..errors import ConfigError
+from ..errors import ConfigError, unknown_name
 from .options import Json
 from .show import as_json, table
 
@@ -25,6 +25,8 @@ def models(
         _library_models(library, pattern or "", json_file)
         return
     found = [entry for entry in zoo.entries() if (pattern or "") in entry.name]
+    if not found:
+        raise unknown_name("model", str(pattern), zoo.names(), command="edgewright models")
     if as_json(found, json_file):
         return
     rows = [

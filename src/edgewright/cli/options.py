@@ -45,5 +45,6 @@ Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="The run directo
 Resume = Annotated[bool, typer.Option("--resume", help="Go on where a killed or interrupted run stopped.")]
 Epochs = Annotated[int | None, typer.Option("--epochs", metavar="N", help="Epochs of each training.")]
 Json = Annotated[
-    Path | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON too; - is the standard output.")
+    Path | None,
+    typer.Option("--json", metavar="FILE", help="Write the result as JSON too; - is the standard output."),
 ]
