@@ -22,7 +22,7 @@ import tempfile
 import time
 from pathlib import Path
 
-COMMAND = ("fit", "simple_cnn", "--data", "digits", "--device", "stm32f746", "--max-drop", "1.0", "--epochs", "3")
+COMMAND = ("fit", "simple_cnn", "--data", "digits", "--device", "stm32f746", "--max-drop", "1.0", "--epochs", "12")
 COMPARED = ("stages/*/weights.safetensors", "stages/*/graph.json", "artifact*/model.onnx")
 
 

@@ -81,6 +81,13 @@ def test_the_users_model_is_left_as_it_was(make_job, quick, tmp_path):
     assert all(torch.equal(value, before[name]) for name, value in job.model.state_dict().items())
 
 
+def test_a_random_model_that_is_said_to_be_trained_is_remarked_upon(make_job, quick, tmp_path):
+    report = fit(
+        make_job(Budget(max_drop=100.0), trained=True), out=tmp_path / "run", recipe=replace(quick, keep_macs=1.0)
+    )
+    assert any("no better than guessing" in note for note in report.content["stages"][0]["notes"])
+
+
 def test_keeping_all_macs_only_quantizes(make_job, quick, tmp_path):
     report = fit(
         make_job(Budget(max_drop=100.0), trained=True), out=tmp_path / "run", recipe=replace(quick, keep_macs=1.0)

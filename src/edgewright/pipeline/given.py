@@ -19,5 +19,10 @@ class AsGiven:
         """The captured model, unchanged."""
         net = capture(job.model, job.data.preprocess.shape, name=job.model_name)
         score = evaluate(net, job.task, job.data, "val", progress=progress)
-        notes = (f"Input {tuple(input_shape(net))}, scored as it came.",)
-        return StageResult(model=net, score=score, cost=cost_of(net, job.device, "float32"), notes=notes)
+        notes = [f"Input {tuple(input_shape(net))}, scored as it came."]
+        if score.value <= 100 / job.data.num_classes + 3 * score.std_error:
+            notes.append(
+                "It scores no better than guessing: a model with random weights needs trained=False (or --weights)."
+            )
+            progress.note(notes[-1])
+        return StageResult(model=net, score=score, cost=cost_of(net, job.device, "float32"), notes=tuple(notes))
