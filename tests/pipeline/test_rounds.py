@@ -36,6 +36,12 @@ def test_the_error_of_a_change_counts_only_images_on_which_the_models_differ():
     assert paired_std_error(before, before) == 0.0
 
 
+def test_a_fixed_share_may_use_the_whole_allowed_drop():
+    fixed = solver(Budget(max_drop=1.0), Recipe(keep_macs=0.5))
+    assert fixed.judged_again(a_round(1, 0.5, 89.0, accepted=False)).accepted
+    assert not fixed.judged_again(a_round(1, 0.5, 88.9, accepted=True)).accepted
+
+
 def test_a_fixed_share_is_not_planned_again():
     fixed = solver(Budget(latency_s=0.1), Recipe(keep_macs=0.5))
     assert fixed.corrected(a_round(1, 0.5, 90, accepted=True), 9.0) is None

@@ -182,8 +182,12 @@ class Solver:
         )  # fmt: skip
 
     def _verdict(self, before: float, score: float, cost: Cost) -> tuple[bool, str]:
-        """A round is accepted when it meets every limit and uses at most its part of the allowed drop on val."""
-        lowest = before - self.recipe.reserve * (before - self.job.budget.lowest_score(before))
+        """A round is accepted when it meets every limit and uses at most its part of the allowed drop on val.
+
+        A share that is fixed is not chosen by its score, so nothing is held in reserve for the choice.
+        """
+        part = 1.0 if self.recipe.keep_macs is not None else self.recipe.reserve
+        lowest = before - part * (before - self.job.budget.lowest_score(before))
         broken = [f"{each.title} is {each.factor:.2f} times the limit" for each in self.job.budget.overruns(cost)]
         if score < lowest:
             broken.append(f"the score on val, {score:.2f}, is below {lowest:.2f}")
