@@ -13,7 +13,6 @@ import argparse
 import hashlib
 import json
 import os
-import platform
 import random
 import signal
 import subprocess
@@ -77,11 +76,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         whole = finish(start(Path(folder) / "whole"))
         want = outcome(Path(folder) / "whole")
+        record = json.loads((Path(folder) / "whole" / "run.json").read_text())
+        setting = {name: record[name] for name in ("machine", "versions")}
         trials = [trial(Path(folder) / f"kill-{number}", draw.uniform(0.05, 0.95), whole, want)
                   for number in range(options.kills)]  # fmt: skip
     result = {
         "command": " ".join(COMMAND),
-        "machine": {"cpu": platform.processor() or platform.machine(), "python": platform.python_version()},
+        **setting,
         "seed": options.seed,
         "uninterrupted_s": round(whole, 1),
         "files_compared": len(want["files"]),  # type: ignore[arg-type]

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 Dtype = Literal["float32", "float16", "int8", "int4"]
 How = Literal["estimated", "measured"]
-SplitName = Literal["train", "val", "test"]
 BYTES_PER_ELEMENT: Mapping[str, float] = {"float32": 4, "float16": 2, "int8": 1, "int4": 0.5}
 
 RUN_FILE, RUN_FORMAT = "run.json", "edgewright.run/1"

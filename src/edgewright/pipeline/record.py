@@ -44,10 +44,10 @@ def content_of(
     return plain({
         "format": RUN_FORMAT,
         "asked": {**_asked(job, recipe), "command": command},
-        "versions": _versions(),
-        "machine": _machine(),
+        "versions": version_facts(),
+        "machine": machine_facts(),
         "device": job.device,
-        "data": _data(job),
+        "data": data_facts(job),
         "order": for_budget(recipe, at_int8, job.budget, trained=job.trained),
         "stages": [_stage(step, job) for step in run.steps],
         "chosen_stages": [step.index for step in (start, *chosen.steps)],
@@ -89,7 +89,7 @@ def _asked(job: Job, recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def _versions() -> dict[str, str]:
+def version_facts() -> dict[str, str]:
     found = {"edgewright": __version__, "python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -99,7 +99,7 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _machine() -> dict[str, Any]:
+def machine_facts() -> dict[str, Any]:
     return {
         "cpu": cpu_name(),
         "cores": os.cpu_count(),
@@ -108,7 +108,7 @@ def _machine() -> dict[str, Any]:
     }
 
 
-def _data(job: Job) -> dict[str, Any]:
+def data_facts(job: Job) -> dict[str, Any]:
     data = job.data
     return {
         "name": data.name,

@@ -17,7 +17,7 @@ from ..runs import Run, Step, open_run
 from ..types import RUN_FILE, RUN_FORMAT, Job, Report, Stage, plain
 from .fit import prepared
 from .given import AsGiven
-from .record import _data, _machine, _versions
+from .record import data_facts, machine_facts, version_facts
 
 
 def run_stage(
@@ -56,10 +56,10 @@ def _content(run: Run, job: Job, given: Step, done: Step) -> dict[str, Any]:
             "seed": job.seed,
             "recipe": {done.name: done.settings},
         },
-        "versions": _versions(),
-        "machine": _machine(),
+        "versions": version_facts(),
+        "machine": machine_facts(),
         "device": job.device,
-        "data": _data(job),
+        "data": data_facts(job),
         "stages": [step.as_plain() for step in run.steps],
         "chosen_stages": [step.index for step in run.steps],
         "final_model": f"stages/{done.index:02d}-{done.name}",
