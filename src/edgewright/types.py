@@ -228,13 +228,27 @@ class QuantSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OpProfile:
-    """One operator of the captured graph, batch 1. Bytes are at the profile's dtype."""
+class Window:
+    """The sliding window of a convolution or a pooling, per spatial axis (one for 1-D, two for 2-D, three for 3-D)."""
 
-    name: str  # node name in the graph
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]  # before and behind alike; what "same" adds in all is split, the larger half behind
+    dilation: tuple[int, ...]
+    groups: int = 1
+    transposed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpProfile:
+    """One operator of the model as it runs, for the profile's batch. Bytes are at the profile's dtype."""
+
+    name: str  # unique in the profile
     layer: str  # dotted path in the user's model, or ""
     op: str  # Conv2d, Linear, aten.add, ...
-    shape_out: tuple[int, ...]
+    shape_in: tuple[int, ...] = ()  # of the first tensor that it reads; () where it reads none
+    shape_out: tuple[int, ...]  # of the first tensor that it makes
+    window: Window | None = None  # of convolutions and poolings
     macs: int
     elementwise: int  # operations that are not multiply-accumulates
     params: int
