@@ -43,11 +43,32 @@ def timeline(
     running = [each for each in plan.operators if each.fused_into is None]
     sharing = _Sharing(plan, running)
     for index, operator in enumerate(running):
-        if add_in_place and operator.op == "aten.add":
-            sharing.overwrite(index, operator)
-        if depthwise_in_place and is_depthwise(operator.call.layer):
-            sharing.overwrite(index, operator, plane=True)
+        choices = overwritable(plan, operator, add_in_place=add_in_place, depthwise_in_place=depthwise_in_place)
+        sharing.overwrite(index, operator, choices)
     return tuple(sharing.moments(running, dtype))
+
+
+def overwritable(
+    plan: Schedule, operator: Operator, *, add_in_place: bool, depthwise_in_place: bool
+) -> list[tuple[View, View | None]]:
+    """What an operator may write its output over if nothing needs that later, and what it keeps beside meanwhile.
+
+    Never the model's inputs and outputs: they belong to the caller.
+    """
+    plane = depthwise_in_place and is_depthwise(operator.call.layer)
+    if not plane and not (add_in_place and operator.op == "aten.add"):
+        return []
+    (made,) = operator.writes
+    beside = None
+    if plane:
+        elements = made.elements // operator.call.out.shape[1]
+        beside = View(buffer=made.buffer, elements=elements, element_bytes=made.element_bytes)
+    caller = {*plan.inputs, *plan.outputs}
+    return [
+        (view, beside)
+        for view in operator.reads
+        if view.buffer not in caller and view.elements >= made.elements and view.element_bytes == made.element_bytes
+    ]
 
 
 class _Sharing:
@@ -60,20 +81,17 @@ class _Sharing:
         self.last = {view.buffer: index for index, each in enumerate(running) for view in (*each.writes, *each.reads)}
         self.last |= {buffer: len(running) for buffer in plan.outputs}
 
-    def overwrite(self, index: int, operator: Operator, *, plane: bool = False) -> None:
-        """Put the output of `operator` over a tensor that it is the last to read and that is large enough, if any."""
-        (made,) = operator.writes
-        for view in operator.reads:
+    def overwrite(self, index: int, operator: Operator, choices: list[tuple[View, View | None]]) -> None:
+        """Put the output of `operator` over the first choice that it is the last to read, if any."""
+        for view, beside in choices:
             over = self.root[view.buffer]
-            kept = over in self.plan.inputs or self.last[over] != index
-            if kept or view.elements < made.elements or view.element_bytes != made.element_bytes:
+            if self.last[over] != index:
                 continue
-            self.root[made.buffer] = over
-            self.last[over] = self.last[made.buffer]
-            if plane:
-                channels = operator.call.out.shape[1]
-                whole = View(buffer=over, elements=made.elements // channels, element_bytes=made.element_bytes)
-                self.planes[operator.name] = whole
+            made = operator.writes[0].buffer
+            self.root[made] = over
+            self.last[over] = self.last[made]
+            if beside is not None:
+                self.planes[operator.name] = beside
             return
 
     def moments(self, running: list[Operator], dtype: str) -> list[Moment]:
