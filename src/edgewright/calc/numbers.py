@@ -21,9 +21,17 @@ def quantize(
     symmetric: bool = False,
     values: Sequence[float] = (),
 ) -> Worked:
-    """Scale and zero point for the range [low, high], and the codes of `values` with what they stand for.
+    """Scale and zero point of a range; codes of values.
 
-    The range is widened to hold 0, so that 0 is exact. Symmetric: zero point 0 and codes from -(2^(b-1)-1).
+    The range is widened to hold 0, so that 0 is exact.
+
+    Args:
+        low: least real value.
+        high: largest real value.
+        bits: bits of a code.
+        signed: codes from -2^(b-1) instead of from 0.
+        symmetric: zero point 0 and codes from -(2^(b-1)-1).
+        values: real numbers to code.
     """
     _check_range(low, high, bits)
     if symmetric and not signed:
@@ -47,12 +55,24 @@ def quantize(
         "codes": coded, "values": back,
         "noise_variance": scale**2 / 12, "sine_sqnr_db": 20 * math.log10(2) * bits + 10 * math.log10(1.5),
     }  # fmt: skip
+    steps += (
+        Step("noise", "S^2 / 12", f"{scale:.7g}^2 / 12", scale**2 / 12, "variance"),
+        Step("SQNR of a sine", "6.02 b + 1.76", f"6.0206 x {bits} + 1.7609", result["sine_sqnr_db"], "dB"),
+    )
     kind = ("symmetric " if symmetric else "") + ("int" if signed else "uint") + str(bits)
-    return Worked(title=f"Quantize [{low:g}, {high:g}] to {kind}", steps=steps, result=result)
+    wasted = symmetric and (low >= 0 or high <= 0)
+    notes = ("a symmetric range spends half of its codes on values that never come",) if wasted else ()
+    return Worked(title=f"Quantize [{low:g}, {high:g}] to {kind}", steps=steps, result=result, notes=notes)
 
 
 def requantize(*, multiplier: float) -> Worked:
-    """A real multiplier S_x S_w / S_y below 1 as `M0 2^-n` with M0 in [0.5, 1), and M0 as a 31-bit integer."""
+    """A real multiplier as a 31-bit integer and a shift.
+
+    M = M0 2^-n with M0 in [0.5, 1).
+
+    Args:
+        multiplier: S_x S_w / S_y, between 0 and 1.
+    """
     if not 0 < positive("multiplier", multiplier) < 1:
         raise ConfigError(f"multiplier lies between 0 and 1, got {multiplier}.")
     mantissa, exponent = math.frexp(multiplier)
@@ -71,9 +91,23 @@ def requantize(*, multiplier: float) -> Worked:
 def integer_dot(
     *, codes_x: Sequence[int], zero_x: int, scale_x: float, codes_w: Sequence[int], scale_w: float, zero_w: int = 0
 ) -> Worked:
-    """A dot product in integers: `sum (q_x - Z_x)(q_w - Z_w)` in 32 bits, times S_x S_w."""
+    """A dot product of codes, and what it stands for.
+
+    sum (q_x - Z_x)(q_w - Z_w) in 32 bits, times S_x S_w.
+
+    Args:
+        codes_x: codes of the activations.
+        zero_x: their zero point.
+        scale_x: their scale.
+        codes_w: codes of the weights.
+        scale_w: their scale.
+        zero_w: their zero point; 0 for symmetric weights.
+    """
     if not codes_x or len(codes_x) != len(codes_w):
         raise ConfigError(f"codes_x and codes_w are lists of equal length, got {len(codes_x)} and {len(codes_w)}.")
+    for name, codes in (("codes_x", codes_x), ("codes_w", codes_w), ("zero_x", [zero_x]), ("zero_w", [zero_w])):
+        for code in codes:
+            whole(name, code, least=-(2**31))
     scale = positive("scale_x", scale_x) * positive("scale_w", scale_w)
     total = sum((x - zero_x) * (w - zero_w) for x, w in zip(codes_x, codes_w, strict=True))
     if not -(2**31) <= total < 2**31:

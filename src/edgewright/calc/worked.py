@@ -14,7 +14,7 @@ Pair = int | tuple[int, int]
 
 @dataclass(frozen=True)  # positional, because a step reads like the line that it prints
 class Step:
-    """One line of a worked answer: `what: formula = numbers = value unit`."""
+    """One line of a worked answer: `what: formula = numbers = value unit`; what is empty is left out."""
 
     what: str
     formula: str
@@ -24,7 +24,8 @@ class Step:
 
     def text(self) -> str:
         """The step as one line."""
-        return f"{self.what}: {self.formula} = {self.numbers} = {shown(self.value)} {self.unit}".rstrip()
+        sides = [side for side in (self.formula, self.numbers, shown(self.value)) if side]
+        return f"{self.what}: {' = '.join(sides)} {self.unit}".rstrip()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +76,17 @@ def positive(name: str, value: Any, *, zero: bool = False) -> float:
     good = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     if not good or value < 0 or (value == 0 and not zero):
         raise ConfigError(f"{name} is a finite number {'of at least' if zero else 'greater than'} 0, got {value!r}.")
+    return value
+
+
+def finite(name: str, value: Any) -> float:
+    """`value` as a finite number of either sign.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
+        raise ConfigError(f"{name} is a finite number, got {value!r}.")
     return value
 
 

@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import inspect
+import re
 import types
 import typing
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from ..calc import CALCULATIONS, Worked
+from ..calc import CALCULATIONS, GROUPS, Worked
 from ..errors import ConfigError
 from .guard import guarded
 from .options import Json
 from .show import as_json, lines
 
+
+class _Grouped(TyperGroup):
+    """A help page that lists the calculations by subject, each with its whole first sentence."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        widest = max(map(len, CALCULATIONS))
+        for subject, members in GROUPS.items():
+            with formatter.section(subject):
+                formatter.write_dl([(name.ljust(widest), _summary(each)) for name, each in members.items()])
+
+
 app = typer.Typer(
+    cls=_Grouped,
     help="Closed-form answers, worked step by step.",
     no_args_is_help=True,
     add_completion=False,
@@ -56,42 +70,80 @@ def _layers(name: str, text: str) -> list[list[int]]:
     return [_ints(name, layer) for layer in text.split("/")]
 
 
+def _rows(name: str, text: str) -> list[list[float]]:
+    return [_floats(name, row) for row in text.split("/")]
+
+
+def _texts(name: str, text: str) -> list[str]:
+    return [part.strip() for part in text.split("/")]
+
+
 READERS: tuple[tuple[Any, Read, str], ...] = (
-    (int | tuple[int, int] | str, _pair_or_word, "N|H,W|same"),
-    (int | tuple[int, int] | str | None, _pair_or_word, "N|H,W|same"),
+    (int | tuple[int, int] | str, _pair_or_word, "N|H,W|same|full"),
+    (int | str, _pair_or_word, "N|same|full"),
     (int | tuple[int, int], _pair, "N|H,W"),
-    (int | tuple[int, int] | None, _pair, "N|H,W"),
     (tuple[int, int], _ints, "I,J"),
     (Sequence[int], _ints, "N,N,..."),
     (Sequence[float], _floats, "X,X,..."),
     (Sequence[Sequence[int]], _layers, "K,S/K,S/..."),
+    (Sequence[Sequence[float]], _rows, "X,X/X,X/..."),
+    (Sequence[str], _texts, "LAYER/LAYER/..."),
 )
 """How a parameter that is no single number or word is written on the command line: type, reader, metavar."""
 
+MEANINGS = {
+    "size": "Height and width of the input.",
+    "channels": "Channels of the input.",
+    "in_channels": "Channels of the input.",
+    "out_channels": "Channels of the output.",
+    "in_features": "Values of one sample that come in.",
+    "out_features": "Values of one sample that go out.",
+    "kernel": "Height and width of the window.",
+    "stride": "Steps of the window.",
+    "padding": "Values added at each end.",
+    "dilation": "Distance between the values that a window reads.",
+    "groups": "Parts that the channels are cut into.",
+    "bias": "Count a bias per output channel.",
+    "macs": "Multiply-accumulates.",
+    "rows": "Rows of the matrix.",
+    "columns": "Columns of the matrix.",
+}
+"""What a parameter means wherever a calculation does not say it in its own `Args`."""
 
-def _reader(annotation: Any) -> tuple[Read, str] | None:
-    for kind, read, metavar in READERS:
-        if annotation == kind:
-            return read, metavar
-    return None
+
+def _summary(calculation: Callable[..., Worked]) -> str:
+    """The first paragraph of the docstring on one line."""
+    return " ".join((inspect.getdoc(calculation) or "").split("\n\n")[0].split())
 
 
-def _option(name: str, annotation: Any, default: Any) -> tuple[inspect.Parameter, Read | None]:
+def _meanings(calculation: Callable[..., Worked]) -> dict[str, str]:
+    """What each parameter means, from the `Args` of the docstring."""
+    found = re.search(r"^Args:\n((?:    .*\n?|\n)+)", inspect.getdoc(calculation) or "", re.M)
+    entries = re.findall(r"^    (\w+): (.*(?:\n {5,}.*)*)", found[1] if found else "", re.M)
+    own = {name: " ".join(text.split()) for name, text in entries}
+    return MEANINGS | {name: text[0].upper() + text[1:] for name, text in own.items()}
+
+
+def _without_none(annotation: Any) -> Any:
+    """`int | None` as `int`: an option that is not given is not passed on."""
+    if typing.get_origin(annotation) not in (typing.Union, types.UnionType):
+        return annotation
+    kinds = [each for each in typing.get_args(annotation) if each is not type(None)]
+    return typing.Union[tuple(kinds)]  # noqa: UP007 (built from a list)
+
+
+def _option(name: str, annotation: Any, default: Any, help_text: str | None) -> tuple[inspect.Parameter, Read | None]:
     """The command-line option for one parameter of a calculation."""
-    flag, found = f"--{name.replace('_', '-')}", _reader(annotation)
-    if found is None:
-        single = annotation
-        if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-            single = next(each for each in typing.get_args(annotation) if each is not type(None))
-        kind: Any = single | None if default is None else single
-        option = typer.Option(f"{flag}/--no-{flag[2:]}" if single is bool else flag)
-        return _parameter(name, Annotated[kind, option], default), None
-    read, metavar = found
-    option = typer.Option(flag, metavar=metavar)
-    if default is inspect.Parameter.empty:
-        return _parameter(name, Annotated[str, option], default), read
-    text = _written(default) if default is not None else ""
-    return _parameter(name, Annotated[str | None, option], text or None), read
+    flag, kind = f"--{name.replace('_', '-')}", _without_none(annotation)
+    for known, read, metavar in READERS:
+        if kind == known:
+            option = typer.Option(flag, metavar=metavar, help=help_text)
+            if default is inspect.Parameter.empty:
+                return _parameter(name, Annotated[str, option], default), read
+            text = _written(default) if default is not None else ""
+            return _parameter(name, Annotated[str | None, option], text or None), read
+    option = typer.Option(f"{flag}/--no-{flag[2:]}" if kind is bool else flag, help=help_text)
+    return _parameter(name, Annotated[kind | None if default is None else kind, option], default), None
 
 
 def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
@@ -104,10 +156,10 @@ def _written(value: Any) -> str:
 
 def _command(calculation: Callable[..., Worked]) -> Callable[..., None]:
     """A command that reads the keyword arguments of `calculation` as options and prints its steps."""
-    hints = typing.get_type_hints(calculation)
+    hints, meanings = typing.get_type_hints(calculation), _meanings(calculation)
     parameters, readers = [], {}
     for each in inspect.signature(calculation).parameters.values():
-        parameter, read = _option(each.name, hints[each.name], each.default)
+        parameter, read = _option(each.name, hints[each.name], each.default, meanings.get(each.name))
         parameters.append(parameter)
         if read is not None:
             readers[each.name] = read
@@ -119,7 +171,7 @@ def _command(calculation: Callable[..., Worked]) -> Callable[..., None]:
         if not as_json(worked, json_file):
             lines(worked.lines())
 
-    run.__doc__ = (calculation.__doc__ or "").split("\n\n")[0]
+    run.__doc__ = (inspect.getdoc(calculation) or "").split("\n\nArgs:")[0].split("\n\nSource:")[0]
     own = inspect.Parameter("json_file", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Json)
     run.__signature__ = inspect.Signature([*parameters, own])  # type: ignore[attr-defined]
     run.__annotations__ = {each.name: each.annotation for each in [*parameters, own]}
