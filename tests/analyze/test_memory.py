@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -9,7 +11,9 @@ from hypothesis import strategies as st
 from torch import fx, nn
 from torch.nn import functional
 
+from edgewright import zoo
 from edgewright.analyze import peak, profile, schedule, timeline, trace
+from edgewright.analyze.memory_variants import CONVENTIONS, memory_variants
 from edgewright.model import capture
 
 IMAGE = (2, 8, 8)  # 128 values
@@ -130,16 +134,131 @@ class Naive(fx.Interpreter):
     def __init__(self, net):
         super().__init__(net)
         self.most = 0
+        self.stored = {each.untyped_storage().data_ptr() for each in (*net.parameters(), *net.buffers())}
 
     def run_node(self, n):
         value = super().run_node(n)
         alive = {}
         for made in [*self.env.values(), value]:
             for tensor in made if isinstance(made, (tuple, list)) else [made]:
-                if isinstance(tensor, torch.Tensor) and not isinstance(tensor, nn.Parameter):
+                if isinstance(tensor, torch.Tensor) and tensor.untyped_storage().data_ptr() not in self.stored:
                     alive[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
         self.most = max(self.most, sum(alive.values()))
         return value
+
+
+class NaiveFused(Naive):
+    """The same, but normalizations and activation functions write over their input where they alone read it."""
+
+    ON_THE_SPOT = ("aten.relu.", "aten.relu6.", "aten.hardtanh.", "aten.clamp.")
+
+    def run_node(self, n):
+        self.here = self._writes_over(n)
+        return super().run_node(n)
+
+    def _writes_over(self, node):
+        kind = str(node.target)
+        if node.op == "call_module":
+            spot = isinstance(self.module.get_submodule(kind), nn.BatchNorm2d)
+        else:
+            spot = node.op == "call_function" and f"{kind}.".startswith(self.ON_THE_SPOT)
+        return spot and len(node.all_input_nodes) == 1 and len(node.all_input_nodes[0].users) == 1
+
+    def _over(self, value, args):
+        return args[0].copy_(value) if self.here else value
+
+    def call_module(self, target, args, kwargs):
+        return self._over(super().call_module(target, args, kwargs), args)
+
+    def call_function(self, target, args, kwargs):
+        return self._over(super().call_function(target, args, kwargs), args)
+
+
+def simulated(simulation, net, shape):
+    """Most bytes alive while the net runs in float32, and that it still computes what it did."""
+    image = torch.rand(1, *shape, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        made = simulation.run(image.clone())
+        torch.testing.assert_close(made, net(image))
+    return simulation.most
+
+
+HEAVY = ("mobilenet_v1", "mobilenet_v2")  # a few seconds each
+ZOO = [
+    pytest.param(entry.name, marks=pytest.mark.slow) if entry.name in HEAVY else entry.name for entry in zoo.entries()
+]
+
+
+@cache
+def zoo_net(name):
+    entry = next(each for each in zoo.entries() if each.name == name)
+    built = zoo.resolve(name, num_classes=entry.num_classes)
+    return capture(built.model, built.input_shape, name=name), built.input_shape
+
+
+@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.parametrize("fused", [False, True], ids=["unfused", "fused"])
+def test_the_bound_of_every_zoo_model_equals_a_naive_simulation(name, fused):
+    net, shape = zoo_net(name)
+    most = simulated(NaiveFused(net) if fused else Naive(net), net, shape)
+    moment = peak(schedule(trace(net), fused=fused), "float32")
+    assert moment.num_bytes == most
+    assert peak(schedule(trace(net), fused=fused), "int8").num_bytes * 4 == most
+    assert sum(moment.live.values()) == most
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_the_variants_of_every_zoo_model_are_consistent(name):
+    net, _ = zoo_net(name)
+    rows = memory_variants(trace(net), "int8")
+    by_name = {row["variant"]: row for row in rows if row["order"] == "given"}
+    assert set(by_name) == {each.name for each in CONVENTIONS}
+    least, default = by_name["add and depthwise in place"]["peak_bytes"], by_name["fused"]["peak_bytes"]
+    for variant in ("add in place", "depthwise in place"):
+        assert least <= by_name[variant]["peak_bytes"] <= default <= by_name["unfused"]["peak_bytes"]
+    assert all(row["peak_bytes"] == sum(row["alive"].values()) for row in rows)
+    assert [row["share_of_default"] for row in rows] == [row["peak_bytes"] / default for row in rows]
+    # chains with shortcuts: no order is better than the given one, and that is proven
+    assert all(row["order"] == "given" for row in rows)
+    assert {row["is_optimal"] for row in rows if row["variant"] != "input not counted"} == {True}
+
+
+@pytest.mark.slow
+def test_the_variants_of_mobilenet_v2_hold_the_published_figure():
+    net, _ = zoo_net("mobilenet_v2")
+    rows = {row["variant"]: row for row in memory_variants(trace(net), "int8")}
+    assert {name: row["peak_bytes"] for name, row in rows.items()} == {
+        "fused": 1_505_280,
+        "unfused": 2_408_448,
+        "add in place": 1_505_280,
+        "depthwise in place": 1_404_928,
+        "add and depthwise in place": 1_404_928,
+        "input not counted": 1_505_280,
+    }
+    assert list(rows["depthwise in place"]["alive"].values()) == [112 * 112 * 96, 112 * 112 * 16]
+
+
+def test_a_better_order_is_a_row_of_its_own():
+    layers = {"a": conv(2, 8), "b": conv(8, 6), "c": conv(2, 8), "d": conv(8, 1)}
+    net = capture(Net(lambda n, x: torch.cat([n.b(n.a(x)), n.d(n.c(x))], 1), **layers), IMAGE)
+    rows = [row for row in memory_variants(trace(net), "int8") if row["variant"] == "fused"]
+    assert [(row["order"], row["peak_bytes"] // MAP, row["is_optimal"]) for row in rows] == [
+        ("given", 16, False), ("best", 15, True),
+    ]  # fmt: skip
+    assert rows[1]["alive"] == {"a": 8 * MAP, "b": 6 * MAP, "d": MAP}
+    assert rows[1]["share_of_default"] == 15 / 16
+    hasty = [row for row in memory_variants(trace(net), "int8", max_states=0) if row["variant"] == "fused"]
+    assert [row["is_optimal"] for row in hasty] == [False, None]
+
+
+def test_an_input_that_is_not_counted_leaves_the_rest():
+    net = capture(Net(lambda n, x: n.b(n.a(x)) + x, a=conv(2, 2), b=conv(2, 2)), IMAGE)
+    row = memory_variants(trace(net), "int8")[-1]
+    assert (row["variant"], row["peak_bytes"], row["alive"]) == (
+        "input not counted",
+        4 * MAP,
+        {"a": 2 * MAP, "b": 2 * MAP},
+    )
 
 
 class Branches(nn.Module):
