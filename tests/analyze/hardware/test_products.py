@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from edgewright.analyze import profile
-from edgewright.analyze.hardware.products import input_columns, products, watch_layers, weight_matrices
+from edgewright.analyze.hardware.products import input_columns, products, unseen, watch_layers, weight_matrices
 from edgewright.errors import ModelError, ShapeError, UnsupportedError
 from edgewright.model import capture
 
@@ -73,6 +73,33 @@ def test_a_model_that_is_not_captured_is_watched_too(images_BCHW):
     model, seen = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3)), []
     watch_layers(model, images_BCHW, lambda path, layer, x: seen.append(path))
     assert seen == ["0", "2"]
+
+
+def test_the_projection_of_an_attention_layer_is_a_layer_captured_or_not():
+    model = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).eval()
+    captured = capture(model, (5, 8))
+    for net, measured in ((captured, profile(captured)), (model, profile(model, input_shape=(5, 8)))):
+        found = {each.row.layer: each for each in products(net, measured)}
+        assert list(found) == ["self_attn", "self_attn.out_proj", "linear1", "linear2"]
+        projection = found["self_attn"]
+        assert (projection.rows, projection.columns, projection.positions) == (24, 8, 5)
+        assert weight_matrices(projection.layer)[0].shape == (24, 8)
+        assert unseen(measured, found.values()) == ()
+
+
+def test_weights_that_no_layer_holds_are_named():
+    class Bare(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.matrix = nn.Parameter(torch.randn(4, 3))
+
+        def forward(self, x):
+            return torch.einsum("bi,ij->bj", x, self.matrix)
+
+    net = capture(Bare(), (4,))
+    measured = profile(net)
+    assert measured.macs == 12
+    assert unseen(measured, products(net, measured)) == tuple(row.name for row in measured.rows if row.macs)
 
 
 def test_what_does_not_fit_is_refused(net, measured, images_BCHW):

@@ -32,7 +32,7 @@ from ...errors import ConfigError
 from ...technology import BIT_PARALLEL_BITS
 from ...types import ModelProfile, OpProfile
 from .bits import Bits, activation_bits, bits_per_layer
-from .products import Product, products
+from .products import Product, products, unseen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +83,7 @@ class BitSerial:
 
     rows: tuple[SerialLayer, ...]
     array: SerialArray
+    unseen: tuple[str, ...] = ()  # operators whose weights no layer holds: full width, all lanes busy
 
     @property
     def ideal_speed_up(self) -> float | None:
@@ -120,6 +121,7 @@ class BitSerial:
             **{name: sum(getattr(row, name) for row in self.rows) for name in names},
             "ideal_speed_up": self.ideal_speed_up, "speed_up": self.speed_up,
             "utilization": macs / (cycles * self.array.multipliers) if cycles else None,
+            "unseen": list(self.unseen),
         }  # fmt: skip
 
 
@@ -154,7 +156,7 @@ def bit_serial(
         for row in profile.rows
         if row.macs
     ]
-    return BitSerial(rows=tuple(rows), array=engine)
+    return BitSerial(rows=tuple(rows), array=engine, unseen=unseen(profile, found.values()))
 
 
 def _layer(product: Product, bits: int, engine: SerialArray, *, linear: bool) -> SerialLayer:

@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -74,13 +74,26 @@ def products(net: nn.Module, profile: ModelProfile) -> Iterator[Product]:
             continue
         groups, rows, columns = matrix_shape(layer)
         positions, rest = divmod(row.macs, groups * rows * columns)
+        if rest and isinstance(net.get_submodule(row.layer), nn.MultiheadAttention):
+            continue  # queries and keys of different tensors: the projection is done in parts
         if rest:
             raise ModelError(f"Layer '{row.layer}' does not fit its profile: profile this model and pass that profile.")
         yield Product(row=row, layer=layer, groups=groups, rows=rows, columns=columns, positions=positions)
 
 
+def unseen(profile: ModelProfile, found: Iterable[Product]) -> tuple[str, ...]:
+    """Operators that multiply with weights which no convolution or linear layer of the model holds.
+
+    Captured, most of them are layers.
+    """
+    names = {each.row.name for each in found}
+    return tuple(row.name for row in profile.rows if row.macs and row.weight_bytes and row.name not in names)
+
+
 def layer_at(net: nn.Module, path: str) -> nn.Module | None:
     """The convolution or linear layer at `path`; None for a module of any other kind.
+
+    Of an attention layer it is the projection to queries, keys and values, which it runs as a function.
 
     Raises:
         ModelError: the model has nothing of that name.
@@ -91,7 +104,15 @@ def layer_at(net: nn.Module, path: str) -> nn.Module | None:
         raise ModelError(
             f"The model has no layer '{path}' of the profile: profile this model and pass that profile."
         ) from error
+    if isinstance(layer, nn.MultiheadAttention) and layer.in_proj_weight is not None:
+        return _projection(layer.in_proj_weight)
     return layer if isinstance(layer, (_ConvNd, nn.Linear)) else None
+
+
+def _projection(weight: nn.Parameter) -> nn.Linear:
+    layer = nn.Linear(weight.shape[1], weight.shape[0], bias=False, device="meta")  # draws no random numbers
+    layer.weight = weight
+    return layer
 
 
 def matrix_shape(layer: nn.Module) -> tuple[int, int, int]:

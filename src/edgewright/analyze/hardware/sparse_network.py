@@ -15,7 +15,7 @@ from ...errors import ConfigError, ModelError
 from ...types import BYTES_PER_ELEMENT, ModelProfile
 from .column_engine import SUMS, Cycles, run_columns, total_cycles
 from .columns import ColumnEngine, CompressedColumns, compress_columns
-from .products import Product, input_columns, products, watch_layers, weight_matrices
+from .products import Product, input_columns, products, unseen, watch_layers, weight_matrices
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +43,7 @@ class SparseNetwork:
     rows: tuple[SparseLayer, ...]
     engine: ColumnEngine
     with_images: bool  # False: every activation counts as non-zero
+    unseen: tuple[str, ...] = ()  # operators whose weights no layer holds: in no sum
 
     def by_layer(self) -> list[dict[str, Any]]:
         """Rows of plain data."""
@@ -62,12 +63,11 @@ class SparseNetwork:
         ratio = parts["dense_bytes"] / parts["sparse_bytes"] if stored else None
         macs = sum(row.macs for row in self.rows)
         return {
-            "macs": macs,
-            **parts,
-            "times_smaller": ratio,
-            "with_images": self.with_images,
-            **(_shown(whole) if whole else {}),
-        }
+            "macs": macs, **parts,
+            "share_of_nonzero_weights": parts["nonzero_weights"] / parts["weights"] if stored else None,
+            "times_smaller": ratio, "with_images": self.with_images, **(_shown(whole) if whole else {}),
+            "unseen": list(self.unseen),
+        }  # fmt: skip
 
 
 def _shown(run: Cycles) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def sparse_columns(
     else:
         calls = _watched(net, images_BCHW, encoded, max_windows)
     rows = tuple(_row(each, encoded[each.row.layer], calls[each.row.layer], profile.dtype) for each in found)
-    return SparseNetwork(rows=rows, engine=chosen, with_images=images_BCHW is not None)
+    return SparseNetwork(rows=rows, engine=chosen, with_images=images_BCHW is not None, unseen=unseen(profile, found))
 
 
 @dataclass(frozen=True, kw_only=True)

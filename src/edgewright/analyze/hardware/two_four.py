@@ -27,7 +27,7 @@ from torch import nn
 from ...errors import ConfigError
 from ...technology import GROUP, KEPT, POSITION_BITS, VALUE_BITS
 from ...types import Device, ModelProfile, OpProfile
-from .products import Product, kernel_places, products, weight_matrices
+from .products import Product, kernel_places, products, unseen, weight_matrices
 
 # How many times the dense rate the 2:4 kernels of a device reach at peak, by type. Float32 has 1:2 kernels only.
 SPARSE_RATE: Mapping[str, Mapping[str, float]] = {
@@ -68,6 +68,7 @@ class TwoFour:
     dtype: str
     device: str | None
     rate: float | None  # of the sparse kernels against the dense ones; None: there are none
+    unseen: tuple[str, ...] = ()  # operators whose weights no layer holds: taken as dense
 
     @property
     def kernel(self) -> str:
@@ -95,6 +96,7 @@ class TwoFour:
             "latency_s": times[0], "sparse_latency_s": times[1],
             "share_of_latency": inside / times[0] if inside is not None and times[0] else None,
             "speed_up": times[0] / times[1] if times[0] is not None and times[1] else None,
+            "unseen": list(self.unseen),
         }  # fmt: skip
 
 
@@ -127,7 +129,9 @@ def two_four(
         if row.fused_into is None
     ]
     name = device.name if device is not None else None
-    return TwoFour(rows=tuple(rows), dtype=profile.dtype, device=name, rate=rate)
+    return TwoFour(
+        rows=tuple(rows), dtype=profile.dtype, device=name, rate=rate, unseen=unseen(profile, found.values())
+    )
 
 
 def _layer(
