@@ -55,7 +55,7 @@ def test_a_torchvision_transformer_is_built_for_the_asked_size():
         ),
         ("timm:hf-hub:somebody/net", {}, LookupFailed, "Unknown timm model 'hf-hub:somebody/net'"),
         ("torchvision:resnet17", {}, LookupFailed, "Unknown torchvision model 'resnet17': did you mean resnet1"),
-        ("torchvision:fasterrcnn_resnet50_fpn", {}, LookupFailed, "Unknown torchvision model"),
+        ("torchvision:r3d_18", {}, LookupFailed, "Unknown torchvision model"),
         ("torchvision:resnet18", {"channels": 1}, ConfigError, "takes images of 3 channels, got 1"),
         ("torchvision:vit_b_32", {"image_size": 65}, ModelError, "cannot build vit_b_32 .*'image_size': 65"),
     ],

@@ -23,6 +23,10 @@ from .contraction import einsum_macs
 from .tracing import Call
 
 SOFTMAX = 5  # per score: compare for the maximum, subtract, exp, add, divide
+BILINEAR = 7  # 4 multiplies and 3 adds
+OVERLAP = (
+    13  # of two boxes: 4 compares, 2 subtractions cut off at zero (4), 1 multiply, 2 for the union, divide, compare
+)
 BATCH_NORM = 2  # per element, with scale and shift precomputed
 NORM, AFFINE = 5, 2  # per element: add for the mean; subtract, multiply, add for the variance; multiply; scale, shift
 
@@ -35,7 +39,7 @@ class Work:
     elementwise: int = 0
 
 
-Formula = Callable[[Call], Work]
+Formula = Callable[[Call], Work | None]
 
 
 def work_of(call: Call) -> Work | None:
@@ -48,7 +52,7 @@ def formula_of(call: Call) -> Formula | None:
     """The formula for a call: by the layer's type or one of its base classes, or by the function's name."""
     if call.layer is not None:
         return next((LAYERS[kind] for kind in type(call.layer).__mro__ if kind in LAYERS), None)
-    return FUNCTIONS.get(call.function)
+    return FUNCTIONS.get(call.function) or FUNCTIONS.get(call.function.removesuffix("_"))  # `add_` does what `add` does
 
 
 def layer_type(layer: nn.Module) -> str:
@@ -171,6 +175,30 @@ def _sort(call: Call) -> Work:
     return Work(elementwise=values.numel() * math.ceil(math.log2(length)) if length > 1 else 0)
 
 
+def _deformable(call: Call) -> Work:
+    """A convolution whose inputs are sampled bilinearly at offsets, and weighed where a mask is given."""
+    inputs, offsets, weight = call.argument("input"), call.argument("offset"), call.argument("weight")
+    groups = offsets.shape[1] // (2 * weight.shape[2:].numel())
+    sampled = offsets.numel() // 2 * inputs.shape[1] // groups
+    return Work(
+        macs=call.out.numel() * weight[0].numel(),
+        elementwise=sampled * (BILINEAR + (1 if call.argument("use_mask") else 0)),
+    )
+
+
+def _regions(call: Call) -> Work | None:
+    """Each output value is the mean of bilinear samples; how many is only known where the call says it."""
+    per_side = call.argument("sampling_ratio")
+    return Work(elementwise=call.out.numel() * per_side**2 * (BILINEAR + 1)) if per_side > 0 else None
+
+
+def _suppression(call: Call) -> Work:
+    """A sort, and the overlap of every two boxes at worst: no shortcut is certain."""
+    boxes = call.inputs[0].shape[0]
+    order = boxes * math.ceil(math.log2(boxes)) if boxes > 1 else 0
+    return Work(elementwise=order + OVERLAP * boxes * (boxes - 1) // 2)
+
+
 LAYERS: dict[type[nn.Module], Formula] = {
     _ConvNd: _conv_layer,
     nn.Linear: _linear_layer,
@@ -199,8 +227,11 @@ OPERATIONS_PER_OUTPUT = {
     "clamp": 2, "hardtanh": 2, "relu6": 2, "leaky_relu": 2, "prelu": 2, "addcmul": 2, "lerp": 3, "elu": 3,
     "softplus": 3, "selu": 4, "sigmoid": 4, "hardsigmoid": 4, "log_sigmoid": 4, "tanh": 5, "silu": 5, "hardswish": 5,
     "gelu": 5, "mish": 9, "softmax": SOFTMAX, "log_softmax": SOFTMAX, "rms_norm": 4, "batch_norm": BATCH_NORM,
-    "upsample_bilinear2d": 7, "upsample_linear1d": 3, "upsample_trilinear3d": 15, "upsample_bicubic2d": 31,
-    "grid_sampler": 7, "grid_sampler_2d": 7,  # bilinear: 4 multiplies and 3 adds
+    "upsample_bilinear2d": BILINEAR, "upsample_linear1d": 3, "upsample_trilinear3d": 15, "upsample_bicubic2d": 31,
+    "_upsample_bilinear2d_aa": BILINEAR, "_upsample_bicubic2d_aa": 31, "grid_sampler": BILINEAR,
+    "grid_sampler_2d": BILINEAR, "__and__": 1, "__or__": 1, "__xor__": 1, "isnan": 1, "isfinite": 1, "expm1": 1,
+    "log1p": 1, "tan": 1, "atan": 1, "sinh": 1, "cosh": 1, "acos": 1, "asin": 1, "nan_to_num": 3, "clip": 2,
+    "threshold": 1, "softsign": 3, "glu": 5, "celu": 4, "trunc": 1, "frac": 1, "bitwise_xor": 1, "fmod": 1,
 }  # fmt: skip
 
 REDUCTIONS: dict[str, Formula] = {
@@ -215,7 +246,8 @@ REDUCTIONS: dict[str, Formula] = {
     **dict.fromkeys(("adaptive_max_pool1d", "adaptive_max_pool2d"), _adaptive_window(0)),
     **dict.fromkeys(("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d"), _adaptive_window(1)),
     **dict.fromkeys(("layer_norm", "group_norm", "instance_norm"), _normalization),
-    **dict.fromkeys(("sort", "argsort", "topk"), _sort),
+    **dict.fromkeys(("sort", "argsort", "topk", "median", "kthvalue", "unique", "_unique2"), _sort),
+    "nonzero": _per_input(1),
 }
 
 MOVES = (
@@ -227,6 +259,13 @@ MOVES = (
     "unfold", "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "_upsample_nearest_exact2d", "zeros",
     "ones", "full", "empty", "arange", "linspace", "zeros_like", "ones_like", "full_like", "empty_like", "new_zeros",
     "new_ones", "new_full", "scalar_tensor", "tril", "triu", "one_hot", "slice_scatter", "select_scatter", "rot90",
+    "expand_as", "index_fill", "zero", "masked_select", "diagonal", "diag_embed", "unflatten", "narrow", "movedim",
+    "swapaxes", "mT", "t", "numpy_T", "contiguous", "data", "detach", "expand_copy", "new_empty", "resolve_conj",
+    "masked_scatter", "fill_diagonal", "block_diag", "cartesian_prod", "broadcast_tensors", "broadcast_to",
+    "atleast_2d", "hstack", "vstack", "dstack", "tensor_split", "hsplit", "vsplit", "unsafe_split", "unsafe_chunk",
+    "_reshape_alias", "_unsafe_view", "_unsafe_index", "scatter_add", "index_copy", "view_as_real",
+    "view_as_complex", "real", "imag", "bernoulli", "rand", "randn", "rand_like", "randn_like", "randperm", "uniform",
+    "item", "_local_scalar_dense", "is_nonzero", "feature_dropout", "alpha_dropout",
     "meshgrid", "split_with_sizes_copy", "fill", "dropout", "lift_fresh_copy",
 )  # fmt: skip
 
@@ -239,4 +278,8 @@ FUNCTIONS: dict[str, Formula] = {
         **REDUCTIONS,
         **MATRIX,
     }.items()
+} | {
+    "torchvision.nms": _suppression,
+    "torchvision.roi_align": _regions,
+    "torchvision.deform_conv2d": _deformable,
 }

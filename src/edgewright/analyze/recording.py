@@ -96,6 +96,7 @@ class _Recorder(TorchDispatchMode):
         self._names = {id(each): name for name, each in (*model.named_buffers(), *model.named_parameters())}
         self._stored: dict[int, str] = {}  # twin of a stored tensor -> its name
         self._twins = WeakTensorKeyDictionary()
+        self._first: dict[int, int] = {}  # memory -> the twin that was there before its views
         self._data: set[int] = set()  # memories that depend on the input
         self._scope = [""]
         for path, module in self._modules.items():
@@ -104,7 +105,7 @@ class _Recorder(TorchDispatchMode):
 
     def enter(self, image: torch.Tensor, name: str) -> None:
         """Note the model's input."""
-        twin = self._twins[image] = _hollow(image)
+        twin = self._keep(image, _hollow(image))
         self._data.add(memory_of(twin))
         self._note(name, "input", outputs=(twin,))
 
@@ -115,22 +116,31 @@ class _Recorder(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         given = list(tensors_in((args, kwargs)))
-        if not any(each.device == META or each in self._twins for each in given):
-            return func(*args, **kwargs)  # made of constants alone, which have values
+        if not any(each.device == META or each in self._twins or id(each) in self._names for each in given):
+            return func(*args, **kwargs)  # made of numbers in the code, which have values
         twins = Given(function=func, args=self._twinned(args), kwargs=self._twinned(kwargs))
         result = None if any(each.device == META for each in given) else func(*args, **kwargs)
         pure = pure_form(func)
-        if pure is not None and _is_whole(twins.args[0]):  # a new value, as in the pure form, and the old one forgotten
+        if pure is not None and self._is_own(twins.args[0]):  # as in the pure form: a new value, the old one forgotten
             twins = replace(twins, function=pure)
         made = _repeated(twins, result)
         self._function(twins, made)
         if func._schema.is_mutable:
-            self._twins[args[0]] = made
+            self._keep(args[0], made)
             return args[0]
         result = made if result is None else result
         for each, twin in zip(tensors_in(result), tensors_in(made), strict=True):
-            self._twins[each] = twin
+            self._keep(each, twin)
         return result
+
+    def _keep(self, tensor: torch.Tensor, twin: torch.Tensor) -> torch.Tensor:
+        self._twins[tensor] = twin
+        self._first.setdefault(memory_of(twin), id(twin))
+        return twin
+
+    def _is_own(self, twin: torch.Tensor) -> bool:
+        """Whether a tensor is no view of another one."""
+        return self._first.get(memory_of(twin)) == id(twin)
 
     def _twinned(self, value: Any) -> Any:
         """`value` with every tensor replaced by its twin, and every device by the one without content."""
@@ -145,7 +155,7 @@ class _Recorder(TorchDispatchMode):
     def _twin(self, tensor: torch.Tensor) -> torch.Tensor:
         """The twin of a tensor; one that is seen for the first time is a constant."""
         if tensor not in self._twins:
-            twin = self._twins[tensor] = _hollow(tensor)
+            twin = self._keep(tensor, _hollow(tensor))
             path = self._names.get(id(tensor), "")
             self._stored[id(twin)] = path
             parameters = (path,) if isinstance(tensor, nn.Parameter) and path else ()
@@ -192,12 +202,10 @@ def _leaving(scope: list[str]) -> Callable[..., None]:
 
 def _hollow(tensor: torch.Tensor) -> torch.Tensor:
     """The twin of a tensor; one without content is its own."""
-    return tensor if tensor.device == META else torch.empty_like(tensor, device=META)
-
-
-def _is_whole(tensor: torch.Tensor) -> bool:
-    """Whether a tensor is all of its memory."""
-    return tensor.numel() * tensor.element_size() == tensor.untyped_storage().nbytes()
+    if tensor.device == META:
+        return tensor
+    twin = torch.empty_like(tensor, device=META)
+    return nn.Parameter(twin, requires_grad=False) if isinstance(tensor, nn.Parameter) else twin
 
 
 def _repeated(given: Given, result: Any) -> Any:
