@@ -35,7 +35,10 @@ FLAGS = {
         "--data", "--split", "--fp32", "--threads", "--turns", "--data-root", "--download", "--image-size",
         "--channels", "--val-from", "--seed", "--json", "--debug",
     },
-    "bench": {"--runtime", "--threads", "--turns", "--runs", "--batch", "--json", "--debug"},
+    "bench": {
+        "--runtime", "--threads", "--turns", "--runs", "--starts", "--batch", "--data", "--data-root", "--download",
+        "--input", "--num-classes", "--weights", "--image-size", "--channels", "--json", "--debug",
+    },
     "report": {"--open", "--json", "--debug"},
     "models": {"--library", "--json", "--debug"},
     "devices": {"--json", "--debug"},

@@ -16,7 +16,6 @@ from edgewright.types import Budget, Score
 from edgewright.verify import (
     OnnxRunner,
     Timing,
-    bench,
     compare_codes,
     kernels,
     parity,
@@ -227,30 +226,6 @@ def test_models_take_turns_and_every_second_turn_goes_backwards():
 def test_timing_settings_out_of_range_are_refused():
     with pytest.raises(ConfigError, match=r"Timing\.turns must be 1 or more, got 0"):
         Timing(turns=0)
-
-
-def test_bench_measures_cold_start_and_memory_in_a_fresh_process(made):
-    rows = bench([made.int8.folder, made.fp32.model_path], timing=QUICK)
-    for row in rows:
-        assert row.load_s > 0 and row.first_s > 0 and row.samples_per_second > 0
-        assert 10 * 2**20 < row.peak_rss_bytes < 400 * 2**20  # the runtime alone: not this process with torch in it
-    assert rows[0].num_bytes < rows[1].num_bytes
-
-
-def test_bench_refuses_files_with_different_inputs(made, tmp_path):
-    value = onnx.helper.make_tensor_value_info
-    graph = onnx.helper.make_graph(
-        [onnx.helper.make_node("Relu", ["x"], ["y"])], "g", [value("x", 1, ["n", 3, 4, 4])], [value("y", 1, None)]
-    )
-    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=10)
-    onnx.save(model, tmp_path / "other.onnx")
-    with pytest.raises(ConfigError, match=r"other\.onnx takes \[3, 4, 4\]"):
-        bench([made.int8.folder, tmp_path / "other.onnx"], timing=QUICK)
-
-
-def test_bench_of_nothing_is_refused():
-    with pytest.raises(ConfigError, match="nothing to measure"):
-        bench([])
 
 
 @pytest.mark.parametrize(

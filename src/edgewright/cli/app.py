@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from . import analyze, artifacts, calculate, doctor, fit, listing, stages
+from . import analyze, artifacts, bench, calculate, doctor, fit, listing, stages
 from .guard import guarded
 
 app = typer.Typer(
@@ -29,7 +29,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], str]] = {
     "quantize": (stages.quantize, "Turn a model into integers."),
     "export": (artifacts.export, "Write a run's model as files to ship."),
     "verify": (artifacts.verify, "Prove an artifact in the real runtime."),
-    "bench": (artifacts.bench, "Time artifacts in turns."),
+    "bench": (bench.bench, "Time models and artifacts in turns, in several runtimes."),
     "report": (artifacts.report, "Write a run's HTML page again."),
     "models": (listing.models, "List the models."),
     "devices": (listing.devices, "List the devices and their sources."),

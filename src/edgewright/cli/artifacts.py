@@ -1,4 +1,4 @@
-"""`export`, `verify`, `bench`, `report`: from a run to files, proof, timings and the page."""
+"""`export`, `verify`, `report`: from a run to files, proof and the page."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from torch import fx
 
     from ..types import Budget, Check, Score
-    from ..verify import BenchRow, Verification
+    from ..verify import Verification
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
 ARTIFACT, FP32 = ARTIFACT_FOLDERS["int8"], ARTIFACT_FOLDERS["fp32"]
-FORMATS, RUNTIMES = ("onnx",), ("onnxruntime",)
+FORMATS = ("onnx",)
 NUM_SAMPLES = 8  # golden vectors of an export
 
 Turns = Annotated[int, typer.Option("--turns", metavar="N", help="Rounds; in each, every file is timed in turn.")]
@@ -187,68 +187,6 @@ def _check_row(check: Check) -> tuple[str, ...]:
     )
     verdict = "FAILED" if not check.passed else "info" if check.limit is None else "ok"
     return (verdict, check.name, value, limit, check.how)
-
-
-def bench(
-    artifacts: Annotated[
-        list[Path],
-        typer.Argument(metavar="ARTIFACT...", help="Artifact folders, .onnx files, or runs (int8 and fp32)."),
-    ],
-    runtime: Annotated[
-        str, typer.Option("--runtime", metavar="onnxruntime", help="Where to run them.")
-    ] = "onnxruntime",
-    threads: Threads = 1,
-    turns: Turns = 7,
-    runs: Annotated[int, typer.Option("--runs", metavar="N", help="Calls per file and turn, at most.")] = 50,
-    batch: Annotated[int, typer.Option("--batch", metavar="N", help="Images per call.")] = 1,
-    json_file: options.Json = None,
-) -> None:
-    """Time model files side by side, in turns, with cold start and memory."""
-    if runtime not in RUNTIMES:
-        raise UnsupportedError(
-            f"--runtime is one of {', '.join(RUNTIMES)}, got '{runtime}': this version times no other."
-        )
-    from ..verify import Timing
-    from ..verify import bench as measure
-    from .progress import progress_for
-
-    timing = Timing(turns=turns, runs=runs, threads=threads, batch=batch)
-    found = measure(_files(artifacts), timing=timing, progress=progress_for())
-    if not as_json(found, json_file):
-        _show_bench(found)
-
-
-def _files(paths: list[Path]) -> list[Path]:
-    """Artifact folders and files; a run stands for both of its artifacts."""
-    found: list[Path] = []
-    for path in paths:
-        inside = [path / name for name in (ARTIFACT, FP32) if (path / name).is_dir()]
-        found += inside or [path]
-    return found
-
-
-def _show_bench(rows: tuple[BenchRow, ...]) -> None:
-    from ..report.units import bytes_text, seconds_text, times_text
-
-    first = rows[0].latency.median_s
-    cells = [
-        (
-            bytes_text(row.num_bytes),
-            seconds_text(row.latency.median_s),
-            seconds_text(row.latency.p95_s),
-            times_text(row.latency.median_s / first),
-            f"{row.samples_per_second:,.0f}",
-            seconds_text(row.load_s),
-            seconds_text(row.first_s),
-            bytes_text(row.added_rss_bytes),
-            row.path,
-        )
-        for row in rows
-    ]
-    headings = ("file", "median", "p95", "of the first", "images/s", "load", "first call", "added RAM", "artifact")
-    table(headings, cells, right=headings[:-1])
-    latency = rows[0].latency
-    print(f"{latency.runtime}, {latency.threads} thread(s), batch {latency.batch}, {latency.turns} turns.")
 
 
 def report(

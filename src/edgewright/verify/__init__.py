@@ -1,31 +1,50 @@
 """Really? The judge of artifacts: parity, score, size, speed and limits, measured in the runtime."""
 
 from .artifact import read_artifact, read_expected
-from .bench import BenchRow, bench
+from .bench import Bench, BenchPlan, BenchRow, bench, file_subject
+from .cold import ColdStart
+from .conditions import Conditions
+from .end_to_end import EndToEnd, Samples, read_samples
 from .judge import Verification, verify_artifact
 from .kernels import FloatNode, Kernels, kernels
 from .machine import saturation_warning
 from .parity import TensorParity, compare_codes, parity
 from .runner import OnnxRunner
-from .timing import Latency, Race, Timing, race
+from .subjects import RUNTIMES, Skipped, Stored, Subject
+from .timing import Latency, Race, Timing, WarmUp, race
+from .torch_runner import TorchRunner
 
 __all__ = [
+    "RUNTIMES",
+    "Bench",
+    "BenchPlan",
     "BenchRow",
+    "ColdStart",
+    "Conditions",
+    "EndToEnd",
     "FloatNode",
     "Kernels",
     "Latency",
     "OnnxRunner",
     "Race",
+    "Samples",
+    "Skipped",
+    "Stored",
+    "Subject",
     "TensorParity",
     "Timing",
+    "TorchRunner",
     "Verification",
+    "WarmUp",
     "bench",
     "compare_codes",
+    "file_subject",
     "kernels",
     "parity",
     "race",
     "read_artifact",
     "read_expected",
+    "read_samples",
     "saturation_warning",
     "verify_artifact",
 ]

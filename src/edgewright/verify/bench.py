@@ -1,104 +1,243 @@
-"""Speed of model files: latency in turns, and cold start and memory each in a process of its own."""
+"""Speed of models in several runtimes: the steady state in turns, whole decisions, and cold starts apart from both."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ..errors import ConfigError, ExportError
+from ..errors import ConfigError, LookupFailed, UnsupportedError
 from ..progress import SILENT, Progress
 from ..types import MANIFEST_FILE
 from .artifact import read_artifact
-from .runner import OnnxRunner
-from .timing import Latency, Timing, race
+from .cold import ColdStart, cold_starts
+from .conditions import Conditions, conditions, load_average, remarks
+from .end_to_end import EndToEnd, Samples, preprocess_for, time_end_to_end
+from .subjects import RUNTIMES, Contender, Skipped, Subject, contenders, shared_shape
+from .timing import Latency, Model, Timing, race, turn_ratios
+from .torch_runner import torch_threads
 
-# A process that imports nothing but the runtime: what an application pays before its first answer.
-PROBE = """
-import json, resource, sys, time
-import numpy as np
-import onnxruntime as ort
-def peak():
-    try:  # the high-water mark of this program alone; getrusage remembers the one that started it
-        lines = open("/proc/self/status").read().splitlines()
-        return 1024 * int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
-    except (OSError, StopIteration):
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-path, threads, shape = sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3])
-options = ort.SessionOptions()
-options.intra_op_num_threads, options.log_severity_level = threads, 3
-image = np.zeros(shape, np.float32)
-before = peak()
-began = time.perf_counter()
-session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-loaded = time.perf_counter()
-session.run(None, {session.get_inputs()[0].name: image})
-done = time.perf_counter()
-print(json.dumps({"load_s": loaded - began, "first_s": done - loaded, "before": before, "peak": peak()}))
-"""
+MOST_DIFFERENCE = 0.05  # rounding gives 1e-6 in float, and a step or two of 1/255 in integers
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchPlan:
+    """What to measure. Every batch is measured with every number of threads; cold starts with the first of each."""
+
+    runtimes: tuple[str, ...] = ("onnxruntime",)
+    threads: tuple[int, ...] = (1,)
+    batches: tuple[int, ...] = (1,)
+    timing: Timing = field(default_factory=Timing)  # its own threads and batch are replaced by those above
+    starts: int = 3  # processes per contender; 0 leaves cold starts out
+
+    def __post_init__(self) -> None:
+        for name in ("runtimes", "threads", "batches"):
+            values = getattr(self, name)
+            if not values or len(set(values)) < len(values):
+                raise ConfigError(f"BenchPlan.{name} needs one or more different values, got {values}.")
+        unknown = [name for name in self.runtimes if name not in RUNTIMES]
+        if unknown:
+            raise LookupFailed(f"A runtime is one of {', '.join(RUNTIMES)}, got '{unknown[0]}'.")
+        if self.starts < 0:
+            raise ConfigError(f"BenchPlan.starts is a number of processes from 0, got {self.starts}.")
+        self.settings()
+
+    def settings(self) -> tuple[Timing, ...]:
+        """One `Timing` for each pair of threads and batch."""
+        return tuple(replace(self.timing, threads=n, batch=size) for n in self.threads for size in self.batches)
 
 
 @dataclass(frozen=True, kw_only=True)
 class BenchRow:
-    """One file. Memory is the resident set: `peak_rss_bytes` of the whole process, `added_rss_bytes` by the model."""
+    """One model in one runtime at one setting. The ratio is to the first row of the setting, turn by turn."""
 
-    path: str
-    num_bytes: int
+    model: str
+    runtime: str
+    num_bytes: int | None  # of the ONNX file
     latency: Latency
-    samples_per_second: float
-    load_s: float
-    first_s: float  # the first call, after loading
-    peak_rss_bytes: int
-    added_rss_bytes: int
+    images_per_s: float
+    ratio: float  # median over the turns
+    ratio_range: tuple[float, float]
+    difference: float | None  # largest, from the outputs of the same model's first form, as a share of their largest
 
 
-def bench(paths: Sequence[Path], *, timing: Timing | None = None, progress: Progress = SILENT) -> tuple[BenchRow, ...]:
-    """Measure several files (artifact folders or `.onnx` files) side by side, in turns.
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """All measurements. `end_to_end` is empty without data: what is not measured is not claimed."""
+
+    rows: tuple[BenchRow, ...]
+    cold: tuple[ColdStart, ...]
+    end_to_end: tuple[EndToEnd, ...]
+    skipped: tuple[Skipped, ...]
+    conditions: Conditions
+    remarks: tuple[str, ...]
+    input_shape: tuple[int, ...]  # (C, H, W)
+    plan: BenchPlan
+    data: str | None
+
+
+def file_subject(path: Path) -> Subject:
+    """An artifact folder, its manifest, or an `.onnx` file, as something to measure.
 
     Raises:
-        ConfigError: no file, or files that take different inputs.
-        DataError: a file is missing or damaged.
+        DataError: the artifact is damaged. A lone file is looked at when it is opened.
     """
-    timing = timing or Timing()
-    models = [_model_file(Path(path)) for path in paths]
-    runners = {str(path): OnnxRunner(model, threads=timing.threads) for path, model in zip(paths, models, strict=True)}
-    if not runners:
-        raise ConfigError("There is nothing to measure: give artifact folders or .onnx files.")
-    shape = _shared_shape(runners, timing.batch)
-    images_BCHW = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
-    times = race(runners, images_BCHW, timing=timing, progress=progress).latencies
-    return tuple(_row(path, model, each, shape) for path, model, each in zip(runners, models, times, strict=True))
+    path = Path(path)
+    if path.is_dir() or path.name == MANIFEST_FILE:
+        artifact = read_artifact(path if path.is_dir() else path.parent)
+        why = "an artifact holds no PyTorch model, give the run or the model that it was made from"
+        return Subject(
+            name=str(path), onnx=artifact.model_path, preprocess=artifact.manifest["preprocess"],
+            lacks={"eager": why, "compiled": why},
+        )  # fmt: skip
+    why = "an .onnx file has no PyTorch form, give the run or the model that it was made from"
+    return Subject(name=str(path), onnx=path, lacks={"eager": why, "compiled": why})
 
 
-def _model_file(path: Path) -> Path:
-    return read_artifact(path).model_path if path.is_dir() or path.name == MANIFEST_FILE else path
+def bench(
+    subjects: Sequence[Subject],
+    *,
+    plan: BenchPlan | None = None,
+    samples: Samples | None = None,
+    progress: Progress = SILENT,
+) -> Bench:
+    """Measure models side by side, in turns, in one process per machine setting; cold starts in processes of their own.
+
+    Sets the threads of PyTorch while it measures and restores them; makes `torch.compile` forget what this process
+    compiled before, see `compiled_runner`.
+
+    Args:
+        samples: real images for whole decisions with pre- and post-processing; None leaves those out.
+
+    Raises:
+        ConfigError: nothing to measure, or models that take different inputs.
+        DataError, UnsupportedError: a file is missing or damaged, or cannot be run.
+    """
+    plan = plan or BenchPlan()
+    load_before = load_average()
+    those, skipped = contenders(subjects, plan.runtimes)
+    used = [subject for subject in subjects if any(each.subject is subject for each in those)]
+    shape = shared_shape(used, plan.batches)
+    measured = [_measure(those, shape, timing, samples, progress) for timing in plan.settings()]
+    failed = {skip.model + skip.runtime: skip for _, _, each in measured for skip in each}
+    running = [each for each in those if each.subject.name + each.runtime not in failed]
+    cold, unstarted = cold_starts(
+        running, shape=(plan.batches[0], *shape), threads=plan.threads[0], starts=plan.starts, progress=progress
+    ) if plan.starts else ((), ())  # fmt: skip
+    found, rows = conditions(load_before), tuple(row for each, _, _ in measured for row in each)
+    return Bench(
+        rows=rows,
+        cold=cold,
+        end_to_end=tuple(row for _, each, _ in measured for row in each),
+        skipped=(*skipped, *failed.values(), *unstarted),
+        conditions=found,
+        remarks=(*remarks(found, plan.threads), *_unsettled(rows), *_disagreeing(rows), *_told(used)),
+        input_shape=shape,
+        plan=plan,
+        data=samples.name if samples else None,
+    )
 
 
-def _shared_shape(runners: dict[str, OnnxRunner], batch: int) -> tuple[int, ...]:
-    shapes = {path: tuple(runner.input_shape[1:]) for path, runner in runners.items()}
-    first = next(iter(shapes))
-    for path, shape in shapes.items():
-        if shape != shapes[first]:
-            raise ConfigError(f"{path} takes {list(shape)}, {first} takes {list(shapes[first])}: measure them apart.")
-        if not all(isinstance(size, int) for size in shape):
-            raise ConfigError(f"{path} takes inputs of no fixed size ({list(shape)}): export it for one size.")
-    return (batch, *shapes[first])
+def _told(subjects: Sequence[Subject]) -> tuple[str, ...]:
+    return tuple(subject.remark for subject in subjects if subject.remark)
 
 
-def _row(path: str, model: Path, latency: Latency, shape: tuple[int, ...]) -> BenchRow:
-    command = [sys.executable, "-c", PROBE, str(model), str(latency.threads), json.dumps(shape)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        reason = (done.stderr.strip().splitlines() or ["no message"])[-1][:200]
-        raise ExportError(f"{model} does not start in a process of its own ({reason}).")
-    found = json.loads(done.stdout)
+Measured = tuple[tuple[BenchRow, ...], tuple[EndToEnd, ...], tuple[Skipped, ...]]
+
+
+def _measure(
+    those: Sequence[Contender],
+    shape: tuple[int, ...],
+    timing: Timing,
+    samples: Samples | None,
+    progress: Progress,
+) -> Measured:
+    """One setting: every contender that can be opened, in turns."""
+    images_BCHW = np.random.default_rng(0).standard_normal((timing.batch, *shape), dtype=np.float32)
+    with torch_threads(timing.threads):
+        models, skipped = _opened(those, images_BCHW, timing.threads, progress)
+        times = race({each.label: model for each, model in models.items()}, images_BCHW, timing=timing,
+                     progress=progress).latencies  # fmt: skip
+        differences = _differences(models, images_BCHW)
+        whole = _whole(models, shape, samples, timing, progress)
+    rows = tuple(_row(each, latency, times[0], differences[each]) for each, latency in zip(models, times, strict=True))
+    return rows, whole, skipped
+
+
+def _opened(
+    those: Sequence[Contender], images_BCHW: np.ndarray, threads: int, progress: Progress
+) -> tuple[dict[Contender, Model], tuple[Skipped, ...]]:
+    """Contenders ready to run. What this machine cannot compile is left out, as long as anything is left."""
+    models: dict[Contender, Model] = {}
+    skipped: list[Skipped] = []
+    with progress.task("Open", total=len(those)) as bar:
+        for each in those:
+            try:
+                models[each] = each.open(images_BCHW, threads=threads)
+            except UnsupportedError as error:
+                if each.runtime != "compiled":
+                    raise
+                skipped.append(Skipped(model=each.subject.name, runtime=each.runtime, reason=str(error).rstrip(".")))
+            bar.advance(detail=each.label)
+    if not models:
+        raise UnsupportedError(f"{skipped[0].model} cannot be measured: {skipped[0].reason}.")
+    return models, tuple(skipped)
+
+
+def _row(contender: Contender, latency: Latency, first: Latency, difference: float | None) -> BenchRow:
+    ratios = turn_ratios(latency, first)
     return BenchRow(
-        path=path, num_bytes=model.stat().st_size, latency=latency, samples_per_second=latency.per_second,
-        load_s=found["load_s"], first_s=found["first_s"], peak_rss_bytes=found["peak"],
-        added_rss_bytes=found["peak"] - found["before"],
+        model=contender.subject.name, runtime=contender.runtime, num_bytes=contender.num_bytes,
+        latency=replace(latency, artifact=contender.subject.name), images_per_s=latency.per_second,
+        ratio=float(np.median(ratios)), ratio_range=(min(ratios), max(ratios)), difference=difference,
     )  # fmt: skip
+
+
+def _differences(models: Mapping[Contender, Model], images_BCHW: np.ndarray) -> dict[Contender, float | None]:
+    """How far each form's outputs are from those of the same model's first form: a fast wrong answer is no answer."""
+    first: dict[str, Any] = {}
+    found: dict[Contender, float | None] = {}
+    for each, model in models.items():
+        outputs = model(images_BCHW)
+        arrays = outputs if isinstance(outputs, tuple) else (outputs,)
+        if each.subject.name in first:
+            pairs = zip(first[each.subject.name], arrays, strict=True)
+            found[each] = max(float(np.abs(a - b).max() / max(np.abs(a).max(), 1e-30)) for a, b in pairs)
+        else:
+            first[each.subject.name], found[each] = arrays, None
+    return found
+
+
+def _whole(
+    models: Mapping[Contender, Model],
+    shape: tuple[int, ...],
+    samples: Samples | None,
+    timing: Timing,
+    progress: Progress,
+) -> tuple[EndToEnd, ...]:
+    if samples is None:
+        return ()
+    given = {
+        (each.subject.name, each.runtime): (model, preprocess_for(shape, each.subject.preprocess))
+        for each, model in models.items()
+    }
+    return time_end_to_end(given, samples, timing=timing, progress=progress)
+
+
+def _unsettled(rows: Sequence[BenchRow]) -> tuple[str, ...]:
+    names = sorted({f"{row.model} ({row.runtime})" for row in rows if not row.latency.warm_up.stable})
+    if not names:
+        return ()
+    return (f"Times had not settled after the warm-up: {', '.join(names)}; look at the spread.",)
+
+
+def _disagreeing(rows: Sequence[BenchRow]) -> tuple[str, ...]:
+    return tuple(
+        f"{row.model} in {row.runtime} is off by {100 * row.difference:.0f} % of the largest output: its time is that "
+        "of another function."
+        for row in rows
+        if row.difference is not None and row.difference > MOST_DIFFERENCE
+    )

@@ -29,6 +29,13 @@ class OnnxRunner:
         self.input_shape = tuple(self._session.get_inputs()[0].shape)
         self._outputs = [value.name for value in self._session.get_outputs() if value.name not in self.see]
 
+    @property
+    def runtime(self) -> str:
+        """What runs the file, with its version."""
+        import onnxruntime
+
+        return f"onnxruntime {onnxruntime.__version__}"
+
     def __call__(self, images_BCHW: Any) -> Any:
         """The outputs: one array, or a tuple when the model has several.
 

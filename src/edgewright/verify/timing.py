@@ -14,7 +14,13 @@ import numpy as np
 from ..errors import ConfigError
 from ..progress import SILENT, Progress
 
-WARM_UP = 10  # calls before the first that counts: caches, page faults, the clock's governor
+Clock = Callable[[], float]
+Model = Callable[[Any], Any]
+
+WINDOW = 5  # calls whose median is compared with that of the window before
+WARM_UP = 2 * WINDOW  # the fewest calls after which times can be called stable: caches, page faults, the governor
+STEADY = 0.05  # medians of two windows in a row that differ by less
+MOST_CALLS, MOST_SECONDS, FEWEST_CALLS = 200, 3.0, 3  # a machine under load may never look stable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +42,14 @@ class Timing:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WarmUp:
+    """Calls that do not count, and whether the times had settled when they ended."""
+
+    calls: int
+    stable: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Latency:
     """One model's times over all turns, in seconds per call."""
 
@@ -46,8 +60,12 @@ class Latency:
     median_s: float
     p95_s: float
     p99_s: float
+    min_s: float
+    spread: float  # interquartile range of the turns' medians, as a share of the median
+    turn_medians_s: tuple[float, ...]
     runs: int
     turns: int
+    warm_up: WarmUp
 
     @property
     def per_second(self) -> float:
@@ -68,54 +86,89 @@ class Race:
         return float(np.median(self.ratios)) if self.ratios else None
 
 
+def turn_ratios(latency: Latency, other: Latency) -> tuple[float, ...]:
+    """The first's median over the other's within each turn: what slowed a turn down slowed both."""
+    return tuple(a / b for a, b in zip(latency.turn_medians_s, other.turn_medians_s, strict=True))
+
+
 def race(
-    models: Mapping[str, Callable[[Any], Any]], images_BCHW: np.ndarray, *, timing: Timing, progress: Progress = SILENT
+    models: Mapping[str, Model],
+    images_BCHW: np.ndarray,
+    *,
+    timing: Timing,
+    progress: Progress = SILENT,
+    clock: Clock = time.perf_counter,
 ) -> Race:
-    """Time `models` on the same input, in turns; every second turn in reverse order."""
+    """Time `models` on the same input, in turns; every second turn in reverse order.
+
+    Args:
+        models: functions of the input. One with a `runtime` (text) is recorded with it.
+        clock: seconds, for tests that bring their own.
+    """
     names = list(models)
     seconds: dict[str, list[list[float]]] = {name: [] for name in names}
-    for model in models.values():
-        for _ in range(WARM_UP):
-            model(images_BCHW)
-    with progress.task("Time", total=timing.turns) as bar, _without_garbage_collection():
+    with progress.task("Time", total=timing.turns) as bar, without_garbage_collection():
+        warm = {name: warm_up(models[name], images_BCHW, clock=clock) for name in names}
         for turn in range(timing.turns):
-            for name in names if turn % 2 == 0 else reversed(names):
-                seconds[name].append(_time(models[name], images_BCHW, timing))
+            for name in in_turn(names, turn):
+                seconds[name].append(_time(models[name], images_BCHW, timing, clock))
             bar.advance()
-    latencies = tuple(_summary(name, seconds[name], timing) for name in names)
-    if len(names) < 2:
-        return Race(latencies=latencies)
-    pairs = zip(seconds[names[0]], seconds[names[1]], strict=True)
-    return Race(latencies=latencies, ratios=tuple(float(np.median(a) / np.median(b)) for a, b in pairs))
+    latencies = tuple(_summary(name, models[name], seconds[name], timing, warm[name]) for name in names)
+    return Race(latencies=latencies, ratios=turn_ratios(*latencies[:2]) if len(names) > 1 else ())
 
 
-def _time(model: Callable[[Any], Any], images_BCHW: np.ndarray, timing: Timing) -> list[float]:
+def in_turn(names: list[str], turn: int) -> list[str]:
+    """Every second turn goes backwards, so that nobody always follows the same neighbour."""
+    return names if turn % 2 == 0 else names[::-1]
+
+
+def warm_up(model: Model, images_BCHW: Any, *, clock: Clock = time.perf_counter) -> WarmUp:
+    """Call until the medians of two windows in a row differ by less than 5 %, for 200 calls or 3 seconds at most."""
+    taken: list[float] = []
+    began = clock()
+    while len(taken) < MOST_CALLS:
+        before = clock()
+        model(images_BCHW)
+        after = clock()
+        taken.append(after - before)
+        if _has_settled(taken):
+            return WarmUp(calls=len(taken), stable=True)
+        if after - began >= MOST_SECONDS and len(taken) >= FEWEST_CALLS:
+            break
+    return WarmUp(calls=len(taken), stable=False)
+
+
+def _has_settled(taken: list[float]) -> bool:
+    if len(taken) < WARM_UP:
+        return False
+    last, before = np.median(taken[-WINDOW:]), np.median(taken[-WARM_UP:-WINDOW])
+    return bool(abs(last - before) <= STEADY * before)
+
+
+def _time(model: Model, images_BCHW: Any, timing: Timing, clock: Clock) -> list[float]:
     taken: list[float] = []
     model(images_BCHW)  # the model before has filled the caches with its own weights
     while len(taken) < timing.runs and (sum(taken) < timing.seconds or len(taken) < 3):
-        began = time.perf_counter()
+        began = clock()
         model(images_BCHW)
-        taken.append(time.perf_counter() - began)
+        taken.append(clock() - began)
     return taken
 
 
-def _summary(name: str, turns: list[list[float]], timing: Timing) -> Latency:
+def _summary(name: str, model: Model, turns: list[list[float]], timing: Timing, warm: WarmUp) -> Latency:
     times = np.concatenate([np.asarray(turn) for turn in turns])
     median, p95, p99 = (float(value) for value in np.percentile(times, [50, 95, 99]))
+    medians = tuple(float(np.median(turn)) for turn in turns)
+    low, high = np.percentile(medians, [25, 75])
     return Latency(
-        artifact=name, runtime=_runtime(), threads=timing.threads, batch=timing.batch, median_s=median, p95_s=p95,
-        p99_s=p99, runs=len(times), turns=len(turns),
+        artifact=name, runtime=getattr(model, "runtime", "function"), threads=timing.threads, batch=timing.batch,
+        median_s=median, p95_s=p95, p99_s=p99, min_s=float(times.min()), spread=float((high - low) / median),
+        turn_medians_s=medians, runs=len(times), turns=len(turns), warm_up=warm,
     )  # fmt: skip
 
 
-def _runtime() -> str:
-    import onnxruntime
-
-    return f"onnxruntime {onnxruntime.__version__}"
-
-
 @contextmanager
-def _without_garbage_collection() -> Iterator[None]:
+def without_garbage_collection() -> Iterator[None]:
     """A collection in the middle of a call would be measured as part of it."""
     was_enabled = gc.isenabled()
     gc.disable()

@@ -1,0 +1,107 @@
+"""Where and under what conditions a measurement was made: a time without them says nothing."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from .. import __version__
+from ..devices.machine import CPUINFO, cpu_flags, cpu_name
+
+GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+BUSY = 0.5  # load per core above which others certainly take part
+PACKAGES = ("onnxruntime", "torch", "numpy")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conditions:
+    """This machine. What it does not tell (governor and clock inside most virtual machines) is None."""
+
+    processor: str
+    cores: int
+    usable_cores: int  # that this process may run on
+    governor: str | None
+    clock_hz: float | None  # of the first core, when it was asked
+    is_virtual: bool | None
+    load_before: float | None  # processes that ran or waited to, mean of the last minute
+    load_after: float | None
+    system: str
+    versions: Mapping[str, str]
+
+
+def load_average() -> float | None:
+    """Processes that ran or waited to, mean of the last minute; None where the system does not count them."""
+    try:
+        return round(os.getloadavg()[0], 2)
+    except (OSError, AttributeError):
+        return None
+
+
+def conditions(load_before: float | None, *, cpuinfo: Path = CPUINFO, governor: Path = GOVERNOR) -> Conditions:
+    """What this machine says about itself after a measurement that began at `load_before`."""
+    flags = cpu_flags(cpuinfo)
+    return Conditions(
+        processor=cpu_name(cpuinfo),
+        cores=os.cpu_count() or 1,
+        usable_cores=usable_cores(),
+        governor=_read(governor) or None,
+        clock_hz=_clock_hz(cpuinfo),
+        is_virtual="hypervisor" in flags if flags else None,
+        load_before=load_before,
+        load_after=load_average(),
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        versions={"edgewright": __version__, "python": platform.python_version(), **_packages()},
+    )
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Linux
+        return os.cpu_count() or 1
+
+
+def remarks(found: Conditions, threads: tuple[int, ...]) -> tuple[str, ...]:
+    """What a reader of the times must know, one sentence each."""
+    loads = [load for load in (found.load_before, found.load_after) if load is not None]
+    said = []
+    if max(threads) > found.usable_cores:
+        said.append(f"{max(threads)} threads share {found.usable_cores} cores: they wait for each other.")
+    if found.load_before is not None and found.load_before > BUSY * found.cores:
+        said.append(
+            f"Others were working here (load {loads[0]} on {found.cores} cores before the start): trust the ratios "
+            "within a table more than the times."
+        )
+    if found.governor not in (None, "performance"):
+        said.append(f"The clock's governor is '{found.governor}': short measurements may run at a low clock.")
+    return tuple(said)
+
+
+def _clock_hz(cpuinfo: Path) -> float | None:
+    for line in _read(cpuinfo).splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() == "cpu MHz":
+            return 1e6 * float(value)
+    return None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
+
+
+def _packages() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

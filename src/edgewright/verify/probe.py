@@ -1,0 +1,94 @@
+"""One cold start, told in JSON. Run as a script in a process of its own that loads nothing but the runtime.
+
+The argument is JSON: `runtime`, `model` (an ONNX file or the folder of a saved model; null measures the process without
+one), `loader` ("module:function" that loads the folder), `shape`, `threads`, `began` (`time.monotonic` of the parent
+just before it started this process; the clock is the machine's, so the two can be compared).
+"""
+
+import time
+
+AWAKE = time.monotonic()
+
+import importlib  # noqa: E402  (the clock is read before anything is loaded)
+import json  # noqa: E402
+import resource  # noqa: E402
+import sys  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+
+def peak_bytes():
+    """The high-water mark of this program alone; getrusage remembers the one that started it."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return 1024 * int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
+    except (OSError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def import_onnxruntime(asked):
+    import numpy
+    import onnxruntime
+
+    return onnxruntime, numpy.zeros(asked["shape"], numpy.float32)
+
+
+def load_onnxruntime(onnxruntime, asked):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = asked["threads"], 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(asked["model"], options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return lambda image_BCHW: session.run(None, {name: image_BCHW})
+
+
+def import_torch(asked):
+    import torch
+
+    torch.set_num_threads(asked["threads"])
+    module, _, function = asked["loader"].partition(":")
+    return (torch, getattr(importlib.import_module(module), function)), torch.zeros(asked["shape"])
+
+
+def load_torch(library, asked):
+    torch, load = library
+    return torch.inference_mode()(load(Path(asked["model"])))
+
+
+STEPS = {
+    "onnxruntime": (import_onnxruntime, load_onnxruntime),
+    "eager": (import_torch, load_torch),
+    "compiled": (import_torch, load_torch),
+}
+
+
+def compiled(library, net):
+    """A function that compiles itself when it is first called."""
+    return library[0].compile(net, fullgraph=True, dynamic=False)
+
+
+def measure(asked):
+    """Seconds of each step, and the peak of the resident memory in bytes."""
+    import_library, load = STEPS[asked["runtime"]]
+    found = {"start_s": AWAKE - asked["began"]}
+    library, image_BCHW = import_library(asked)
+    imported = time.monotonic()
+    found["import_s"] = imported - AWAKE
+    if asked["model"] is not None:
+        call = load(library, asked)
+        ready = loaded = time.monotonic()
+        compiles = asked["runtime"] == "compiled"
+        if compiles:
+            call = compiled(library, call)
+            ready = time.monotonic()
+        call(image_BCHW)
+        done = time.monotonic()
+        found.update(load_s=loaded - imported, first_s=done - ready, total_s=done - asked["began"])
+        if compiles:
+            call(image_BCHW)
+            again = time.monotonic() - done
+            found.update(compile_s=done - loaded - again, first_s=again)
+    return {**found, "peak_bytes": peak_bytes()}
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(json.loads(sys.argv[1]))))
