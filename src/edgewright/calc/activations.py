@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 
 from ..errors import ConfigError
-from .worked import Pair, Step, Worked, one_of, pair, product, shown, whole
+from .worked import Pair, Step, Worked, finite, one_of, pair, product, shown, whole
 
 PER_VALUE = {
     "relu": 1, "relu6": 2, "leaky-relu": 2, "prelu": 2, "sigmoid": 4, "hard-sigmoid": 4, "tanh": 5, "swish": 5,
@@ -50,9 +51,7 @@ def hard_swish(*, values: Sequence[float] = ()) -> Worked:
 
     Source: Howard 2019, arXiv:1905.02244 (MobileNet V3).
     """
-    to_swish = _largest(lambda x: abs(_hard_swish(x) - x * _sigmoid(x)))
-    to_sigmoid = _largest(lambda x: abs(_hard_sigmoid(x) - _sigmoid(x)))
-    lowest_at, lowest = _largest(lambda x: -_hard_swish(x))
+    (lowest_at, lowest), to_swish, to_sigmoid = _extremes()
     steps = [
         Step("minimum", "x (x+3)/6", f"{lowest_at:.4g} x {lowest_at + 3:.4g} / 6", -lowest, f"at x = {lowest_at:.4g}"),
         _gap("gap to swish", "max |h-swish - x sigmoid(x)|", to_swish, _hard_swish, lambda x: x * _sigmoid(x)),
@@ -60,7 +59,7 @@ def hard_swish(*, values: Sequence[float] = ()) -> Worked:
     ]
     rows = [
         {"x": x, "hard_sigmoid": _hard_sigmoid(x), "hard_swish": _hard_swish(x), "swish": x * _sigmoid(x)}
-        for x in values
+        for x in (finite("values", value) for value in values)
     ]
     steps += [
         Step(f"h-swish({row['x']:g})", "x relu6(x+3)/6", f"{row['x']:g} x {shown(row['hard_sigmoid'])}",
@@ -73,6 +72,16 @@ def hard_swish(*, values: Sequence[float] = ()) -> Worked:
     }  # fmt: skip
     notes = ("h-sigmoid is linear between -3 and 3, h-swish is quadratic there",)
     return Worked(title="Hard-swish", steps=tuple(steps), result=result, notes=notes)
+
+
+@functools.cache
+def _extremes() -> tuple[tuple[float, float], ...]:
+    """Where and how large: minus the minimum of h-swish, its gap to swish, the gap of h-sigmoid to sigmoid."""
+    return (
+        _largest(lambda x: -_hard_swish(x)),
+        _largest(lambda x: abs(_hard_swish(x) - x * _sigmoid(x))),
+        _largest(lambda x: abs(_hard_sigmoid(x) - _sigmoid(x))),
+    )
 
 
 def _gap(
