@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from edgewright.analyze import profile
 from edgewright.analyze.hardware import activation_bits, bit_operations, bit_serial, total_bit_operations, weight_bits
+from edgewright.compress.quantize import observe, plan_quantizers, ranges_of, simulate
 from edgewright.errors import ConfigError
 from edgewright.model import capture, rewrite
 from edgewright.model.quantized import QUANTIZED, QuantizeActivation
@@ -92,6 +93,20 @@ def test_a_quantized_model_brings_its_own_bits(half_zero):
     assert [row.bits for row in bit_serial(twin, profile(twin)).rows] == [6, 16]  # linear layers are not sped up
     floats = bit_operations(twin, profile(twin, dtype="float32"))
     assert {row["weight_bits"] for row in floats} == {32}
+
+
+def test_bits_are_found_where_the_quantizer_left_them(images_BCHW):
+    model = nn.Sequential(
+        nn.Conv2d(3, 8, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 8, 3), nn.ReLU(), nn.Dropout(0.1), nn.Flatten(),
+        nn.Linear(72, 5),
+    )  # fmt: skip
+    float_net = capture(model, (3, 12, 12))
+    plan = plan_quantizers(float_net)
+    ranges = ranges_of(observe(float_net, plan, images_BCHW), method="minmax", percentile=100.0)
+    twin = simulate(float_net, plan, ranges, bits=5)
+    assert weight_bits(twin) == {"0": 5, "3": 5, "7": 5}
+    assert activation_bits(twin) == {"0": 8, "3": 8, "7": 8}
+    assert bit_serial(twin, profile(twin)).rows[0].bits == 8
 
 
 def test_a_weight_that_rounds_to_zero_is_zero(half_zero):

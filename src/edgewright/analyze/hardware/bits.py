@@ -18,13 +18,11 @@ from torch import fx, nn
 
 from ...errors import ConfigError
 from ...model import is_captured
-from ...model.functions import MOVES
 from ...model.quantized import IntegerWeights, QuantizeActivation
 from ...types import BYTES_PER_ELEMENT, ModelProfile, OpProfile
 from .products import Product, products, stored_weight
 
 Bits = Mapping[str, int] | int | None
-PASS_INTEGERS = MOVES | {torch.ops.aten.max_pool2d.default}  # what stands between a quantizer and the layer it serves
 
 
 def activation_bits(net: nn.Module) -> dict[str, int]:
@@ -45,11 +43,15 @@ def activation_bits(net: nn.Module) -> dict[str, int]:
 
 
 def _bits_before(net: fx.GraphModule, node: fx.Node) -> int | None:
-    source = node.all_input_nodes[0]
-    while source.op == "call_function" and source.target in PASS_INTEGERS:
-        source = source.all_input_nodes[0]
-    layer = net.get_submodule(str(source.target)) if source.op == "call_module" else None
-    return layer.bits if isinstance(layer, QuantizeActivation) else None
+    """Bits of the nearest quantizer before an integer layer: what stands between them only moves integers."""
+    while node.all_input_nodes:
+        node = node.all_input_nodes[0]
+        layer = net.get_submodule(str(node.target)) if node.op == "call_module" else None
+        if isinstance(layer, QuantizeActivation):
+            return layer.bits
+        if layer is not None and not isinstance(layer, nn.Dropout):
+            return None
+    return None
 
 
 def weight_bits(net: nn.Module) -> dict[str, int]:

@@ -1,0 +1,46 @@
+"""The models of whole networks agree with the closed forms of single layers, and both read one table."""
+
+from __future__ import annotations
+
+import pytest
+from torch import nn
+
+from edgewright import calc
+from edgewright.analyze import profile
+from edgewright.analyze.hardware import Memories, bit_serial, energy_of, hardware_ratios, packed_bytes
+from edgewright.model import capture
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int8"])
+def test_energy_of_a_linear_layer(dtype):
+    net = capture(nn.Linear(8, 4, bias=False), (8,))
+    measured = profile(net, dtype=dtype)
+    (row,) = measured.rows
+    energy = energy_of(measured, memories=Memories(sram_bytes=int(row.activation_bytes)))
+    closed = calc.energy(
+        macs=32, dtype=dtype, accumulator="int32" if dtype == "int8" else None,
+        sram_bytes=row.activation_bytes, dram_bytes=row.weight_bytes,
+    ).result  # fmt: skip
+    assert energy.energy_j == pytest.approx(closed["energy_j"])
+    assert energy.share_of_data_movement == pytest.approx(closed["share_of_data_movement"])
+
+
+def test_energy_and_area_ratios():
+    ours, closed = hardware_ratios(), calc.energy_ratios().result
+    for name in ("multiply_energy", "add_energy", "multiply_area", "add_area"):
+        assert ours[name] == pytest.approx(closed[name])
+
+
+def test_bit_serial_speed_up():
+    net = capture(nn.Sequential(nn.Conv2d(4, 8, 3), nn.Conv2d(8, 6, 3), nn.Conv2d(6, 2, 1)), (4, 12, 12))
+    measured = profile(net)
+    macs, bits = [row.macs for row in measured.rows], [9, 7, 3]
+    ours = bit_serial(net, measured, bits=dict(zip("012", bits, strict=True))).ideal_speed_up
+    assert ours == pytest.approx(calc.stripes(macs=macs, bits=bits).result["speed_up"])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16", "int8", "float8", "int4"])
+def test_bytes_of_2_4(dtype):
+    closed = calc.sparsity(rows=12, columns=20, dtype=dtype).result
+    assert packed_bytes(240, dtype) == closed["packed_bytes"]
+    assert packed_bytes(240, dtype, sparse=False) == closed["dense_bytes"]
