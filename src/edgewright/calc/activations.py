@@ -23,7 +23,7 @@ def activation(*, kind: str, size: Pair = 1, channels: int = 1, per_channel: boo
     """ReLU, PReLU, sigmoid and others, and dropout.
 
     Args:
-        kind: relu, relu6, leaky-relu, prelu, sigmoid, hard-sigmoid, tanh, swish, hard-swish, gelu or dropout.
+        kind: one of relu, relu6, leaky-relu, prelu, sigmoid, hard-sigmoid, tanh, swish, hard-swish, gelu or dropout.
         per_channel: a PReLU learns one slope per channel instead of one for all.
     """
     each = one_of("kind", kind, PER_VALUE)

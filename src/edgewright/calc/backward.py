@@ -60,6 +60,7 @@ def pool_backward(
 
     Args:
         values: the rows of the input.
+        kind: max or average.
         stride: the kernel unless said.
         gradients: the rows of the output's gradient; ones unless said.
     """

@@ -15,7 +15,7 @@ def stack(*, count: int, kernel: int = 3, channels: int = 1) -> Worked:
 
     Args:
         count: how many stand in a row, stride 1.
-        kernel: of each of them; the large one is as large as they see.
+        kernel: height and width of each of them; the large one is as large as they see.
         channels: width of every layer; the counts with 1 are those in units of C^2.
 
     Source: Simonyan & Zisserman 2014, arXiv:1409.1556 (VGG).
@@ -74,7 +74,7 @@ def bottleneck(
 
     Args:
         width: channels of the 3x3 in the middle.
-        groups: of the 3x3, as in ResNeXt.
+        groups: groups of the 3x3, as in ResNeXt.
 
     Source: He 2016, arXiv:1512.03385 (there the stride is in the first 1x1, which needs fewer MACs).
     """

@@ -53,7 +53,7 @@ def energy(
     """Energy of multiply-accumulates and of the bytes moved.
 
     Args:
-        macs: how many.
+        macs: how many multiply-accumulates.
         dtype: type that is multiplied: int8, int32, float16 or float32.
         accumulator: type that is added; the same type unless said (int8 products are really added in int32).
         sram_bytes: bytes read or written on chip.
@@ -95,8 +95,8 @@ def memory_energy(*, read_bytes: float, level: str = "dram", dtype: str = "float
     """Energy of reading bytes, in multiplications too.
 
     Args:
-        read_bytes: how many.
-        level: sram, cache-8kb, cache-32kb, cache-1mb, dram, dram-least or dram-most.
+        read_bytes: how many bytes.
+        level: one of sram, cache-8kb, cache-32kb, cache-1mb, dram, dram-least or dram-most.
         dtype: type of the multiplications that it is compared with.
     """
     cost, bits = one_of("level", level, ACCESS_PJ)
@@ -144,7 +144,10 @@ def energy_ratios(*, wide: str = "float32", narrow: str = "int8") -> Worked:
         title=f"{wide} against {narrow} in 45 nm",
         steps=tuple(steps),
         result={step.what.replace(" ", "_"): step.value for step in steps},
-        notes=("a whole network gains less: what it reads from memory costs more than what it computes", PROCESS),
+        notes=(
+            "a multiplier's ratio is not a network's: adders and reads from memory have ratios of their own",
+            PROCESS,
+        ),
     )
 
 

@@ -44,10 +44,10 @@ def stripes(*, macs: Sequence[float], bits: Sequence[int], parallel_bits: int = 
     """Ideal speed-up of bit-serial hardware.
 
     Args:
-        macs: of each convolution; any unit, since only their ratio counts.
-        bits: that each of them needs.
+        macs: MACs of each convolution; any unit, since only their ratio counts.
+        bits: bits that each of them needs.
         parallel_bits: width of the bit-parallel hardware that it is compared with.
-        fixed_macs: of the fully connected layers, which this design does not speed up.
+        fixed_macs: MACs of the fully connected layers, which this design does not speed up.
 
     Source: Judd 2016, MICRO; fully connected layers: Delmas 2017, arXiv:1707.09068 (Tartan).
     """

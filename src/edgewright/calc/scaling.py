@@ -44,7 +44,7 @@ def compound_scaling(
         more, step = _published(variant)
         result |= more
         steps.append(step)
-        notes = ("the published coefficients were rounded by hand: they are not powers of a, b, c at a whole phi",)
+        notes = ("the published coefficients are not the powers of a, b and c at one phi",)
     return Worked(title="Compound scaling", steps=tuple(steps), result=result, notes=notes)
 
 

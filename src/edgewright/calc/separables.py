@@ -48,7 +48,7 @@ def separable(
         result=result,
         notes=(
             f"for many output channels the reduction nears K^2 = {kernel**2}",
-            "weights shrink as MACs do; time and energy shrink less, because the depthwise half is bound by memory",
+            "weights shrink as MACs do; time and energy shrink less where the depthwise half is bound by memory",
         ),
     )
 

@@ -42,7 +42,7 @@ def sparsity(*, rows: int, columns: int, dtype: str = "float16", pattern: str = 
 
     Args:
         columns: the reduction axis, along which the groups lie.
-        dtype: float32, tf32, float16, bfloat16, int8, float8, int4 or float4.
+        dtype: one of float32, tf32, float16, bfloat16, int8, float8, int4 or float4.
         pattern: 2:4, 1:2 or 4:8 (two pairs of four).
     """
     whole("rows", rows)
@@ -147,8 +147,8 @@ def unstructured(*, rows: int, columns: int, zeros: float, value_bytes: int = 4,
 
     Args:
         zeros: share of the values that are zero, 0 to 1.
-        value_bytes: of one value.
-        index_bytes: of one column index, and of one row pointer, of the compressed rows.
+        value_bytes: bytes of one value.
+        index_bytes: bytes of one column index, and of one row pointer, of the compressed rows.
     """
     total = whole("rows", rows) * whole("columns", columns)
     if not 0 <= positive("zeros", zeros, zero=True) <= 1:
