@@ -290,5 +290,5 @@ def test_roofline_points_lie_on_the_roof(net):
 def test_an_unknown_dtype_and_an_uncaptured_model_are_refused(net):
     with pytest.raises(ConfigError, match="dtype is one of float32, float16, int8, int4, got 'int3'"):
         profile(net, dtype="int3")
-    with pytest.raises(ModelError, match="A Residual has no graph to analyze: capture it first"):
+    with pytest.raises(ModelError, match="A Residual does not say what it takes: give input_shape"):
         profile(Residual())

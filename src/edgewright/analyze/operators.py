@@ -16,7 +16,7 @@ from ..model.quantized import QuantizeActivation
 from .buffers import Buffers, View
 from .formulas import Work, layer_type, work_of
 from .fusion import can_fold, can_fuse, can_overwrite
-from .tracing import Call, Trace, memory_of
+from .tracing import ONLY_SHAPE, Call, Trace, memory_of
 from .weights import Constant, constant_of_tensor, constants_of_layer
 
 OUTPUT = "output"
@@ -61,8 +61,8 @@ def schedule(trace: Trace, *, fused: bool = True) -> Schedule:
     """
     plan = _Plan(trace, fused=fused)
     operators = tuple(plan.operator(call) for call in plan.computing)
-    inputs = [each for call in plan.calls if call.node.op == "placeholder" for each in call.outputs]
-    outputs = [each for call in plan.calls if call.node.op == OUTPUT for each in plan.data(call)]
+    inputs = [each for call in plan.calls if call.kind == "input" for each in call.outputs]
+    outputs = [each for call in plan.calls if call.kind == OUTPUT for each in plan.data(call)]
     return Schedule(
         operators=operators,
         buffers=plan.buffers.extents(),
@@ -80,6 +80,7 @@ class _Plan:
         self.calls = [call for call in trace.calls if not self._set_apart(call)]
         self.buffers = Buffers()
         self.computing = [call for call in self.calls if self._write(call)]
+        self.made_by = self._find_makers()
         self.readers = self._count_readers()
         self.hosts: dict[str, str] = {}  # call -> operator that does its work
         self.folding: dict[str, str] = {}  # operator -> normalization in its weights
@@ -88,6 +89,8 @@ class _Plan:
 
     def data(self, call: Call) -> list[torch.Tensor]:
         """The tensors that a call reads and that depend on the input, each once."""
+        if call.function in ONLY_SHAPE:
+            return []
         unique = {
             (memory_of(each), each.storage_offset(), tuple(each.shape), each.stride()): each for each in call.inputs
         }
@@ -95,48 +98,57 @@ class _Plan:
 
     def _set_apart(self, call: Call) -> bool:
         """Whether the tensors that a call makes depend on weights alone."""
-        if call.node.op in ("placeholder", OUTPUT) or self.data(call):
+        if call.kind in ("input", OUTPUT) or self.data(call):
+            for each in call.outputs:
+                self.constants.pop(memory_of(each), None)  # a constant that data is written into is none any more
             return False
-        origins = [name for each in call.inputs for name in self.constants[memory_of(each)][1]]
-        if call.node.op == "get_attr" and any(isinstance(each, torch.nn.Parameter) for each in call.outputs):
-            origins = [str(call.node.target)]
-        elif call.layer is not None:
-            origins += [f"{call.node.target}.{name}" for name, _ in call.layer.named_parameters()]
+        inputs = [] if call.function in ONLY_SHAPE else call.inputs
+        origins = [name for each in inputs for name in self.constants[memory_of(each)][1]]
+        origins += call.parameters
         for each in call.outputs:
             self.constants.setdefault(memory_of(each), (call.name, tuple(dict.fromkeys(origins))))
         return True
 
     def _write(self, call: Call) -> bool:
         """Note what a call writes; whether it computes anything."""
-        fresh = [each for each in call.outputs if not self.buffers.holds(each)]
-        if call.node.op == OUTPUT:
+        if call.kind == OUTPUT:
             return False
+        fresh = [each for each in call.outputs if not self.buffers.holds(each)]
         for each in fresh:
             self.buffers.write(each, call.name)
         if is_quantizer(call):
             self.buffers.join(call.out, self.data(call)[0])
-        return bool(fresh) and call.node.op != "placeholder" and not is_quantizer(call)
+            return False
+        return call.kind != "input" and (bool(fresh) or writes_over(call))
+
+    def _find_makers(self) -> dict[int, str]:
+        """Tensor -> the call that made it; a quantized tensor is as good as the one that was quantized."""
+        made_by: dict[int, str] = {}
+        for call in self.calls:
+            maker = made_by.get(id(call.inputs[0]), call.name) if is_quantizer(call) else call.name
+            made_by |= {id(each): maker for each in call.outputs}
+        return made_by
 
     def _count_readers(self) -> dict[int, set[str]]:
         readers: dict[int, set[str]] = {}
         computing = {call.name for call in self.computing} | {OUTPUT}
         for call in self.calls:
-            if call.name in computing or call.node.op == OUTPUT:
+            if call.name in computing or call.kind == OUTPUT:
                 for each in self.data(call):
                     readers.setdefault(self.buffers.of(each), set()).add(call.name)
         return readers
 
     def _find_hosts(self) -> None:
         by_name = {call.name: call for call in self.computing}
-        uses = Counter(str(call.node.target) for call in self.computing if call.layer is not None)
+        uses = Counter(call.path for call in self.computing if call.layer is not None)
         last_writer = {self.buffers.of(each): call.name for call in self.computing for each in call.outputs}
         for call in self.computing:
             source = self._only_source(call)
             host = by_name.get(last_writer.get(self.buffers.of(source), "")) if source is not None else None
             if source is None or host is None or len(call.outputs) > 1:
                 continue
-            direct = _producer(call) == host.name
-            if direct and can_fold(call, host, calls_of_layer=uses[str(host.node.target)]):
+            direct = self.made_by.get(id(next(iter(call.inputs)))) == host.name
+            if direct and can_fold(call, host, calls_of_layer=uses[host.path]):
                 self.hosts[call.name] = host.name
                 self.folding[host.name] = call.name
             elif can_fuse(call, host):
@@ -179,11 +191,12 @@ class _Plan:
         names: list[str] = []
         if call.layer is not None:
             found += constants_of_layer(call, folds_norm=call.name in self.folding)
-            names += [f"{call.node.target}.{name}" for name, _ in call.layer.named_parameters()]
+            names += call.parameters
         for each in call.inputs:
             if memory_of(each) in self.constants:
                 node, origins = self.constants[memory_of(each)]
-                found.append(constant_of_tensor(node, each))
+                if call.layer is None:
+                    found.append(constant_of_tensor(node, each))
                 names += origins
         return tuple(found), tuple(dict.fromkeys(names))
 
@@ -193,19 +206,10 @@ def is_quantizer(call: Call) -> bool:
     return isinstance(call.layer, QuantizeActivation) or call.function == "edgewright.fake_quantize"
 
 
-def _producer(call: Call) -> str:
-    """The name of the node that makes the first argument of a call, quantizers passed over."""
-    node = call.node.args[0]
-    while isinstance(node, torch.fx.Node) and _rounds(node):
-        node = node.args[0]
-    return node.name if isinstance(node, torch.fx.Node) else ""
-
-
-def _rounds(node: torch.fx.Node) -> bool:
-    module = node.graph.owning_module
-    if node.op == "call_module" and module is not None:
-        return isinstance(module.get_submodule(str(node.target)), QuantizeActivation)
-    return False
+def writes_over(call: Call) -> bool:
+    """Whether a function changes its first argument in place, which recording leaves only where that is a view."""
+    target = call.target
+    return isinstance(target, torch._ops.OpOverload) and target._schema.is_mutable
 
 
 def unknown_operators(operators: Iterable[Operator]) -> tuple[str, ...]:

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from torch import fx
+import torch
+from torch import fx, nn
 
-from ..errors import ConfigError
+from ..errors import ConfigError, ModelError
+from ..model import is_captured
 from ..types import BYTES_PER_ELEMENT, Cost, Device, ModelProfile, OpProfile
 from .memory import peak
 from .operators import Operator, Schedule, schedule, unknown_operators
 from .pricing import priced, total_cost
+from .recording import record
 from .tracing import Trace, trace
 from .weights import stored
+from .windows import window_of
 
 
 def profile(
-    net: fx.GraphModule, *, device: Device | None = None, dtype: str = "float32", fused: bool = True
-) -> ModelProfile:
-    """What a captured model costs for one sample: a row per operator, and the totals.
+    model: nn.Module, *, input_shape: tuple[int, ...] | None = None, batch: int = 1, device: Device | None = None,
+    dtype: str = "float32", fused: bool = True,
+) -> ModelProfile:  # fmt: skip
+    """What a model costs for `batch` samples: a row per operator, and the totals.
 
     Args:
-        net: a captured model, quantized or not. It is not changed.
+        model: any module; a captured one, quantized or not, is read from its graph, any other is recorded as it runs.
+            It is not changed.
+        input_shape: shape of one sample, such as (3, 224, 224); None for the shape that the model was captured with.
+        batch: how many samples one call takes.
         device: where it is to run; None leaves out latency and energy.
         dtype: how weights and activations are stored: float32, float16, int8 or int4.
         fused: count as a runtime executes: batch normalization folded, clamps fused, elementwise functions in place.
@@ -29,9 +37,23 @@ def profile(
 
     Raises:
         ConfigError: the dtype is not one of the four.
-        ModelError: the model is not captured.
+        ModelError: the model does not run on such an input, or needs `input_shape`.
     """
-    return profile_of(trace(net), device=device, dtype=dtype, fused=fused)
+    return profile_of(traced(model, input_shape, batch=batch), device=device, dtype=dtype, fused=fused)
+
+
+def traced(model: nn.Module, input_shape: tuple[int, ...] | None = None, *, batch: int = 1) -> Trace:
+    """The calls of any model: from its graph if it is captured, else as it runs.
+
+    Raises:
+        ModelError: the model does not run on such an input, or needs `input_shape`.
+    """
+    if is_captured(model):
+        return trace(model, batch=batch, input_shape=input_shape)  # type: ignore[arg-type]
+    if input_shape is None:
+        kind = type(model).__name__
+        raise ModelError(f"A {kind} does not say what it takes: give input_shape, for instance (3, 224, 224).")
+    return record(model, input_shape, batch=batch, name=type(model).__name__)
 
 
 def cost_of(net: fx.GraphModule, device: Device | None, dtype: str) -> Cost:
@@ -40,13 +62,13 @@ def cost_of(net: fx.GraphModule, device: Device | None, dtype: str) -> Cost:
 
 
 def profile_of(
-    traced: Trace, *, device: Device | None = None, dtype: str = "float32", fused: bool = True
+    calls: Trace, *, device: Device | None = None, dtype: str = "float32", fused: bool = True
 ) -> ModelProfile:
     """`profile` of a model that is traced already: for the same model at several types or on several devices."""
     if dtype not in BYTES_PER_ELEMENT:
         raise ConfigError(f"dtype is one of {', '.join(BYTES_PER_ELEMENT)}, got '{dtype}'.")
-    plan = schedule(traced, fused=fused)
-    rows = _rows(plan, traced, dtype)
+    plan = schedule(calls, fused=fused)
+    rows = _rows(plan, calls, dtype)
     if device is not None:
         rows = tuple(priced(row, device, dtype) for row in rows)
     highest = peak(plan, dtype)
@@ -55,7 +77,7 @@ def profile_of(
         dtype=dtype,
         device=device.name if device is not None else None,
         params=sum(row.params for row in rows),
-        buffers=sum(each.numel() for each in traced.net.buffers()),
+        buffers=sum(each.numel() for each in calls.net.buffers()),
         macs=sum(row.macs for row in rows),
         elementwise=sum(row.elementwise for row in rows),
         weight_bytes=stored((part for each in plan.operators for part in each.constants), dtype).total,
@@ -71,8 +93,8 @@ def _with_cost(profiled: ModelProfile, device: Device | None) -> ModelProfile:
     return replace(profiled, cost=total_cost(profiled, device))
 
 
-def _rows(plan: Schedule, traced: Trace, dtype: str) -> tuple[OpProfile, ...]:
-    sizes = {name: each.numel() for name, each in traced.net.named_parameters()}
+def _rows(plan: Schedule, calls: Trace, dtype: str) -> tuple[OpProfile, ...]:
+    sizes = {name: each.numel() for name, each in calls.net.named_parameters()}
     seen: set[str] = set()
     rows = []
     for operator in plan.operators:
@@ -83,13 +105,16 @@ def _rows(plan: Schedule, traced: Trace, dtype: str) -> tuple[OpProfile, ...]:
 
 
 def _row(operator: Operator, dtype: str, *, params: int) -> OpProfile:
-    node = operator.call.node
+    call = operator.call
     moved = sum(view.num_bytes(dtype) for view in (*operator.reads, *operator.writes))
     return OpProfile(
         name=operator.name,
-        layer=str(node.target) if node.op == "call_module" else "",
+        layer=call.path if call.layer is not None else "",
+        module=call.scope,
         op=operator.op,
-        shape_out=tuple(int(size) for size in operator.call.out.shape),
+        shape_in=_shape(call.inputs[0]) if call.inputs else (),
+        shape_out=_shape(call.out),
+        window=window_of(call),
         macs=operator.work.macs if operator.work else 0,
         elementwise=operator.work.elementwise if operator.work else 0,
         params=params,
@@ -97,3 +122,7 @@ def _row(operator: Operator, dtype: str, *, params: int) -> OpProfile:
         activation_bytes=moved,
         fused_into=operator.fused_into,
     )
+
+
+def _shape(tensor: torch.Tensor) -> tuple[int, ...]:
+    return tuple(int(size) for size in tensor.shape)

@@ -1,4 +1,6 @@
-"""One pass over a captured model without data: every call with its arguments and the tensors that it makes.
+"""What a model calls: one pass without data, every call with its arguments and the tensors that it makes.
+
+    captured fx.GraphModule --trace--> Trace <--record-- any other nn.Module (see `recording`)
 
 The model runs on tensors that have shape, type and identity of memory but no content, so that views can be told from
 copies by looking instead of by a list of names.
@@ -9,40 +11,49 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import fx, nn
 
-from ..errors import ModelError
-from ..model import input_shape, is_captured, layer_of
+from ..errors import ModelError, first_line
+from ..model import input_shape as own_shape
+from ..model import layer_of
+from ..model.quantized import QuantizeActivation
 
 META = torch.device("meta")  # tensors with shape, type and identity of memory, but no content
+Kind = Literal["input", "constant", "layer", "function", "output"]
+ONLY_SHAPE = frozenset(
+    f"aten.{name}"
+    for name in ("zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones", "new_full", "new_empty")
+)
+"""Functions that look at the shape of their input alone: what they make is a constant."""
+Model = TypeVar("Model", bound=nn.Module)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One node of the graph as it ran. Tensors in `args`, `kwargs` and `outputs` have no content."""
+    """One step of a model as it ran. Tensors in `args`, `kwargs` and `outputs` have no content."""
 
-    node: fx.Node
-    layer: nn.Module | None
-    args: tuple[Any, ...]
+    name: str  # unique in its trace
+    kind: Kind
+    path: str = ""  # dotted path of the layer or the constant in the model
+    scope: str = ""  # dotted path of the module in which it happens
+    layer: nn.Module | None = None
+    target: Any = None  # the function, where it is one
+    args: tuple[Any, ...] = ()
     kwargs: dict[str, Any]
     outputs: tuple[torch.Tensor, ...]
-
-    @property
-    def name(self) -> str:
-        return self.node.name
+    parameters: tuple[str, ...] = ()  # names of the parameters that a layer or constant stands for, shared ones alike
 
     @property
     def function(self) -> str:
         """`aten.relu`, `torchvision.nms`, `python.mul`; "" for anything that is not a function call."""
-        if self.node.op != "call_function":
+        if self.kind != "function":
             return ""
-        target = self.node.target
-        if isinstance(target, torch._ops.OpOverload):
-            return str(target.overloadpacket)
-        return f"python.{getattr(target, '__name__', target)}"
+        if isinstance(self.target, torch._ops.OpOverload):
+            return str(self.target.overloadpacket)
+        return f"python.{getattr(self.target, '__name__', self.target)}"
 
     @property
     def inputs(self) -> tuple[torch.Tensor, ...]:
@@ -56,66 +67,96 @@ class Call:
 
     def argument(self, name: str) -> Any:
         """An argument of a function by its name in the schema, with its default filled in."""
-        target = self.node.target
-        assert isinstance(target, torch._ops.OpOverload)
-        for position, parameter in enumerate(target._schema.arguments):
-            if parameter.name == name:
-                given = self.args[position] if position < len(self.args) else self.kwargs.get(name)
-                return parameter.default_value if given is None else given
-        raise KeyError(f"{target} has no argument '{name}'")
+        assert isinstance(self.target, torch._ops.OpOverload)
+        return argument_of(self.target, self.args, self.kwargs, name)
 
     def has_argument(self, name: str) -> bool:
-        target = self.node.target
+        """Whether the schema of a function knows an argument of this name."""
+        target = self.target
         return isinstance(target, torch._ops.OpOverload) and any(each.name == name for each in target._schema.arguments)
+
+
+def argument_of(function: torch._ops.OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], name: str) -> Any:
+    """The value that `function` gets for the argument `name` of its schema, the default where none is given."""
+    for position, parameter in enumerate(function._schema.arguments):
+        if parameter.name == name:
+            given = args[position] if position < len(args) else kwargs.get(name)
+            return parameter.default_value if given is None else given
+    raise KeyError(f"{function} has no argument '{name}'")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trace:
     """All calls of a model in order, for a batch of `batch` samples. Holds every tensor, so identities stay unique."""
 
-    net: fx.GraphModule
+    net: nn.Module
     batch: int
     calls: tuple[Call, ...]
 
 
-def trace(net: fx.GraphModule, *, batch: int = 1) -> Trace:
-    """Run `net` in eval mode without data. The model itself stays as it was.
+def trace(net: fx.GraphModule, *, batch: int = 1, input_shape: tuple[int, ...] | None = None) -> Trace:
+    """Run a captured model in eval mode without data. The model itself stays as it was.
+
+    Args:
+        net: what `capture` gave, or a stage.
+        batch: how many samples.
+        input_shape: shape of one sample; None for the one it was captured with.
 
     Raises:
-        ModelError: the model is not captured.
+        ModelError: it does not run on this shape.
     """
-    if not is_captured(net):
-        kind = type(net).__name__
-        raise ModelError(f"A {kind} has no graph to analyze: capture it first with `ew.capture(model, (C, H, W))`.")
-    recorder = _Recorder(_without_data(net))
-    with torch.no_grad():
-        recorder.run(torch.empty((batch, *input_shape(net)), device=META))
+    shape = (batch, *(input_shape or own_shape(net)))
+    recorder = _Walker(without_data(net))
+    try:
+        with torch.no_grad():
+            recorder.run(torch.empty(shape, device=META))
+    except RuntimeError as error:
+        raise ModelError(
+            f"The captured model does not run on inputs of shape {shape} ({first_line(error, most=150)}): "
+            f"it was captured for {own_shape(net)}."
+        ) from error
     return Trace(net=net, batch=batch, calls=tuple(recorder.calls))
 
 
-def _without_data(net: fx.GraphModule) -> fx.GraphModule:
-    """A copy of `net` in eval mode whose tensors have no content."""
-    empty: dict[int, Any] = {id(each): nn.Parameter(_hollow(each), requires_grad=False) for each in net.parameters()}
-    empty |= {id(each): _hollow(each) for each in net.buffers()}
-    return copy.deepcopy(net, empty).eval()
+def without_data(model: Model) -> Model:
+    """A copy of `model` in eval mode whose parameters and buffers have no content."""
+    empty: dict[int, Any] = {id(each): nn.Parameter(_hollow(each), requires_grad=False) for each in model.parameters()}
+    empty |= {id(each): _hollow(each) for each in model.buffers()}
+    return copy.deepcopy(model, empty).eval()
 
 
 def _hollow(tensor: torch.Tensor) -> torch.Tensor:
     return torch.empty_like(tensor, device=META)
 
 
-class _Recorder(fx.Interpreter):
+KINDS: dict[str, Kind] = {
+    "placeholder": "input", "get_attr": "constant", "call_module": "layer", "call_function": "function",
+    "output": "output",
+}  # fmt: skip
+
+
+class _Walker(fx.Interpreter):
+    """Runs a graph node by node and notes each as a call."""
+
     def __init__(self, net: fx.GraphModule) -> None:
         super().__init__(net)
         self.calls: list[Call] = []
+        self._scope = ""  # the module that holds the layer before: a function stands with it
 
     def run_node(self, n: fx.Node) -> Any:
         args, kwargs = self.fetch_args_kwargs_from_env(n)
         value = super().run_node(n)
+        kind, path = KINDS[n.op], str(n.target) if n.op in ("call_module", "get_attr") else ""
         layer = layer_of(self.module, n)  # type: ignore[arg-type]
+        if layer is not None and not isinstance(layer, QuantizeActivation):
+            self._scope = path.rpartition(".")[0]
+        outputs = tuple(tensors_in(value))
         self.calls.append(
-            Call(node=n, layer=layer, args=tuple(args), kwargs=dict(kwargs), outputs=tuple(tensors_in(value)))
-        )
+            Call(
+                name=n.name, kind=kind, path=path, scope=self._scope, layer=layer, target=n.target, args=tuple(args),
+                kwargs=dict(kwargs), outputs=outputs, parameters=_parameters(path, layer, outputs),
+            )
+        )  # fmt: skip
         return value
 
     def fetch_args_kwargs_from_env(self, n: fx.Node) -> tuple[Any, Any]:
@@ -128,6 +169,12 @@ class _Recorder(fx.Interpreter):
         ):
             kwargs = {**kwargs, "device": META}
         return args, kwargs
+
+
+def _parameters(path: str, layer: nn.Module | None, outputs: tuple[torch.Tensor, ...]) -> tuple[str, ...]:
+    if layer is not None:
+        return tuple(f"{path}.{name}" for name, _ in layer.named_parameters())
+    return (path,) if path and any(isinstance(each, nn.Parameter) for each in outputs) else ()
 
 
 def tensors_in(value: Any) -> Iterator[torch.Tensor]:

@@ -31,17 +31,16 @@ def by_type(profile: ModelProfile) -> list[dict[str, Any]]:
 def by_module(profile: ModelProfile, *, depth: int | None = None) -> list[dict[str, Any]]:
     """One row per module of the user's model, each with all that is below it; "" is the whole model.
 
-    A function stands with the layer before it: a sum after `layer1.0.bn2` is work of `layer1.0`.
+    A function stands with the module that calls it; a captured graph no longer knows that, so there it stands with the
+    layer before it: a sum after `layer1.0.bn2` is work of `layer1.0`.
 
     Args:
         profile: what to show.
         depth: leave out modules deeper than this; None shows all.
     """
     groups: dict[str, list[OpProfile]] = {"": []}
-    around = ""  # the module that holds the layer before
     for row in profile.rows:
-        around = row.layer.rpartition(".")[0] if row.layer else around
-        for module in _with_parents(row.layer or around):
+        for module in _with_parents(row.layer or row.module):
             groups.setdefault(module, []).append(row)
     rows = [
         {"module": module, "depth": _depth(module), **_sums(members, profile)} for module, members in groups.items()

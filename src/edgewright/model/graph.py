@@ -182,7 +182,7 @@ def _make_pure(graph: fx.Graph) -> None:
     """Replace `relu_` by `relu` and so on; later readers of the changed tensor read the result instead."""
     order = {node: index for index, node in enumerate(graph.nodes)}
     for node in list(graph.nodes):
-        pure = _pure_form(node.target)
+        pure = pure_form(node.target)
         if pure is None:
             continue
         changed, position = node.args[0], order[node]
@@ -192,7 +192,8 @@ def _make_pure(graph: fx.Graph) -> None:
         )
 
 
-def _pure_form(target: Any) -> Any:
+def pure_form(target: Any) -> Any:
+    """The function that gives as a new tensor what `target` changes in place (`relu` for `relu_`); None for others."""
     if not isinstance(target, torch._ops.OpOverload):
         return None
     name = target._schema.name.removeprefix("aten::")

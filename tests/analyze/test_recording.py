@@ -1,0 +1,172 @@
+"""Recording: the same numbers as from a captured graph, and models that no graph can hold."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from edgewright import zoo
+from edgewright.analyze import by_module, profile, record, trace
+from edgewright.errors import ModelError
+from edgewright.model import capture
+
+IMAGE = (2, 8, 8)
+TOTALS = ("macs", "elementwise", "params", "buffers", "weight_bytes", "peak_ram_bytes", "unknown")
+
+
+class Net(nn.Module):
+    """Named layers and one function."""
+
+    def __init__(self, function, **layers):
+        super().__init__()
+        self.function = function
+        for name, layer in layers.items():
+            setattr(self, name, layer)
+
+    def forward(self, x):
+        return self.function(self, x)
+
+
+def recorded(function, **layers):
+    return profile(Net(function, **layers), input_shape=IMAGE)
+
+
+def totals(measured):
+    return {name: getattr(measured, name) for name in TOTALS}
+
+
+def without_names(row):
+    """What a row says about cost; graphs name functions by their own rules and know less about modules."""
+    return (row.layer, row.op.removesuffix("_"), row.shape_in, row.shape_out, row.window, row.macs, row.elementwise,
+            row.params, row.weight_bytes, row.activation_bytes, row.fused_into is not None)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("fused", [True, False])
+def test_every_zoo_model_costs_the_same_recorded_and_captured(name, fused):
+    built = zoo.resolve(name, num_classes=None)
+    ours = profile(built.model, input_shape=built.input_shape, fused=fused, dtype="int8")
+    graph = profile(capture(built.model, built.input_shape), fused=fused, dtype="int8")
+    assert [without_names(row) for row in ours.rows] == [without_names(row) for row in graph.rows]
+    assert totals(ours) == totals(graph)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "spec",
+    ["torchvision:swin_t", "torchvision:shufflenet_v2_x0_5", "torchvision:densenet121", "torchvision:efficientnet_b0",
+     "timm:mobilevit_xxs", "timm:resnetv2_50"],
+)  # fmt: skip
+def test_library_models_cost_the_same_recorded_and_captured(spec):
+    built = zoo.resolve(spec, num_classes=None)
+    ours = profile(built.model, input_shape=built.input_shape)
+    assert totals(ours) == totals(profile(capture(built.model, built.input_shape)))
+
+
+def test_the_model_stays_as_it_was():
+    model = Net(lambda n, x: n.norm(n.conv(x)), conv=nn.Conv2d(2, 3, 3), norm=nn.BatchNorm2d(3)).train()
+    before = {name: each.clone() for name, each in model.state_dict().items()}
+    profile(model, input_shape=IMAGE)
+    assert model.training and model.norm.training
+    assert all(not module._forward_hooks and not module._forward_pre_hooks for module in model.modules())
+    assert all(torch.equal(each, before[name]) for name, each in model.state_dict().items())
+
+
+def test_a_batch_costs_its_number_of_samples_in_work_and_not_in_weights():
+    model = Net(lambda n, x: n.head(n.conv(x).flatten(1)), conv=nn.Conv2d(2, 4, 3), head=nn.Linear(4 * 36, 5))
+    one, eight = profile(model, input_shape=IMAGE), profile(model, input_shape=IMAGE, batch=8)
+    assert one.macs == 36 * 4 * 2 * 9 + 4 * 36 * 5
+    assert (eight.macs, eight.peak_ram_bytes) == (8 * one.macs, 8 * one.peak_ram_bytes)
+    assert (eight.params, eight.weight_bytes) == (one.params, one.weight_bytes)
+
+
+def test_in_place_functions_cost_what_their_pure_twins_cost():
+    def in_place(n, x):
+        y = n.conv(x)
+        y.relu_().add_(1)
+        y += n.other(x)
+        return y * 2
+
+    def pure(n, x):
+        return (functional.relu(n.conv(x)) + 1 + n.other(x)) * 2
+
+    layers = {"conv": nn.Conv2d(2, 4, 3), "other": nn.Conv2d(2, 4, 3)}
+    assert totals(recorded(in_place, **layers)) == totals(recorded(pure, **layers))
+
+
+def test_data_written_into_a_constant_makes_it_data():
+    def function(n, x):
+        canvas = torch.zeros(x.shape[0], 2, 16, 16, device=x.device)
+        canvas[:, :, 4:12, 4:12] = x
+        return n.conv(canvas)
+
+    measured = recorded(function, conv=nn.Conv2d(2, 4, 3, bias=False))
+    assert measured.macs == 14 * 14 * 4 * 2 * 9
+    assert measured.unknown == ()
+
+
+def test_weights_put_together_from_parts_are_a_layer_and_their_parts_its_parameters():
+    class Standardized(nn.Conv2d):
+        def forward(self, x):
+            weight = (self.weight - self.weight.mean((1, 2, 3), keepdim=True)) * 2
+            return functional.conv2d(x, weight, self.bias)
+
+    measured = recorded(lambda n, x: n.norm(n.conv(x)), conv=Standardized(2, 4, 3), norm=nn.BatchNorm2d(4))
+    assert [(row.op, row.layer, row.fused_into) for row in measured.rows] == [
+        ("Conv2d", "conv", None),
+        ("BatchNorm2d", "norm", "conv"),
+    ]
+    assert (measured.macs, measured.params) == (36 * 4 * 18, 4 * 18 + 4 + 8)
+
+
+def test_a_parameter_that_two_layers_share_counts_once():
+    first, second = nn.Linear(8, 8, bias=False), nn.Linear(8, 8, bias=False)
+    second.weight = first.weight
+    measured = recorded(lambda n, x: n.b(n.a(x)), a=first, b=second)
+    assert (measured.params, measured.weight_bytes, measured.macs) == (64, 256, 2 * 16 * 64)
+
+
+def test_a_model_that_looks_at_values_is_called_on_real_numbers():
+    def function(n, x):
+        scores = n.conv(x).flatten()
+        kept = torch.nonzero(scores > scores.median()).squeeze(1)
+        return n.head(scores[kept].unsqueeze(1)) if kept.numel() > 3 else scores
+
+    measured = recorded(function, conv=nn.Conv2d(2, 1, 3), head=nn.Linear(1, 4, bias=False))
+    assert measured.macs == 36 * 18 + 4 * 18  # of 36 values, 18 lie above the median
+    assert measured.unknown == ()
+
+
+def test_functions_stand_with_the_module_that_calls_them():
+    block = Net(lambda n, x: functional.relu(n.conv(x) + x), conv=nn.Conv2d(2, 2, 3, padding=1))
+    measured = recorded(lambda n, x: n.block(x) * 2, block=block)
+    assert [(row.op, row.module) for row in measured.rows] == [
+        ("Conv2d", "block.conv"),
+        ("aten.add", "block"),
+        ("aten.relu", "block"),
+        ("aten.mul", ""),
+    ]
+    tree = {row["module"]: row["elementwise"] for row in by_module(measured)}
+    assert tree == {"": 3 * 128, "block": 2 * 128, "block.conv": 0}
+
+
+def test_attention_is_counted_with_the_fast_path_off_and_left_on():
+    model = nn.TransformerEncoderLayer(d_model=8, nhead=2, dim_feedforward=16, batch_first=True)
+    before = torch.backends.mha.get_fastpath_enabled()
+    measured = profile(model, input_shape=(5, 8))
+    assert measured.macs == 5 * (3 * 64 + 64 + 2 * 8 * 16) + 2 * 25 * 8
+    assert torch.backends.mha.get_fastpath_enabled() == before
+
+
+def test_nested_outputs_of_any_form_are_alive_to_the_end():
+    measured = recorded(lambda n, x: {"out": n.a(x), "aux": [n.b(x)]}, a=nn.Conv2d(2, 1, 1), b=nn.Conv2d(2, 1, 1))
+    assert measured.peak_ram_bytes == 4 * (128 + 64 + 64)
+
+
+def test_a_model_that_does_not_run_says_so():
+    with pytest.raises(ModelError, match=r"model does not run on an input of shape \(1, 3, 8, 8\) \(RuntimeError"):
+        record(nn.Conv2d(2, 4, 3), (3, 8, 8))
+    with pytest.raises(ModelError, match="captured model does not run on inputs of shape"):
+        trace(capture(nn.Conv2d(2, 4, 3), IMAGE), input_shape=(3, 8, 8))
