@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,10 +16,11 @@ from edgewright.errors import ConfigError, DataError, ExportError, LookupFailed
 from edgewright.export import export_onnx
 from edgewright.model import capture, save_model
 from edgewright.types import plain
-from edgewright.verify import BenchPlan, Stored, Subject, Timing, bench, file_subject, read_samples
+from edgewright.verify import BenchPlan, Stored, Subject, Timing, WarmUp, bench, file_subject, read_samples
 from edgewright.verify import bench as bench_function
 from edgewright.verify.cold import Start, cold_starts, question, run_probe
 from edgewright.verify.conditions import conditions, remarks
+from edgewright.verify.rows import row_remarks
 from edgewright.verify.subjects import Contender, contenders
 
 QUICK = Timing(turns=2, runs=3)
@@ -79,7 +81,7 @@ def test_a_form_that_computes_something_else_is_pointed_at(small):
                     input_shape=(1, 8, 8))  # fmt: skip
     plan = BenchPlan(runtimes=("onnxruntime", "eager"), timing=QUICK, starts=0)
     said = " ".join(bench([other], plan=plan).remarks)
-    assert "two in eager is off by" in said and "another function" in said
+    assert "two in eager gives other outputs than" in said and "another function" in said
 
 
 def test_cold_start_and_memory_are_those_of_a_process_with_the_runtime_alone(made):
@@ -175,6 +177,16 @@ def test_an_onnx_file_has_no_form_in_pytorch_and_it_is_said(small):
     assert [(skip.runtime, skip.reason) for skip in found.skipped] == [
         ("eager", "an artifact holds no PyTorch model, give the run or the model that it was made from")
     ]
+
+
+def test_integers_that_are_slower_than_float_are_told_with_the_layers_to_blame(made):
+    quantized, other = file_subject(made.int8.folder), file_subject(made.fp32.folder)
+    found = bench([quantized, other], plan=WARM)
+    even = replace(found.rows[0].latency, spread=0.0, warm_up=WarmUp(calls=10, stable=True))
+    slow, fast = (replace(each, latency=replace(even, median_s=s)) for each, s in zip(found.rows, (2, 1), strict=True))
+    (said,) = row_remarks([slow, fast], [quantized, other])
+    assert said.startswith(f"{quantized.name} is int8 and slower than {other.name}: ") and "channels" in said
+    assert row_remarks([replace(slow, latency=fast.latency), fast], [quantized, other]) == ()
 
 
 # -- conditions -----------------------------------------------------------------------------------------------------

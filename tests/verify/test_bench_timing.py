@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from edgewright.data import Preprocess
 from edgewright.errors import ConfigError
-from edgewright.verify import Samples, Timing, TorchRunner, race
+from edgewright.verify import BenchRow, Latency, Samples, Subject, Timing, TorchRunner, WarmUp, race
+from edgewright.verify.bench import difference
 from edgewright.verify.end_to_end import prepare, preprocess_for, time_end_to_end
+from edgewright.verify.rows import row_remarks
 from edgewright.verify.timing import MOST_CALLS, WARM_UP, turn_ratios, warm_up
 from edgewright.verify.torch_runner import compile_failure, torch_threads
 
@@ -112,6 +114,46 @@ def test_garbage_is_not_collected_while_times_are_taken_and_is_afterwards():
     assert seen and not any(seen) and gc.isenabled()
 
 
+# -- what the rows give away ----------------------------------------------------------------------------------------
+def row(name, *, median_s=1e-3, spread=0.0, stable=True, runtime="onnxruntime", difference=None, threads=1):
+    latency = Latency(
+        artifact=name, runtime=runtime, threads=threads, batch=1, median_s=median_s, p95_s=median_s, p99_s=median_s,
+        min_s=median_s, spread=spread, turn_medians_s=(median_s,), runs=1, turns=1,
+        warm_up=WarmUp(calls=10, stable=stable),
+    )  # fmt: skip
+    return BenchRow(
+        model=name, runtime=runtime, num_bytes=None, latency=latency, images_per_s=1 / median_s, ratio=1.0,
+        ratio_range=(1.0, 1.0), difference=difference,
+    )  # fmt: skip
+
+
+def test_quiet_rows_that_agree_need_no_remark():
+    assert row_remarks([row("a"), row("a", runtime="eager", difference=1e-7)], [Subject(name="a")]) == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"stable": False}, r"had not settled after the warm-up: a in onnxruntime \(threads 1, batch 1\)\."),
+        ({"spread": 0.6}, r"differ by more than half of the median: .*say little\.$"),
+        ({"spread": 9.0, "runtime": "eager", "threads": 2}, "set OMP_WAIT_POLICY=passive, or use fewer threads"),
+        ({"difference": 0.12}, r"gives other outputs than the model's first form \(off by 12 %"),
+        ({"difference": float("nan")}, "gives other outputs"),
+        ({"difference": float("inf")}, "gives other outputs"),
+    ],
+)
+def test_a_row_that_needs_a_remark_gets_one(given, sentence):
+    (said,) = row_remarks([row("a", **given)], [Subject(name="a")])
+    with pytest.raises(AssertionError, match=sentence):
+        raise AssertionError(said)
+
+
+def test_the_difference_is_a_share_of_the_largest_output_and_infinite_between_shapes():
+    known = [np.array([[1.0, -4.0]]), np.array([2.0])]
+    assert difference(known, [np.array([[1.5, -4.0]]), np.array([2.0])]) == 0.125
+    assert difference(known, known) == 0 and difference(known, known[:1]) == float("inf")
+
+
 # -- whole decisions ------------------------------------------------------------------------------------------------
 def stages(clock, *, decode, model, from_files=True, batch=1):
     """Two images whose reading takes `decode`, a model that takes `model`; the rest takes no time on this clock."""
@@ -172,6 +214,15 @@ def test_the_runner_of_modules_answers_in_kind_and_without_gradients():
     as_torch, as_numpy = runner(images), runner(images.numpy())
     assert isinstance(as_numpy, np.ndarray) and np.array_equal(as_torch.numpy(), as_numpy)
     assert not as_torch.requires_grad and "eager" in runner.runtime
+
+
+def test_outputs_of_any_shape_are_listed_in_order():
+    class Nested(torch.nn.Module):
+        def forward(self, x):
+            return {"a": x, "b": [x + 1, (x + 2,)]}
+
+    found = TorchRunner(Nested())(np.zeros(1, np.float32))
+    assert [value.tolist() for value in found] == [[0], [1], [2]]
 
 
 def test_threads_are_those_of_before_even_after_an_error():

@@ -184,6 +184,7 @@ def _model_subject(spec: str, wanted: Wanted, shipped: Subject | None = None) ->
         shipped: the file that was made from it already, and the name that both go by.
     """
     from ..model import input_shape
+    from ..model.quantized import is_quantized
     from ..verify import Subject
 
     loaded = _loaded(spec, wanted)
@@ -192,6 +193,7 @@ def _model_subject(spec: str, wanted: Wanted, shipped: Subject | None = None) ->
     return Subject(
         name=name,
         onnx=shipped.onnx if shipped else _exported(loaded.net, folder, spec, wanted),
+        is_quantized=is_quantized(loaded.net),
         net=loaded.net,
         stored=_stored(loaded.net, folder, wanted),
         input_shape=input_shape(loaded.net),

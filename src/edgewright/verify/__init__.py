@@ -1,7 +1,7 @@
 """Really? The judge of artifacts: parity, score, size, speed and limits, measured in the runtime."""
 
 from .artifact import read_artifact, read_expected
-from .bench import Bench, BenchPlan, BenchRow, bench, file_subject
+from .bench import Bench, BenchPlan, bench, file_subject
 from .cold import ColdStart
 from .conditions import Conditions
 from .end_to_end import EndToEnd, Samples, read_samples
@@ -9,6 +9,7 @@ from .judge import Verification, verify_artifact
 from .kernels import FloatNode, Kernels, kernels
 from .machine import saturation_warning
 from .parity import TensorParity, compare_codes, parity
+from .rows import BenchRow
 from .runner import OnnxRunner
 from .subjects import RUNTIMES, Skipped, Stored, Subject
 from .timing import Latency, Race, Timing, WarmUp, race

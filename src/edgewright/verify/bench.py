@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,11 +15,10 @@ from .artifact import read_artifact
 from .cold import ColdStart, cold_starts
 from .conditions import Conditions, conditions, load_average, remarks
 from .end_to_end import EndToEnd, Samples, preprocess_for, time_end_to_end
+from .rows import BenchRow, row_remarks
 from .subjects import RUNTIMES, Contender, Skipped, Subject, contenders, shared_shape
 from .timing import Latency, Model, Timing, race, turn_ratios
 from .torch_runner import torch_threads
-
-MOST_DIFFERENCE = 0.05  # rounding gives 1e-6 in float, and a step or two of 1/255 in integers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,20 +49,6 @@ class BenchPlan:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BenchRow:
-    """One model in one runtime at one setting. The ratio is to the first row of the setting, turn by turn."""
-
-    model: str
-    runtime: str
-    num_bytes: int | None  # of the ONNX file
-    latency: Latency
-    images_per_s: float
-    ratio: float  # median over the turns
-    ratio_range: tuple[float, float]
-    difference: float | None  # largest, from the outputs of the same model's first form, as a share of their largest
-
-
-@dataclass(frozen=True, kw_only=True)
 class Bench:
     """All measurements. `end_to_end` is empty without data: what is not measured is not claimed."""
 
@@ -90,9 +74,12 @@ def file_subject(path: Path) -> Subject:
         artifact = read_artifact(path if path.is_dir() else path.parent)
         why = "an artifact holds no PyTorch model, give the run or the model that it was made from"
         return Subject(
-            name=str(path), onnx=artifact.model_path, preprocess=artifact.manifest["preprocess"],
+            name=str(path),
+            onnx=artifact.model_path,
+            is_quantized=artifact.manifest["quantized"],
+            preprocess=artifact.manifest["preprocess"],
             lacks={"eager": why, "compiled": why},
-        )  # fmt: skip
+        )
     why = "an .onnx file has no PyTorch form, give the run or the model that it was made from"
     return Subject(name=str(path), onnx=path, lacks={"eager": why, "compiled": why})
 
@@ -134,15 +121,11 @@ def bench(
         end_to_end=tuple(row for _, each, _ in measured for row in each),
         skipped=(*skipped, *failed.values(), *unstarted),
         conditions=found,
-        remarks=(*remarks(found, plan.threads), *_unsettled(rows), *_disagreeing(rows), *_told(used)),
+        remarks=(*remarks(found, plan.threads), *row_remarks(rows, used)),
         input_shape=shape,
         plan=plan,
         data=samples.name if samples else None,
     )
-
-
-def _told(subjects: Sequence[Subject]) -> tuple[str, ...]:
-    return tuple(subject.remark for subject in subjects if subject.remark)
 
 
 Measured = tuple[tuple[BenchRow, ...], tuple[EndToEnd, ...], tuple[Skipped, ...]]
@@ -198,17 +181,21 @@ def _row(contender: Contender, latency: Latency, first: Latency, difference: flo
 
 def _differences(models: Mapping[Contender, Model], images_BCHW: np.ndarray) -> dict[Contender, float | None]:
     """How far each form's outputs are from those of the same model's first form: a fast wrong answer is no answer."""
-    first: dict[str, Any] = {}
+    first: dict[str, tuple[np.ndarray, ...]] = {}
     found: dict[Contender, float | None] = {}
     for each, model in models.items():
         outputs = model(images_BCHW)
         arrays = outputs if isinstance(outputs, tuple) else (outputs,)
-        if each.subject.name in first:
-            pairs = zip(first[each.subject.name], arrays, strict=True)
-            found[each] = max(float(np.abs(a - b).max() / max(np.abs(a).max(), 1e-30)) for a, b in pairs)
-        else:
-            first[each.subject.name], found[each] = arrays, None
+        known = first.setdefault(each.subject.name, arrays)
+        found[each] = None if known is arrays else difference(known, arrays)
     return found
+
+
+def difference(known: Sequence[np.ndarray], got: Sequence[np.ndarray]) -> float:
+    """The largest difference as a share of the largest known output; infinite where the shapes differ."""
+    if [each.shape for each in known] != [each.shape for each in got]:
+        return float("inf")
+    return max(float(np.abs(a - b).max() / max(np.abs(a).max(), 1e-30)) for a, b in zip(known, got, strict=True))
 
 
 def _whole(
@@ -225,19 +212,3 @@ def _whole(
         for each, model in models.items()
     }
     return time_end_to_end(given, samples, timing=timing, progress=progress)
-
-
-def _unsettled(rows: Sequence[BenchRow]) -> tuple[str, ...]:
-    names = sorted({f"{row.model} ({row.runtime})" for row in rows if not row.latency.warm_up.stable})
-    if not names:
-        return ()
-    return (f"Times had not settled after the warm-up: {', '.join(names)}; look at the spread.",)
-
-
-def _disagreeing(rows: Sequence[BenchRow]) -> tuple[str, ...]:
-    return tuple(
-        f"{row.model} in {row.runtime} is off by {100 * row.difference:.0f} % of the largest output: its time is that "
-        "of another function."
-        for row in rows
-        if row.difference is not None and row.difference > MOST_DIFFERENCE
-    )

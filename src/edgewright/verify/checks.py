@@ -131,11 +131,12 @@ def speed(times: Race, has_fp32: bool, found: Kernels, *, binding: bool) -> tupl
     return (
         Check(name="latency against fp32", passed=passed, value=times.ratio, limit=1.0 if binding else None,
               unit="of the fp32 time", how=how if binding else f"{how}; this machine is not the device",
-              blame="" if passed else _slow(found)),
+              blame="" if passed else why_slow(found)),
     )  # fmt: skip
 
 
-def _slow(found: Kernels) -> str:
+def why_slow(found: Kernels) -> str:
+    """What a slow file of integers owes its time to, and what would help."""
     if found.stayed_float:
         return f"operators in float between integers: {_listed(found.stayed_float)}; {found.num_borders} conversions."
     return (

@@ -31,6 +31,7 @@ class Subject:
 
     name: str
     onnx: Path | None = None
+    is_quantized: bool = False  # the file
     net: Any = None  # nn.Module in eval mode
     stored: Stored | None = None
     input_shape: tuple[int, ...] | None = None  # (C, H, W), of `net`

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,12 +26,22 @@ class TorchRunner:
 
     def __call__(self, images_BCHW: Any) -> Any:
         """The outputs: one tensor or array, or a tuple when the model has several."""
-        if isinstance(images_BCHW, torch.Tensor):
-            with torch.inference_mode():
-                return self.net(images_BCHW)
+        is_torch = isinstance(images_BCHW, torch.Tensor)
+        # outside of the inference mode: a tensor made in it is of another kind, and would be compiled for once more
+        inputs = images_BCHW if is_torch else torch.from_numpy(images_BCHW)
         with torch.inference_mode():
-            found = self.net(torch.from_numpy(images_BCHW))
-        return tuple(value.numpy() for value in found) if isinstance(found, (tuple, list)) else found.numpy()
+            found = list(_tensors(self.net(inputs)))
+        values = found if is_torch else [value.numpy() for value in found]
+        return values[0] if len(values) == 1 else tuple(values)
+
+
+def _tensors(outputs: Any) -> Iterator[torch.Tensor]:
+    """The tensors of an output in order, as a file of the same model lists them."""
+    if isinstance(outputs, torch.Tensor):
+        yield outputs
+        return
+    for value in outputs.values() if isinstance(outputs, Mapping) else outputs:
+        yield from _tensors(value)
 
 
 def compiled_runner(net: nn.Module, images_BCHW: Any) -> TorchRunner:
