@@ -1,6 +1,7 @@
-"""One self-contained HTML page from a run's saved JSON, and the same verdict as lines of text. Runs without torch."""
+"""Self-contained HTML pages from plain data: a run's report and a model's cost; a verdict as text. Without torch."""
 
+from .cost_page import render_cost, write_cost_page
 from .page import PAGE_FILE, render, write_report
 from .summary import summary_lines
 
-__all__ = ["PAGE_FILE", "render", "summary_lines", "write_report"]
+__all__ = ["PAGE_FILE", "render", "render_cost", "summary_lines", "write_cost_page", "write_report"]

@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from ..files import write_atomic
 from ..types import RUN_FILE
 from . import sections as parts
+from .frame import Section, fill
 from .source import Content, is_judged, read_run_file, text
 
 PAGE_FILE = "report.html"
-TEMPLATES = Path(__file__).parent / "templates"
 Build = Callable[[Content], "dict[str, Any] | None"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Section:
-    """One part of the page, filled."""
-
-    id: str
-    title: str
-    view: dict[str, Any]
-
-    @property
-    def template(self) -> str:
-        return f"sections/{self.id}.html.j2"
-
 
 # Most important first. The third column is how the page calls a part that the run does not have; empty: its absence
 # needs no word (a run that passed has no section on what would help).
@@ -72,30 +51,16 @@ def write_report(run_folder: Path) -> Path:
 def render(content: Content) -> str:
     """The page as text."""
     built = [(id_, title, absent, build(content)) for id_, title, absent, build in SECTIONS]
-    script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
-    return environment().get_template("page.html.j2").render(
+    return fill(
+        "page.html.j2",
+        styles=["page.css"],
+        scripts=["page.js"],
         title=page_title(content),
         sections=[Section(id=id_, title=title, view=view) for id_, title, _, view in built if view is not None],
         absent=[absent for _, _, absent, view in built if view is None and absent],
-        style=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
-        script=Markup(script),
-        script_hash=script_hash(script),
         edgewright_version=text(content, "versions", "edgewright"),
         run_file=RUN_FILE,
-    )  # fmt: skip
-
-
-@cache
-def environment() -> Environment:
-    """Templates with every value escaped, and a missing value an error of ours rather than a blank."""
-    loader = FileSystemLoader(TEMPLATES)
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-
-
-def script_hash(script: str) -> str:
-    """The one script that the page's security policy lets run; the template puts a line break before and after it."""
-    digest = hashlib.sha256(f"\n{script}\n".encode()).digest()
-    return f"sha256-{base64.b64encode(digest).decode()}"
+    )
 
 
 def page_title(content: Content) -> str:

@@ -1,0 +1,72 @@
+"""Where the cost is: the tree of the user's modules, and the operator types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..source import Content, entries, mapping, text
+from ..units import number_text
+from .cells import column, cost_columns, number_table
+
+OPEN_DEPTH = 1  # modules deeper than this wait behind their parent's button
+ROOT = "whole model"
+
+
+def modules(content: Content) -> dict[str, Any] | None:
+    """The modules as a tree in rows: each after its parent, with its depth and whether anything is below it."""
+    rows = tree_order(entries(content, "modules"))
+    if not rows:
+        return None
+    columns = [*cost_columns(mapping(content, "totals")), column("Operators", "operators", number_text)]
+    table = number_table([row for row, _ in rows], columns)
+    depths = [depth for _, depth in rows]
+    lines = [
+        {
+            "path": text(row, "module"),
+            "name": text(row, "module").rpartition(".")[2] or ROOT,
+            "depth": depth,
+            "has_children": below > depth,
+            "cells": cells,
+        }
+        for (row, depth), below, cells in zip(rows, [*depths[1:], 0], table["cells"], strict=True)
+    ]
+    return {"columns": table["columns"], "rows": lines, "open_depth": OPEN_DEPTH}
+
+
+def tree_order(rows: Sequence[Content]) -> list[tuple[Content, int]]:
+    """The rows with their depths, each module directly followed by all that is in it.
+
+    A profile lists modules as they first run, so parts of two modules may alternate. A module whose parent has no row
+    stands below its nearest relative that has one.
+    """
+    by_path = {text(row, "module"): row for row in rows}
+    children: dict[str | None, list[str]] = {}
+    for path in by_path:
+        children.setdefault(_parent(path, by_path), []).append(path)
+    ordered: list[tuple[Content, int]] = []
+    waiting = [(path, 0) for path in reversed(children.get(None, []))]
+    while waiting:
+        path, depth = waiting.pop()
+        ordered.append((by_path[path], depth))
+        waiting += [(child, depth + 1) for child in reversed(children.get(path, []))]
+    return ordered
+
+
+def _parent(path: str, known: Mapping[str, Content]) -> str | None:
+    while path:
+        path = path.rpartition(".")[0]
+        if path in known:
+            return path
+    return None
+
+
+def types(content: Content) -> dict[str, Any] | None:
+    """One line per operator type, the one with the most MACs first."""
+    rows = entries(content, "types")
+    if not rows:
+        return None
+    columns = [*cost_columns(mapping(content, "totals")), column("Operators", "operators", number_text)]
+    table = number_table(rows, columns)
+    lines = [{"name": text(row, "op"), "cells": cells} for row, cells in zip(rows, table["cells"], strict=True)]
+    return {"columns": table["columns"], "rows": lines}
