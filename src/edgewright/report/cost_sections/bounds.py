@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from ..plots import Roof, RoofPoint, roofline_panel
 from ..plots.roofline import window
 from ..source import Content, entries, mapping, number, text
-from ..units import bytes_text, count_text, digits_text, number_text, seconds_text, share_text
-from .cells import name_of
+from ..units import count_text, digits_text, number_text, seconds_text
+from .cells import name_of, part_text
 
+KINDS = ("compute", "memory", "overhead")
 MAX_POINTS = 600  # the largest ones; more only cover each other, and each costs bytes
 
 
@@ -20,7 +20,7 @@ def bounds(content: Content) -> dict[str, Any] | None:
     peak, bandwidth = number(found, "peak_macs_s"), number(found, "bandwidth_bytes_s")
     remedies = [_remedy(row) for row in entries(found, "remedies")]
     if not peak or not bandwidth or min(peak, bandwidth) <= 0:
-        return {"plot": None, "facts": [], "remedies": remedies, "left_out": 0} if remedies else None
+        return {"plot": None, "facts": [], "remedies": remedies, "left_out": 0, "kinds": []} if remedies else None
     points, roof = _points(content), Roof(peak_macs_s=peak, bandwidth_bytes_s=bandwidth)
     shown = points[:MAX_POINTS]
     return {
@@ -28,13 +28,14 @@ def bounds(content: Content) -> dict[str, Any] | None:
         "facts": _facts(found, roof),
         "remedies": remedies,
         "left_out": len(points) - len(shown),
+        "kinds": [kind for kind in KINDS if kind in {each.bound for each in shown}],
     }
 
 
 def _facts(found: Content, roof: Roof) -> list[tuple[str, str]]:
     return [
         ("peak", f"{count_text(roof.peak_macs_s)}MAC/s at {text(found, 'dtype')}"),
-        ("bandwidth", f"{bytes_text(roof.bandwidth_bytes_s)}/s"),
+        ("bandwidth", f"{count_text(roof.bandwidth_bytes_s)}B/s"),
         ("ridge", f"{digits_text(roof.ridge)} MAC/B"),
     ]
 
@@ -63,7 +64,7 @@ def _remedy(row: Content) -> dict[str, Any]:
         "bound": text(row, "bound"),
         "operators": number_text(number(row, "operators")),
         "latency": seconds_text(number(row, "latency_s")),
-        "share": share_text(share),
+        "share": part_text(share),
         "bar": bar_width(share),
         "remedy": text(row, "remedy"),
     }
@@ -72,9 +73,3 @@ def _remedy(row: Content) -> dict[str, Any]:
 def bar_width(share: float | None) -> float:
     """Per cent of a bar's full width, for a share that may be unknown or more than the whole."""
     return round(100 * min(1.0, max(0.0, share or 0.0)), 1)
-
-
-def widths(parts: Sequence[float]) -> list[float]:
-    """Per cent of their sum."""
-    total = sum(parts)
-    return [bar_width(part / total) if total else 0.0 for part in parts]

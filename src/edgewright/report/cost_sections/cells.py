@@ -14,7 +14,8 @@ from ..source import Content, number
 from ..units import DASH, Formatter, bytes_text, count_text, digits_text, joules_text, seconds_text, share_text
 
 Read = Callable[[Content], float | None]
-LEAST_BAR = 0.1  # per cent of the cell: less is no pixel
+LEAST_BAR = 0.5  # per cent of the cell: less is no pixel
+LEAST_SHARE = 0.001  # the smallest that one decimal of a per cent shows
 
 
 class Cell(NamedTuple):
@@ -48,7 +49,7 @@ def share_column(key: str, whole: float | None) -> Column:
         value = number(row, key)
         return value / whole if value is not None and whole else None
 
-    return Column(title="share", read=read, format_=share_text)
+    return Column(title="share", read=read, format_=part_text)
 
 
 def cost_columns(totals: Content | None = None) -> list[Column]:
@@ -67,6 +68,11 @@ def cost_columns(totals: Content | None = None) -> list[Column]:
         column("Moved", "activation_bytes", bytes_text, bar=True),
         column("Other ops", "elementwise", count_text),
     ]
+
+
+def part_text(value: float | None) -> str:
+    """A share of a whole: what is there but rounds to nothing is told so."""
+    return f"< {share_text(LEAST_SHARE)}" if value is not None and 0 < value < LEAST_SHARE else share_text(value)
 
 
 def intensity_text(value: float | None) -> str:
@@ -90,7 +96,7 @@ def _top(each: Column, values: Sequence[float | None]) -> float:
 
 
 def _cell(value: float | None, each: Column, top: float) -> Cell:
-    shown = each.format_(value)
+    shown = "0" if value == 0 else each.format_(value)
     if value is None:
         return Cell(shown, "-1", None)
     key = f"{value:.6g}" if isinstance(value, float) and not value.is_integer() else f"{value:.0f}"

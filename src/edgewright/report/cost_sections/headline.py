@@ -14,9 +14,9 @@ from ..units import (
     number_text,
     quantity_text,
     seconds_text,
-    share_text,
 )
 from .bounds import bar_width
+from .cells import part_text
 
 MAX_NAMES = 4  # tensors alive at the peak, before the rest is told as a number
 Card = dict[str, str]
@@ -32,6 +32,7 @@ def headline(content: Content) -> dict[str, Any]:
         "cards": [card for card in (*_sizes(totals, text(content, "dtype")), *_rates(totals)) if card],
         "dtypes": _dtypes(content),
         "checks": [_check(fit) for fit in sorted(fits, key=lambda fit: fit.get("passed") is True)],
+        "has_blame": any(text(fit, "blame") for fit in fits),
         "unknown": texts(totals, "unknown"),
     }
 
@@ -48,7 +49,8 @@ def _asked(content: Content) -> list[tuple[str, str]]:
 
 
 def _card(title: str, value: str, exact: float | None, *notes: str) -> Card:
-    return {"title": title, "value": value, "exact": exact_text(exact), "note": "; ".join(note for note in notes if note)}
+    note = "; ".join(each for each in notes if each)
+    return {"title": title, "value": value, "exact": exact_text(exact), "note": note}
 
 
 def _sizes(totals: Content, dtype: str) -> list[Card]:
@@ -117,7 +119,7 @@ def _check(fit: Content) -> dict[str, Any]:
         "passed": fit.get("passed") is True,
         "value": quantity_text(value, unit),
         "limit": quantity_text(limit, unit),
-        "share": share_text(share) if share is None or share < 10 else f"{number_text(round(share))} times",
+        "share": part_text(share) if share is None or share < 10 else f"{number_text(round(share))} times",
         "bar": bar_width(share),
         "how": text(fit, "how") or DASH,
         "blame": text(fit, "blame"),

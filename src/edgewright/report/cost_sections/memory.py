@@ -1,4 +1,4 @@
-"""Memory over time: what is alive while each operator runs, where the peak is, and what other conventions would give."""
+"""Memory over time: what is alive while each operator runs, where the peak is, and what other conventions give."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from ..plots.memory import Moment, bands, memory_panel
 from ..source import Content, entries, mapping, number, text
 from ..units import bytes_text, share_text
 from .bounds import bar_width
+from .cells import part_text
 
 IN_REACH = 4.0  # a limit farther above the peak than this would press the plot flat
 
@@ -27,7 +28,8 @@ def memory(content: Content) -> dict[str, Any] | None:
 
 def _moment(row: Content) -> Moment:
     sizes = {name: number({"bytes": size}, "bytes") for name, size in mapping(row, "live").items()}
-    return Moment(operator=text(row, "operator"), live={name: size for name, size in sizes.items() if size and size > 0})
+    live = {name: size for name, size in sizes.items() if size is not None and size > 0}
+    return Moment(operator=text(row, "operator"), live=live)
 
 
 def _plot(moments: list[Moment], content: Content) -> dict[str, Any]:
@@ -43,7 +45,7 @@ def _plot(moments: list[Moment], content: Content) -> dict[str, Any]:
         "num_operators": len(moments),
         "limit": f"{limit_title} {bytes_text(limit)}" if limit is not None else "",
         "in_reach": in_reach,
-        "share": share_text(top.num_bytes / limit) if limit is not None and limit > 0 else "",
+        "share": part_text(top.num_bytes / limit) if limit is not None and limit > 0 else "",
     }
 
 

@@ -9,7 +9,7 @@ from ..source import Content, entries, mapping, text
 from ..units import number_text
 from .cells import column, cost_columns, number_table
 
-OPEN_DEPTH = 1  # modules deeper than this wait behind their parent's button
+FEW_ROWS = 8  # a tree that shows fewer opens one level more: it would tell too little
 ROOT = "whole model"
 
 
@@ -31,7 +31,7 @@ def modules(content: Content) -> dict[str, Any] | None:
         }
         for (row, depth), below, cells in zip(rows, [*depths[1:], 0], table["cells"], strict=True)
     ]
-    return {"columns": table["columns"], "rows": lines, "open_depth": OPEN_DEPTH}
+    return {"columns": table["columns"], "rows": lines, "open_depth": open_depth(depths)}
 
 
 def tree_order(rows: Sequence[Content]) -> list[tuple[Content, int]]:
@@ -51,6 +51,14 @@ def tree_order(rows: Sequence[Content]) -> list[tuple[Content, int]]:
         ordered.append((by_path[path], depth))
         waiting += [(child, depth + 1) for child in reversed(children.get(path, []))]
     return ordered
+
+
+def open_depth(depths: Sequence[int]) -> int:
+    """The depth down to which the tree starts open: the first that shows more than a few rows, at least one level."""
+    for depth in range(1, max(depths)):
+        if sum(each <= depth for each in depths) >= FEW_ROWS:
+            return depth
+    return max(depths)
 
 
 def _parent(path: str, known: Mapping[str, Content]) -> str | None:

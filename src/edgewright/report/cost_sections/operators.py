@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..source import Content, entries, look, number, shape_text, text
-from ..units import DASH, count_text
+from ..units import DASH, number_text
 from .cells import column, cost_columns, intensity_text, name_of, number_table
 
 WINDOW = ("kernel", "stride", "padding", "dilation")
@@ -29,9 +29,10 @@ def operators(content: Content) -> dict[str, Any] | None:
 
 def _operator(row: Content, cells: Sequence[Any], titles: dict[str, str]) -> dict[str, Any]:
     host = text(row, "fused_into")
+    module = "" if text(row, "layer") else text(row, "module")
     return {
         "name": name_of(row),
-        "op": text(row, "op"),
+        "op": f"{text(row, 'op')} in {module}" if module else text(row, "op"),
         "host": titles.get(host, host),
         "shape": shape_text(look(row, "shape_out")) or DASH,
         "cells": cells,
@@ -51,7 +52,8 @@ def _shape(row: Content) -> dict[str, Any]:
         "name": name_of(row),
         "op": text(row, "op"),
         "shapes": [shape_text(look(row, key)) or DASH for key in ("shape_in", "shape_out")],
-        "window": [shape_text(look(row, key)) for key in WINDOW] + ["" if groups is None else count_text(groups)],
+        "window": [shape_text(look(row, key)) for key in WINDOW],
+        "groups": "" if groups is None else number_text(groups),
         "field": _field(row),
         "area": _area(look(row, "receptive_field")) if "receptive_field" in row else -1,
         "jump": shape_text(look(row, "jump")) or DASH,

@@ -1,4 +1,4 @@
-"""Live bytes while each operator runs: a step per operator, split into the tensors that make the peak and the others."""
+"""Live bytes while each operator runs: a step per operator, split into the tensors of the peak and the others."""
 
 from __future__ import annotations
 
@@ -90,10 +90,14 @@ def memory_panel(moments: Sequence[Moment], shown: Sequence[Band], *, limit: flo
     axes = PANEL.axes(
         x, y, x_text=_whole, y_text=number_text, x_title="operators run", y_title=f"{unit_name} alive"
     )  # fmt: skip
-    mark = line(PANEL.x_start, y(limit / unit), PANEL.x_stop, y(limit / unit), "limit") if limit is not None else NOTHING
     areas = [_area(band, drawn, heights, x, y, unit) for band, heights in _stacked(shown, drawn)]
     hits = [_hit(each, x) for each in drawn]
-    return PANEL.draw("Live memory by operator", axes, *areas, _total(drawn, x, y, unit), mark, *hits, _peak(drawn, x, y, unit))
+    lines = [_total(drawn, x, y, unit), NOTHING if limit is None else _limit(y(limit / unit))]
+    return PANEL.draw("Live memory by operator", axes, *areas, *lines, *hits, _peak(drawn, x, y, unit))
+
+
+def _limit(y: float) -> Markup:
+    return line(PANEL.x_start, y, PANEL.x_stop, y, "limit")
 
 
 def _whole(value: float) -> str:
