@@ -14,6 +14,7 @@ Source: Han 2016, ISCA (EIE), sections III and IV.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -69,14 +70,9 @@ class CompressedColumns:
         return self.num_entries - self.num_nonzero
 
     @property
-    def num_distinct(self) -> int:
-        """Different values, zero included, since padding stores it."""
-        return len(np.unique(np.append(self.values, np.float32(0))))
-
-    @property
     def fits_table(self) -> bool:
         """Whether the weights are shared already: no more different values than codes."""
-        return self.num_distinct <= 2**self.engine.weight_bits
+        return fit_table([self.values], self.engine)
 
     @property
     def matrix_bits(self) -> int:
@@ -118,25 +114,43 @@ def compress_columns(matrix_RC: np.ndarray, engine: ColumnEngine | None = None) 
     engine = engine or ColumnEngine()
     if matrix_RC.ndim != 2 or not matrix_RC.size:
         raise ShapeError(f"Weights to compress are a matrix of (outputs, inputs), got shape {matrix_RC.shape}.")
-    num_rows, num_columns = matrix_RC.shape
-    num_elements = engine.num_elements
-    missing = -num_rows % num_elements
-    interleaved = np.pad(matrix_RC, ((0, missing), (0, 0))).reshape(-1, num_elements, num_columns)
-    by_element = np.ascontiguousarray(interleaved.transpose(1, 2, 0))  # element, column, own row
-    element, column, own_row = np.nonzero(by_element)
-    block = element * num_columns + column
-    fresh = np.concatenate([[True], block[1:] != block[:-1]])[: len(block)]
-    previous = np.where(fresh, -1, np.concatenate([[0], own_row])[: len(block)])
-    gap = own_row - previous - 1
-    run = 2**engine.index_bits  # what one padding entry stands for
-    padding = gap // run
+    busy = min(engine.num_elements, len(matrix_RC))
+    parts = [_compress(matrix_RC[element :: engine.num_elements], engine) for element in range(busy)]
+    entries_NC = np.zeros((engine.num_elements, matrix_RC.shape[1]), np.int64)
+    entries_NC[:busy] = [counts for _, _, counts in parts]
+    return CompressedColumns(
+        shape=(matrix_RC.shape[0], matrix_RC.shape[1]),
+        engine=engine,
+        values=np.concatenate([values for values, _, _ in parts]),
+        zeros=np.concatenate([zeros for _, zeros, _ in parts]),
+        entries_NC=entries_NC,
+    )
+
+
+def _compress(own_RC: np.ndarray, engine: ColumnEngine) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Values, zeros, and entries per column of the rows of one element."""
+    by_column = np.ascontiguousarray(own_RC.T)
+    column, row = np.nonzero(by_column)
+    before = np.empty_like(row)  # the row of the value before, -1 at the top of a column
+    before[:1] = -1
+    before[1:] = np.where(column[1:] == column[:-1], row[:-1], -1)
+    run = 2**engine.index_bits  # zeros that one padding entry stands for
+    padding, rest = np.divmod(row - before - 1, run)
     end = np.cumsum(padding + 1)  # behind the entry of each value
     values = np.zeros(end[-1] if len(end) else 0, np.float32)
-    zeros = np.full(len(values), run - 1)
-    values[end - 1] = by_element[element, column, own_row]
-    zeros[end - 1] = gap % run
-    counts = np.bincount(block, weights=padding + 1, minlength=num_elements * num_columns)
-    entries = counts.astype(np.int64).reshape(num_elements, num_columns)
-    return CompressedColumns(
-        shape=(num_rows, num_columns), engine=engine, values=values, zeros=zeros, entries_NC=entries
-    )
+    zeros = np.full(len(values), run - 1, np.min_scalar_type(run))
+    values[end - 1] = by_column[column, row]
+    zeros[end - 1] = rest
+    counts = np.bincount(column, weights=padding + 1, minlength=own_RC.shape[1])
+    return values, zeros, counts.astype(np.int64)
+
+
+def fit_table(values: Iterable[np.ndarray], engine: ColumnEngine) -> bool:
+    """Whether all these weights, and the zero of a padding entry, are few enough for one table."""
+    seen = np.zeros(1, np.float32)
+    for each in values:
+        for some in np.split(each, range(4096, len(each), 4096)):  # most layers are seen through after a few
+            seen = np.union1d(seen, some)
+            if len(seen) > 2**engine.weight_bits:
+                return False
+    return True

@@ -130,14 +130,14 @@ def energy_of(profile: ModelProfile, *, device: Device | None = None, memories: 
     """
     if device is not None and memories is not None:
         raise ConfigError("Energy takes a device or memories, got both: a device brings its own pJ per byte.")
-    if device is not None:
-        per_mac = device.pj_per_mac.get(profile.dtype, device.pj_per_mac["float32"])
-        rows = [_priced(row, per_mac, (device.name, device.pj_per_byte), (device.name, device.pj_per_byte))
-                for row in profile.rows]  # fmt: skip
-        return Energy(
-            rows=tuple(rows), dtype=profile.dtype, source=device.name, pj_per_mac=per_mac, weights_fit=None
-        )  # fmt: skip
-    return _on_chip(profile, memories or Memories())
+    return _on_device(profile, device) if device is not None else _on_chip(profile, memories or Memories())
+
+
+def _on_device(profile: ModelProfile, device: Device) -> Energy:
+    per_mac = device.pj_per_mac.get(profile.dtype, device.pj_per_mac["float32"])
+    home = (device.name, device.pj_per_byte)
+    rows = tuple(_priced(row, per_mac, home, home) for row in profile.rows)
+    return Energy(rows=rows, dtype=profile.dtype, source=device.name, pj_per_mac=per_mac, weights_fit=None)
 
 
 def _on_chip(profile: ModelProfile, chip: Memories) -> Energy:

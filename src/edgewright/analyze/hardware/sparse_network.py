@@ -14,7 +14,7 @@ from torch import nn
 from ...errors import ConfigError, ModelError
 from ...types import BYTES_PER_ELEMENT, ModelProfile
 from .column_engine import SUMS, Cycles, run_columns, total_cycles
-from .columns import ColumnEngine, CompressedColumns, compress_columns
+from .columns import ColumnEngine, CompressedColumns, compress_columns, fit_table
 from .products import Product, input_columns, products, unseen, watch_layers, weight_matrices
 
 
@@ -159,13 +159,12 @@ def _row(product: Product, matrices: list[CompressedColumns], calls: Iterator[_C
     if call is None:
         raise ModelError(f"Layer '{product.row.layer}' was not called as often as in the profile: capture the model.")
     engine = matrices[0].engine
-    distinct = np.unique(np.concatenate([[np.float32(0)], *(matrix.values for matrix in matrices)]))
     bits = sum(matrix.matrix_bits for matrix in matrices) + engine.table_bits
     return SparseLayer(
         name=product.row.name, layer=product.row.layer, op=product.row.op, macs=product.row.macs,
         weights=product.num_weights, nonzero_weights=sum(matrix.num_nonzero for matrix in matrices),
         padding_entries=sum(matrix.num_padding for matrix in matrices),
-        weights_are_shared=len(distinct) <= 2**engine.weight_bits,
+        weights_are_shared=fit_table([matrix.values for matrix in matrices], engine),
         dense_bytes=product.num_weights * BYTES_PER_ELEMENT[dtype], sparse_bytes=math.ceil(bits / 8),
         share_of_nonzero_activations=call.share_active, run=call.run.times(product.positions / call.windows),
     )  # fmt: skip
