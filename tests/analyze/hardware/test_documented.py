@@ -50,14 +50,11 @@ def test_energy_by_type(name, dtype):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_energy_by_size_of_the_sram(name):
-    cells = next(
-        line for line in PAGE.splitlines() if line.startswith(f"| {NETWORKS[name]} |") and line.count("mJ") == 6
-    )
+    lines = [line for line in PAGE.splitlines() if line.startswith(f"| {NETWORKS[name]} |")]
+    (cells,) = (line.strip("|").split("|")[1:] for line in lines if line.count("mJ") == 6)
     sizes = (0, 32 * 2**10, 320 * 2**10, 2**20, 8 * 2**20, 64 * 2**20)
     energies = [energy_of(measured(name, "int8"), memories=Memories(sram_bytes=size)).energy_j for size in sizes]
-    assert [f"{energy * 1e3:.3f} mJ" for energy in energies] == [
-        cell.strip() for cell in cells.strip("|").split("|")[1:]
-    ]
+    assert [f"{energy * 1e3:.3f} mJ" for energy in energies] == [cell.strip() for cell in cells]
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -70,7 +67,7 @@ def test_bit_serial_speed_up(name, bits):
 
 def test_the_array_is_busy_as_documented():
     shares = [bit_serial(network(name), measured(name), bits=8).total()["utilization"] for name in NETWORKS]
-    assert [round(share, 4) for share in shares] == [0.3017, 0.0036]
+    assert [round(share, 4) for share in shares] == [0.3017, 0.0035]
     cycles = [bit_serial(network(name), measured(name), bits=8).total()["parallel_cycles"] for name in NETWORKS]
     assert cycles[1] / cycles[0] == pytest.approx(14, abs=0.5)
 
