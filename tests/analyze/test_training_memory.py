@@ -243,7 +243,7 @@ def check_largest(model: nn.Module, shape: tuple[int, ...], budget_bytes: int) -
     return found.batch
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(budget_bytes=st.integers(7_100, 3_000_000))
 def test_the_largest_batch_fits_and_the_next_does_not(budget_bytes):
     check_largest(mlp(), (3, 2, 2), budget_bytes)
