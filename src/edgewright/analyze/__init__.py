@@ -6,7 +6,7 @@ without a formula are named in `ModelProfile.unknown`.
 
 from .memory import Moment, peak, timeline
 from .operators import Schedule, schedule
-from .pricing import roofline
+from .roofline import remedies, roofline
 from .profiling import cost_of, profile, profile_of, traced
 from .receptive import by_shape
 from .recording import record

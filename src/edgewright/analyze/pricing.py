@@ -65,36 +65,3 @@ def total_cost(profile: ModelProfile, device: Device | None) -> Cost:
         values["energy_j"] = sum(row.energy_j or 0.0 for row in profile.rows)
     how: dict[str, How] = dict.fromkeys(values, "estimated")
     return Cost(**values, how=how)
-
-
-def roofline(profile: ModelProfile, device: Device) -> dict[str, Any]:
-    """The machine's roof at the profile's dtype and one point per operator that multiplies, as plain data.
-
-    Intensity is in MACs per byte and rates in MACs per second, so that the two fit together.
-    """
-    peak = device.macs_per_second(profile.dtype)
-    points = [_point(row, device, peak) for row in profile.rows if row.macs and row.intensity]
-    return {
-        "device": device.name,
-        "dtype": profile.dtype,
-        "peak_macs_s": peak,
-        "bandwidth_bytes_s": device.bandwidth_bytes_s,
-        "ridge_macs_per_byte": peak / device.bandwidth_bytes_s,
-        "points": points,
-    }
-
-
-def _point(row: OpProfile, device: Device, peak: float) -> dict[str, Any]:
-    intensity = row.intensity or 0.0
-    attainable = min(peak, device.bandwidth_bytes_s * intensity)
-    return {
-        "name": row.name,
-        "layer": row.layer,
-        "op": row.op,
-        "macs": row.macs,
-        "intensity_macs_per_byte": intensity,
-        "attainable_macs_s": attainable,
-        "share_of_peak": attainable / peak,
-        "estimated_macs_s": row.macs / row.latency_s if row.latency_s else None,
-        "bound": row.bound,
-    }

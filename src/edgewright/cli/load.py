@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from torch import fx
+from torch import fx, nn
 
 from ..data import Data, load_data
 from ..devices import device as find_device
-from ..errors import ConfigError, UnsupportedError
-from ..model import capture, input_shape
+from ..errors import ConfigError
+from ..model import capture, input_shape, tensor_specs
+from ..model.onnx import read_onnx
 from ..runs import RUN_FILE, load_final_model, read_run
 from ..tasks import Classify
 from ..types import Budget, Job
@@ -46,8 +48,20 @@ class Asked:
     teacher_weights: Path | None = None
 
 
-def parse_shape(text: str) -> tuple[int, int, int]:
-    """`1,3,224,224` or `3,224,224` as (C, H, W).
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """A model as it was built or read, captured or not, and the input it takes."""
+
+    model: nn.Module
+    name: str
+    input_shape: tuple[int, ...]
+    trained: bool
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+
+
+def parse_shape(text: str) -> tuple[int, tuple[int, int, int]]:
+    """`8,3,224,224` as 8 and (3, 224, 224); `3,224,224` is a batch of one.
 
     Raises:
         ConfigError: it is neither.
@@ -56,16 +70,13 @@ def parse_shape(text: str) -> tuple[int, int, int]:
         sizes = tuple(int(part) for part in text.split(","))
     except ValueError:
         sizes = ()
-    if len(sizes) == 4 and sizes[0] == 1:
-        sizes = sizes[1:]
-    if len(sizes) != 3 or min(sizes) < 1:
-        raise ConfigError(
-            f"--input is the shape of one input as 1,C,H,W, got '{text}': write for instance 1,3,224,224."
-        )
-    return sizes[0], sizes[1], sizes[2]
+    batch, sizes = (sizes[0], sizes[1:]) if len(sizes) == 4 else (1, sizes)
+    if len(sizes) != 3 or min(batch, *sizes) < 1:
+        raise ConfigError(f"--input is a shape as B,C,H,W, got '{text}': write for instance 1,3,224,224.")
+    return batch, (sizes[0], sizes[1], sizes[2])
 
 
-def read_model(
+def open_model(
     spec: str,
     *,
     num_classes: int | None = None,
@@ -74,34 +85,43 @@ def read_model(
     weights: Path | None = None,
     input_shape: tuple[int, int, int] | None = None,
     seed: int = 0,
-) -> Loaded:
-    """The captured model that `spec` names.
+) -> Opened:
+    """The model that `spec` names, as it comes.
 
     Args:
-        spec: see `zoo.resolve`, or a run directory.
+        spec: see `zoo.resolve`, a run directory or an .onnx file.
         num_classes: width of the output; None for the model's own.
         channels: channels of the image; None for the model's own.
         image_size: height and width; None for the model's own.
         weights: state dict to load.
-        input_shape: capture at exactly this (C, H, W); replaces the two sizes above.
+        input_shape: exactly this (C, H, W); replaces the two sizes above.
         seed: of random weights.
 
     Raises:
-        LookupFailed, ModelError, ConfigError, UnsupportedError: what is wrong with the model.
+        LookupFailed, ModelError, ConfigError, UnsupportedError, DataError: what is wrong with the model.
     """
     if spec.endswith(".onnx"):
-        raise UnsupportedError(
-            f"{spec} is an ONNX file, and this command reads PyTorch models: give the run that wrote it."
-        )
+        if weights is not None:
+            raise ConfigError(f"{spec} is an ONNX file and has its own weights: leave out --weights.")
+        return _from_onnx(spec, num_classes, input_shape or (channels, image_size, image_size))
     if _is_run(spec):
         if weights is not None:
             raise ConfigError(f"{spec} is a run directory and has its own weights: leave out --weights.")
-        return _from_run(Path(spec))
+        return _from_run(Path(spec), input_shape)
     size = image_size if input_shape is None else input_shape[1:]
     channels = channels if input_shape is None else input_shape[0]
     built = resolve(spec, num_classes=num_classes, channels=channels, image_size=size, weights=weights, seed=seed)
-    net = capture(built.model, input_shape or built.input_shape, name=built.name)
-    return Loaded(net=net, name=built.name, trained=built.trained, mean=built.mean, std=built.std)
+    return Opened(
+        model=built.model, name=built.name, input_shape=input_shape or built.input_shape, trained=built.trained,
+        mean=built.mean, std=built.std,
+    )  # fmt: skip
+
+
+def read_model(spec: str, **settings: Any) -> Loaded:
+    """The captured model that `spec` names; arguments and errors are those of `open_model`."""
+    found = open_model(spec, **settings)
+    net = capture(found.model, found.input_shape, name=found.name)
+    return Loaded(net=net, name=found.name, trained=found.trained, mean=found.mean, std=found.std)
 
 
 def _is_run(spec: str) -> bool:
@@ -109,18 +129,25 @@ def _is_run(spec: str) -> bool:
     return path.is_dir() or (path / RUN_FILE).exists()
 
 
-def _from_run(folder: Path) -> Loaded:
+def _from_onnx(spec: str, num_classes: int | None, shape: tuple[int | None, ...]) -> Opened:
+    """The model in an ONNX file: trained, with statistics that the file does not tell."""
+    net = read_onnx(spec, input_shape=shape if any(shape) else None)
+    outputs = next(each for each in net.graph.nodes if each.op == "output").all_input_nodes
+    width = tensor_specs(net)[outputs[0].name].shape[-1]
+    if num_classes is not None and (len(outputs) > 1 or width != num_classes):
+        raise ConfigError(f"{spec} tells {width} classes apart, got {num_classes}: an ONNX file keeps its own output.")
+    return Opened(model=net, name=Path(spec).stem, input_shape=input_shape(net), trained=True)
+
+
+def _from_run(folder: Path, shape: tuple[int, ...] | None) -> Opened:
     """The model a run ended with, and the statistics that it was trained with."""
     content = read_run(folder)
     preprocess = content["data"]["preprocess"]
     net = load_final_model(folder)
-    return Loaded(
-        net=net,
-        name=str(content["asked"]["model"]),
-        trained=True,
-        mean=tuple(preprocess["mean"]),
-        std=tuple(preprocess["std"]),
-    )
+    return Opened(
+        model=net, name=str(content["asked"]["model"]), input_shape=shape or input_shape(net), trained=True,
+        mean=tuple(preprocess["mean"]), std=tuple(preprocess["std"]),
+    )  # fmt: skip
 
 
 def job_for(asked: Asked, budget: Budget) -> Job:

@@ -1,0 +1,111 @@
+"""Everything that is known about one model's cost, as plain data: what `--json` writes and the page shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import nn
+
+from .. import __version__
+from ..types import BYTES_PER_ELEMENT, Check, Device, ModelProfile, plain
+from .fitting import fit_checks
+from .hardware import Memories, energy_of
+from .memory import Moment, timeline
+from .memory_variants import memory_variants
+from .operators import schedule
+from .profiling import profile_of, traced
+from .receptive import by_shape
+from .roofline import roofline
+from .tracing import Trace
+from .views import by_layer, by_module, by_type, total
+
+FORMAT = "edgewright.analysis/1"
+ENERGY_DTYPES = tuple(Memories().technology.multiply_pj)  # the process table knows no int4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analysis:
+    """One model, one input, one type, perhaps one device. Parts are worked out when they are asked for."""
+
+    model: nn.Module
+    name: str
+    input_shape: tuple[int, ...]
+    batch: int = 1
+    dtype: str = "float32"
+    device: Device | None = None
+
+    @cached_property
+    def calls(self) -> Trace:
+        return traced(self.model, self.input_shape, batch=self.batch)
+
+    @cached_property
+    def profile(self) -> ModelProfile:
+        return profile_of(self.calls, device=self.device, dtype=self.dtype)
+
+    @cached_property
+    def timeline(self) -> tuple[Moment, ...]:
+        return timeline(schedule(self.calls), self.dtype)
+
+    @cached_property
+    def at_each_dtype(self) -> tuple[ModelProfile, ...]:
+        """The profile at every type, the widest first."""
+        return tuple(
+            self.profile if dtype == self.dtype else profile_of(self.calls, device=self.device, dtype=dtype)
+            for dtype in BYTES_PER_ELEMENT
+        )
+
+    def by_dtype(self) -> list[dict[str, Any]]:
+        """One row per type: weights, peak, and with a device time and energy."""
+        names = ("dtype", "weight_bytes", "activation_bytes", "peak_ram_bytes", "latency_s", "energy_j")
+        return [{name: total(each)[name] for name in names} for each in self.at_each_dtype]
+
+    def fits(self) -> tuple[Check, ...]:
+        """Whether it fits the device's memories; nothing without a device."""
+        if self.device is None:
+            return ()
+        moment = max(self.timeline, key=lambda each: each.num_bytes)
+        others = [each for each in self.at_each_dtype if BYTES_PER_ELEMENT[each.dtype] < BYTES_PER_ELEMENT[self.dtype]]
+        return fit_checks(self.profile, self.device, moment=moment, others=others)
+
+    def energy(self) -> dict[str, Any] | None:
+        """Joules by what they are spent on, on the device or in the 45 nm table; None where that has no such type."""
+        if self.device is None and self.dtype not in ENERGY_DTYPES:
+            return None
+        return energy_of(self.profile, device=self.device).total()
+
+    def content(self) -> dict[str, Any]:
+        """All of it, JSON-able."""
+        return {
+            "format": FORMAT,
+            "model": self.name,
+            "input_shape": list(self.input_shape),
+            "batch": self.batch,
+            "dtype": self.dtype,
+            "versions": {"edgewright": __version__, "torch": torch.__version__},
+            "device": _without_table(self.device),
+            "totals": {**total(self.profile), "by_dtype": self.by_dtype()},
+            "operators": by_layer(self.profile),
+            "modules": by_module(self.profile),
+            "types": by_type(self.profile),
+            "shapes": by_shape(self.calls),
+            "memory": {
+                "variants": memory_variants(self.calls, self.dtype),
+                "timeline": [plain(each) for each in self.timeline],
+            },
+            "roofline": roofline(self.profile, self.device) if self.device else None,
+            "energy": self.energy(),
+            "fits": [plain(each) for each in self.fits()],
+        }
+
+
+def _without_table(device: Device | None) -> dict[str, Any] | None:
+    """The facts of a device; measured points are thousands of numbers that nobody reads here."""
+    if device is None:
+        return None
+    facts = plain(device)
+    if device.latency_table is not None:
+        facts["latency_table"] = {key: value for key, value in facts["latency_table"].items() if key != "points"}
+    return facts
