@@ -10,6 +10,7 @@ import pytest
 
 from edgewright import calc
 from edgewright.errors import ConfigError
+from edgewright.types import plain
 
 ASKED = {
     "conv": {"size": 8, "in_channels": 2, "out_channels": 4},
@@ -84,6 +85,27 @@ def test_arguments_are_keywords_and_the_summary_fits_a_line(name):
     assert kinds <= {inspect.Parameter.KEYWORD_ONLY}
     summary = inspect.getdoc(calculation).splitlines()[0]
     assert summary.endswith(".") and len(summary) <= 58
+
+
+ODD = (0, -1, 3, 10**12, 0.5, 1e-300, 1e300, float("nan"), float("inf"))
+
+
+@pytest.mark.parametrize("name", calc.CALCULATIONS)
+def test_odd_numbers_are_answered_or_refused_in_our_words(name):
+    """Zero, negative, huge, tiny, nan: in the place of every number and at every place of a list, an answer or ours."""
+    odd = [{key: value} for key in ASKED[name] for value in ODD if isinstance(ASKED[name][key], (int, float))]
+    odd += [{key: [value]} for key in ASKED[name] for value in ODD if isinstance(ASKED[name][key], (list, tuple))]
+    outcomes = {each: 0 for each in ("answered", "refused")}
+    for given in odd:
+        try:
+            worked = calc.CALCULATIONS[name](**{**ASKED[name], **given})
+            json.dumps(plain(worked), allow_nan=False)
+            outcomes["answered"] += 1
+        except ConfigError as error:
+            assert str(error).endswith(".") and "\n" not in str(error)
+            outcomes["refused"] += 1
+    assert sum(outcomes.values()) == len(odd)
+    assert outcomes["refused"] > 0 or not odd
 
 
 @pytest.mark.parametrize("name", calc.CALCULATIONS)

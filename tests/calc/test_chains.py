@@ -62,6 +62,8 @@ def test_the_rows_of_a_chain_give_shares():
         for kind in ("conv k1", "depthwise s", "conv k3", "linear")
     ]
     assert shares == pytest.approx([0.9486, 0.0306, 0.0191, 0.0018], abs=5e-5)
+    pointwise = sum(row["params"] for row in result["layers"] if " k1 " in row["layer"])
+    assert pointwise / result["params"] == pytest.approx(0.742, abs=5e-4)
 
 
 def test_every_kind_of_layer_has_the_shape_and_params_of_torch():

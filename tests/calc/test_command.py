@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import io
 import json
 import re
 import resource
 import shlex
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import typer
-from typer.testing import CliRunner
 
 from edgewright import calc
 from edgewright.cli import app
@@ -68,13 +71,32 @@ WORDS = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+@functools.cache
+def whole_command():
+    """The command line, built once: typer's own runner builds it anew at every call."""
+    return typer.main.get_command(app)
+
+
+def invoke(*words: str) -> Done:
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as ended:
+        whole_command().main(["calc", *words], prog_name="edgewright")
+    return Done(exit_code=ended.value.code or 0, stdout=out.getvalue(), stderr=err.getvalue())
+
+
 def run(name: str, *more: str):
-    words = [word.replace("_", " ") for word in WORDS[name].split()]
-    return CliRunner().invoke(app, ["calc", name, *words, *more])
+    return invoke(name, *(word.replace("_", " ") for word in WORDS[name].split()), *more)
 
 
 def commands():
-    return typer.main.get_command(app).commands["calc"].commands
+    return whole_command().commands["calc"].commands
 
 
 @pytest.mark.parametrize("name", calc.CALCULATIONS)
@@ -110,12 +132,12 @@ def test_every_kind_of_parameter_is_read(name, expected):
 
 
 def test_an_integer_beyond_64_bits_stays_exact():
-    done = CliRunner().invoke(app, ["calc", "subnets", "--json", "-"])
+    done = invoke("subnets", "--json", "-")
     assert json.loads(done.stdout)["result"]["subnets"] == 21_758_655_492_572_485_851
 
 
 def test_the_help_page_lists_every_calculation_by_subject_and_cuts_nothing():
-    lines = CliRunner().invoke(app, ["calc", "--help"]).stdout.splitlines()
+    lines = invoke("--help").stdout.splitlines()
     for subject, members in calc.GROUPS.items():
         start = lines.index(f"{subject}:")
         listed = [line.split() for line in lines[start + 1 : start + 1 + len(members)]]
@@ -131,7 +153,7 @@ def shown_in_the_page() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("words", "output"), shown_in_the_page())
 def test_the_page_shows_what_the_command_prints(words, output):
-    assert CliRunner().invoke(app, ["calc", *shlex.split(words)]).stdout == output
+    assert invoke(*shlex.split(words)).stdout == output
 
 
 def test_the_page_names_every_calculation():
@@ -159,6 +181,6 @@ def test_help_answers_in_half_a_second_of_processor_time_without_torch():
     ],
 )
 def test_wrong_words_are_refused_in_one_sentence(words, sentence):
-    done = CliRunner().invoke(app, ["calc", *words])
+    done = invoke(*words)
     assert done.exit_code == 2
     assert sentence in done.stderr and done.stderr.count("\n") == 1

@@ -76,6 +76,9 @@ def test_a_layer_of_4_bits_needs_half_of_the_bytes():
     ("ask", "sentence"),
     [
         (lambda: calc.compound_scaling(variant="b9"), "variant is one of b0, .*, got 'b9'"),
+        (lambda: calc.compound_scaling(phi=1e6), "1.92027 to the power of 1e\\+06 is beyond floating point"),
+        (lambda: calc.subnets(units=10_000), "The count has more than 10,000 bits"),
+        (lambda: calc.channel_shuffle(channels=10**6, groups=2), "channels is at most 65,536 .*got 1,000,000"),
         (lambda: calc.compound_scaling(phi=-1), "phi is a finite number of at least 0, got -1"),
         (lambda: calc.subnets(kernels=[3, 3]), r"kernels is a list of different whole numbers, got \[3, 3\]"),
         (lambda: calc.subnets(resolutions=[224, 128, 4]), "a last at least as large"),

@@ -87,6 +87,8 @@ def test_the_table_holds_every_type_and_the_patterns_of_hardware():
     [
         (lambda: calc.sparsity(rows=4, columns=4, pattern="3:4"), "pattern is one of 2:4, 1:2, 4:8, got '3:4'"),
         (lambda: calc.sparsity(rows=4, columns=4, dtype="int4", pattern="4:8"), "columns is a multiple of 8"),
+        (lambda: calc.sparse_pattern(positions=(1,)), r"positions are two rising indices from 0 to 3, got \(1,\)"),
+        (lambda: calc.eie(rows=10**9, columns=4, density=0.5), "rows is at most 10,000,000, got 1,000,000,000"),
         (lambda: calc.sparse_row(values=[1, 2, 3]), "values is a row of a multiple of 4, got 3"),
         (lambda: calc.eie(rows=4, columns=4, density=0), "density is a finite number greater than 0, got 0"),
         (lambda: calc.eie(rows=4, columns=4, density=1.5), "density is a share above 0 and up to 1, got 1.5"),

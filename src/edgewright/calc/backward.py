@@ -97,7 +97,7 @@ def _send(sent: Rows, gradient: float, window: list[tuple[int, int]], rows: Rows
 
 
 def _rows(name: str, values: Sequence[Sequence[float]]) -> Rows:
-    rows = [list(row) for row in values]
+    rows = [list(row) if isinstance(row, Sequence) else [] for row in values]
     if not rows or not rows[0] or len({len(row) for row in rows}) != 1:
         lengths = [len(row) for row in rows]
         raise ConfigError(f"{name} is rows of equal length, got lengths {shown(lengths)}.")

@@ -53,7 +53,7 @@ def chain(*, size: Pair, channels: int, layers: Sequence[str]) -> Worked:
     steps: list[Step] = []
     rows: list[dict[str, Any]] = []
     for number, text in enumerate(layers, start=1):
-        words = " ".join(text.split())
+        words = " ".join(str(text).split())
         worked = _work(words, shape)
         shape = tuple(worked.result["shape_out"])
         steps += [replace(line, what=f"{number} {words} -> {shown(shape)}, {line.what}") for line in _lines(worked)]

@@ -145,7 +145,7 @@ def energy_ratios(*, wide: str = "float32", narrow: str = "int8") -> Worked:
         steps=tuple(steps),
         result={step.what.replace(" ", "_"): step.value for step in steps},
         notes=(
-            "a multiplier's ratio is not a network's: adders and reads from memory have ratios of their own",
+            "a multiplier's ratio is not a network's: adders and reads from memory have their own",
             PROCESS,
         ),
     )

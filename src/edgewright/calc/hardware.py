@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from ..errors import ConfigError
 from .worked import Pair, Step, Worked, pair, positive, product, shown, whole
 
+MOST_VALUE_BYTES = 16
+
 
 def roofline(*, peak_ops_s: float, bandwidth_bytes_s: float, ops_per_byte: float | None = None) -> Worked:
     """Attainable rate of a machine, and what bounds it.
@@ -94,7 +96,9 @@ def layer_memory(
     high_out, wide_out = pair("size_out", size if size_out is None else size_out)
     entering = whole("in_channels", in_channels) * high * wide
     leaving = whole("out_channels", out_channels) * high_out * wide_out
-    sizes = [math.ceil(values * positive("value_bytes", value_bytes)) for values in (entering, leaving)]
+    if positive("value_bytes", value_bytes) > MOST_VALUE_BYTES:
+        raise ConfigError(f"value_bytes is at most {MOST_VALUE_BYTES} (complex128), got {value_bytes:g}.")
+    sizes = [math.ceil(values * value_bytes) for values in (entering, leaving)]
     peak = sum(sizes)
     steps = [
         Step("input", "C_in H W b", product(in_channels, high, wide, value_bytes), sizes[0], "bytes"),

@@ -53,10 +53,10 @@ def quantize(
     result = {
         "scale": scale, "zero_point": zero_point, "lowest_code": least, "highest_code": most,
         "codes": coded, "values": back,
-        "noise_variance": scale**2 / 12, "sine_sqnr_db": 20 * math.log10(2) * bits + 10 * math.log10(1.5),
+        "noise_variance": scale * scale / 12, "sine_sqnr_db": 20 * math.log10(2) * bits + 10 * math.log10(1.5),
     }  # fmt: skip
     steps += (
-        Step("noise", "S^2 / 12", f"{scale:.7g}^2 / 12", scale**2 / 12, "variance"),
+        Step("noise", "S^2 / 12", f"{scale:.7g}^2 / 12", scale * scale / 12, "variance"),
         Step("SQNR of a sine", "6.02 b + 1.76", f"6.0206 x {bits} + 1.7609", result["sine_sqnr_db"], "dB"),
     )
     kind = ("symmetric " if symmetric else "") + ("int" if signed else "uint") + str(bits)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import ConfigError
-from .worked import Step, Worked, finite, one_of, positive, shown, whole
+from .worked import Step, Worked, finite, one_of, positive, power, shown, whole
 
 BASE_RESOLUTION = 224
+MOST_BITS = 10_000  # Python writes no integer of more than 4,300 digits
 PUBLISHED: dict[str, tuple[float, float, int]] = {
     "b0": (1.0, 1.0, 224), "b1": (1.1, 1.0, 240), "b2": (1.2, 1.1, 260), "b3": (1.4, 1.2, 300),
     "b4": (1.8, 1.4, 380), "b5": (2.2, 1.6, 456), "b6": (2.6, 1.8, 528), "b7": (3.1, 2.0, 600),
@@ -32,13 +33,14 @@ def compound_scaling(
     for name, value in (("depth", depth), ("width", width), ("resolution", resolution)):
         positive(name, value)
     positive("phi", phi, zero=True)
-    per_unit = depth * width**2 * resolution**2
-    result: dict[str, object] = {"macs_per_unit": per_unit, "macs_factor": per_unit**phi}
+    per_unit = depth * power(width, 2) * power(resolution, 2)
+    grown = power(per_unit, phi)
+    result: dict[str, object] = {"macs_per_unit": per_unit, "macs_factor": grown}
     steps = [Step("MACs per unit", "a b^2 c^2", f"{depth:g} x {width:g}^2 x {resolution:g}^2", per_unit, "times")]
     for name, letter, base in (("depth", "a", depth), ("width", "b", width), ("resolution", "c", resolution)):
-        result[name] = base**phi
-        steps.append(Step(name, f"{letter}^phi", f"{base:g}^{phi:g}", base**phi, "times"))
-    steps.append(Step("MACs", "(a b^2 c^2)^phi", f"{per_unit:.6g}^{phi:g}", per_unit**phi, "times"))
+        result[name] = power(base, phi)
+        steps.append(Step(name, f"{letter}^phi", f"{base:g}^{phi:g}", result[name], "times"))
+    steps.append(Step("MACs", "(a b^2 c^2)^phi", f"{per_unit:.6g}^{phi:g}", grown, "times"))
     notes: tuple[str, ...] = ()
     if variant is not None:
         more, step = _published(variant)
@@ -82,6 +84,8 @@ def subnets(
             whole(name, choice)
     sizes = _count_resolutions(resolutions)
     per_layer = len(expansions) * len(kernels)
+    if units * max(depths) * per_layer.bit_length() > MOST_BITS:
+        raise ConfigError(f"The count has more than {MOST_BITS:,} bits: use fewer units or smaller depths.")
     per_unit = sum(per_layer**depth for depth in depths)
     count = per_unit**units
     terms = " + ".join(f"{per_layer}^{depth}" for depth in depths)
@@ -119,7 +123,7 @@ def latency_reward(
     positive("accuracy", accuracy, zero=True)
     faster = exponent_if_faster is not None and ratio <= 1
     used = finite("exponent", exponent_if_faster if faster else exponent)
-    reward = accuracy * ratio**used
+    reward = accuracy * power(ratio, used)
     numbers = f"{accuracy:g} x ({latency_ms:g} / {target_ms:g})^{used:g}"
     step = Step("reward", "ACC (LAT/T)^w", numbers, reward)
     return Worked(title="Latency-aware reward", steps=(step,), result={"latency_ratio": ratio, "reward": reward})

@@ -8,6 +8,7 @@ from ..errors import ConfigError
 from .parts import block, part, size_after
 from .worked import Pair, Step, Worked, pair, product, shown, whole
 
+MOST_CHANNELS = 65_536
 BOTTLENECK = 4  # hidden channels are a quarter of the unit's output (Zhang 2018, section 3.2)
 
 
@@ -19,6 +20,8 @@ def channel_shuffle(*, channels: int, groups: int) -> Worked:
     Source: Zhang 2018, arXiv:1707.01083.
     """
     width = _multiple("channels", channels, whole("groups", groups)) // groups
+    if channels > MOST_CHANNELS:
+        raise ConfigError(f"channels is at most {MOST_CHANNELS:,} where every one is listed, got {channels:,}.")
     order = [(i % groups) * width + i // groups for i in range(channels)]
     formula = "output i takes (i mod g)(n/g) + i // g"
     numbers = f"(i mod {groups}) x {width} + i // {groups}, i = 0..{channels - 1}"

@@ -108,9 +108,9 @@ def sparse_pattern(*, positions: tuple[int, int]) -> Worked:
     Args:
         positions: two rising indices from 0 to 3.
     """
-    first, second = positions
-    if (first, second) not in PATTERN_CODES:
+    if tuple(positions) not in PATTERN_CODES:
         raise ConfigError(f"positions are two rising indices from 0 to 3, got {tuple(positions)!r}.")
+    first, second = positions
     code = PATTERN_CODES[first, second]
     step = Step("code", "i0 | i1 << 2", f"{first} | {second} << 2", code)
     return Worked(title="2:4 position code", steps=(step,), result={"code": code, "bits": f"{code:04b}"})

@@ -8,12 +8,14 @@ Source: Han 2016, arXiv:1602.01528.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
 from ..errors import ConfigError
 from .worked import Step, Worked, finite, positive, product, shown, whole
 
+MOST_ROWS = 10_000_000  # the sum over runs has a term for every 16 of them
 CODEBOOK_BITS = 16  # a shared weight is expanded to 16-bit fixed point
 
 
@@ -73,15 +75,20 @@ def eie(
         processing_elements: each holds its rows as columns of its own.
     """
     cells = whole("rows", rows) * whole("columns", columns)
+    if rows > MOST_ROWS:
+        raise ConfigError(f"rows is at most {MOST_ROWS:,}, got {rows:,}.")
     for name, share in (("density", density), ("activation_density", activation_density)):
         if not 0 < positive(name, share) <= 1:
             raise ConfigError(f"{name} is a share above 0 and up to 1, got {share}.")
     run = _longest(index_bits, weight_bits) + 1
     if whole("processing_elements", processing_elements) > rows:
         raise ConfigError(f"processing_elements is at most the rows ({rows}), got {processing_elements}.")
-    lengths = [len(range(element, rows, processing_elements)) for element in range(processing_elements)]
     nonzeros = cells * density
-    padding = columns * sum(_expected_padding(length, density, run) for length in lengths)
+    length, longer = divmod(rows, processing_elements)  # so many elements hold one row more
+    shorter = processing_elements - longer
+    padding = columns * (
+        longer * _expected_padding(length + 1, density, run) + shorter * _expected_padding(length, density, run)
+    )
     steps = [
         Step("non-zeros", "R C d", product(rows, columns, density), nonzeros),
         Step(
@@ -137,5 +144,6 @@ def _longest(index_bits: int, weight_bits: int) -> int:
 
 def _expected_padding(length: int, density: float, run: int) -> float:
     """Stored zeros of one column: a non-zero has `run` k zeros right before it with the chance (1-d)^(run k)."""
-    zero = 1 - density
-    return density * math.fsum((length - k * run) * zero ** (k * run) for k in range(1, length // run + 1))
+    chance = (1 - density) ** run
+    terms = ((length - k * run) * chance**k for k in range(1, length // run + 1))
+    return density * math.fsum(itertools.takewhile(bool, terms))

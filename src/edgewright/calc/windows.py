@@ -110,8 +110,9 @@ def receptive_field(*, layers: Sequence[Sequence[int]]) -> Worked:
 
 
 def _window(layer: Sequence[int]) -> tuple[int, int, int]:
-    if len(layer) not in (2, 3):
-        raise ConfigError(f"A layer is (kernel, stride) or (kernel, stride, dilation), got {tuple(layer)!r}.")
+    if not isinstance(layer, Sequence) or len(layer) not in (2, 3):
+        got = tuple(layer) if isinstance(layer, Sequence) else layer
+        raise ConfigError(f"A layer is (kernel, stride) or (kernel, stride, dilation), got {got!r}.")
     kernel, stride, dilation = (*layer, 1)[:3]
     return whole("kernel", kernel), whole("stride", stride), whole("dilation", dilation)
 

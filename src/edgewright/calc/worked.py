@@ -90,9 +90,21 @@ def finite(name: str, value: Any) -> float:
     return value
 
 
+def power(base: float, exponent: float) -> float:
+    """`base ** exponent` of a positive base.
+
+    Raises:
+        ConfigError: it is beyond floating point.
+    """
+    try:
+        return base**exponent
+    except OverflowError as error:
+        raise ConfigError(f"{base:g} to the power of {exponent:g} is beyond floating point: use less.") from error
+
+
 def pair(name: str, value: Pair, *, least: int = 1) -> tuple[int, int]:
     """`value` for height and width: one whole number for both, or two."""
-    both = (value, value) if isinstance(value, int) else tuple(value)
+    both = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
     if len(both) != 2:
         raise ConfigError(f"{name} is one whole number or two (height, width), got {value!r}.")
     return whole(name, both[0], least=least), whole(name, both[1], least=least)
