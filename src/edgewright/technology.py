@@ -14,10 +14,23 @@ from .errors import ConfigError
 PICO = 1e-12
 # 2:4 keeps two of four values; each kept one needs a 2-bit position (Mishra 2021, arXiv:2104.08378).
 VALUE_BITS: Mapping[str, int] = {
-    "float32": 32, "float16": 16, "bfloat16": 16, "int8": 8, "float8": 8, "int4": 4,
+    "float32": 32, "tf32": 32, "float16": 16, "bfloat16": 16, "int8": 8, "float8": 8, "int4": 4, "float4": 4,
 }  # fmt: skip
 GROUP, KEPT, POSITION_BITS = 4, 2, 4  # values of a group, those kept, bits for the positions of both
 BIT_PARALLEL_BITS = 16  # of the engine that bit-serial hardware is compared with (Chen 2014, DaDianNao; Judd 2016)
+
+# pJ per access and bits that it reads, 45 nm: caches by size and the range of DRAM from Horowitz 2014, same figure as
+# below; the words from Han 2016 (EIE). A word of "sram" is read from a bank of 8 KB.
+ACCESS_PJ: Mapping[str, tuple[float, int]] = {
+    "cache-8kb": (10.0, 64), "cache-32kb": (20.0, 64), "cache-1mb": (100.0, 64), "sram": (5.0, 32), "dram": (640.0, 32),
+    "dram-least": (1300.0, 64), "dram-most": (2600.0, 64),
+}  # fmt: skip
+
+
+def pj_per_byte(level: str) -> float:
+    """Energy of one byte from a level of `ACCESS_PJ`."""
+    cost, bits = ACCESS_PJ[level]
+    return cost * 8 / bits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,11 +82,7 @@ NM45 = Technology(
     # um^2 in the same process, as tabulated with it (Dally 2015).
     add_um2={"int8": 36, "int16": 67, "int32": 137, "float16": 1360, "float32": 4184},
     multiply_um2={"int8": 282, "int32": 3495, "float16": 1640, "float32": 7700},
-    # Han 2016 (EIE): 5 and 640 pJ per 32-bit word.
-    sram_pj_per_byte=5.0 / 4,
-    dram_pj_per_byte=640.0 / 4,
+    sram_pj_per_byte=pj_per_byte("sram"),
+    dram_pj_per_byte=pj_per_byte("dram"),
     accumulator={"int8": "int32"},  # a sum of products of bytes does not fit a byte (Jacob 2018)
 )
-
-# pJ of a 64-bit read by the size of the cache, same figure: 8 KB is what the word of 5 pJ above is read from.
-CACHE_READ_PJ: Mapping[int, float] = {8 * 1024: 10.0, 32 * 1024: 20.0, 1024 * 1024: 100.0}

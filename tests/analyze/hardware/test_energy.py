@@ -14,7 +14,7 @@ from edgewright.analyze.hardware import Memories, compare_energy, energy_of, har
 from edgewright.analyze.hardware.energy import PARTS
 from edgewright.errors import ConfigError
 from edgewright.model import capture
-from edgewright.technology import CACHE_READ_PJ, NM45
+from edgewright.technology import NM45, pj_per_byte
 
 
 @pytest.fixture(scope="module")
@@ -110,8 +110,10 @@ def test_area_and_energy_of_an_array_of_macs():
     assert mac_array(1, "int8", accumulator="int8")["area_um2"] == 282 + 36
 
 
-def test_the_word_of_5_pj_is_read_from_the_smallest_cache():
-    assert CACHE_READ_PJ[8 * 1024] / 8 == NM45.sram_pj_per_byte  # 64 bits
+def test_bytes_by_level_of_memory():
+    assert pj_per_byte("cache-8kb") == NM45.sram_pj_per_byte == 1.25
+    assert (pj_per_byte("cache-32kb"), pj_per_byte("cache-1mb")) == (2.5, 12.5)
+    assert NM45.dram_pj_per_byte == pytest.approx(pj_per_byte("dram-least"), rel=0.02)  # 640 against 1,300 / 2 pJ
 
 
 def test_what_the_table_does_not_know_is_refused(linear, machine):

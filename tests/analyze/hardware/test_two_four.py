@@ -82,14 +82,15 @@ def test_a_device_without_kernels_gains_nothing(net, machine):
     assert result.total()["packed_bytes"] < result.total()["dense_bytes"]  # bytes are saved all the same
 
 
-def test_float32_has_no_2_4_kernel_anywhere(net):
-    assert two_four(net, profile(net), device=device("cloud-gpu")).rate is None
+@pytest.mark.parametrize("dtype", ["float32", "int4"])
+def test_types_whose_kernels_take_another_pattern_have_none(net, dtype):
+    assert two_four(net, profile(net, dtype=dtype), device=device("cloud-gpu")).kernel == "no kernel"
 
 
 def test_every_device_with_kernels_is_a_device():
     assert set(SPARSE_RATE) <= set(device_names())
     for rates in SPARSE_RATE.values():
-        assert set(rates) <= set(VALUE_BITS) - {"float32"}
+        assert set(rates) <= set(VALUE_BITS) - {"float32", "tf32", "int4", "float4"}
 
 
 def test_the_pattern_is_looked_for_along_the_input_channels():
