@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
+import re
 from dataclasses import asdict
 
 import pytest
@@ -76,6 +78,40 @@ def test_an_answer_has_steps_with_numbers_and_is_json_able(name):
     for step in worked.steps:
         assert step.what and step.value is not None
         assert ": " in step.text() and "None" not in step.text()
+
+
+WORDS = {" x ": " * ", "^": "**", ",": "", " mod ": " % ", "rnd(": "round(", "clamp(": "(", "log2 6": "log2(6)"}
+KNOWN = {"floor": math.floor, "ceil": math.ceil, "round": round, "max": max, "sqrt": math.sqrt, "log2": math.log2}
+
+
+def put_in(numbers: str) -> float | None:
+    """The value of the numbers that a step puts into its formula; None where they are words."""
+    text = numbers.replace(", ", ";")
+    for word, sign in WORDS.items():
+        text = text.replace(word, sign)
+    text = re.sub(r"\|(.*)\|", r"abs(\1)", text).replace(";", ", ").replace("2 sqrt", "2 * sqrt")
+    try:
+        value = eval(text, {"__builtins__": {"abs": abs}}, KNOWN)  # texts of our own, arithmetic alone
+    except (SyntaxError, NameError, TypeError):
+        return None
+    return value if isinstance(value, (int, float)) else None
+
+
+@pytest.mark.parametrize("name", calc.CALCULATIONS)
+def test_the_numbers_put_in_give_the_value_that_a_step_shows(name):
+    for step in calc.CALCULATIONS[name](**ASKED[name]).steps:
+        value = put_in(step.numbers)
+        if value is not None and isinstance(step.value, (int, float)):
+            scale = 100 if step.unit == "%" else 1
+            assert scale * value == pytest.approx(step.value, rel=2e-5, abs=1e-12), step.text()
+
+
+def test_most_steps_put_numbers_in():
+    steps = [
+        step for name, ask in ASKED.items() if name != "energy-table" for step in calc.CALCULATIONS[name](**ask).steps
+    ]
+    read = [step for step in steps if put_in(step.numbers) is not None]
+    assert len(read) > 0.8 * len(steps), [step.text() for step in steps if step not in read]
 
 
 @pytest.mark.parametrize("name", calc.CALCULATIONS)

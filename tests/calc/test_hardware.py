@@ -100,6 +100,13 @@ def test_half_zeros_save_nothing_as_compressed_rows_but_do_as_a_bitmap():
     assert result["csr_ratio"] == pytest.approx(0.999, abs=5e-4)
 
 
+def test_a_matrix_without_zeros_or_without_values_has_a_size_too():
+    full = calc.unstructured(rows=4, columns=8, zeros=0).result
+    empty = calc.unstructured(rows=4, columns=8, zeros=1).result
+    assert (full["csr_bytes"], full["bitmap_bytes"]) == (32 * 8 + 5 * 4, 32 * 4 + 4)
+    assert (empty["csr_bytes"], empty["bitmap_bytes"]) == (5 * 4, 4)
+
+
 def test_compressed_rows_equal_what_scipy_stores():
     sparse = pytest.importorskip("scipy.sparse")
     dense = (np.arange(64 * 48).reshape(64, 48) % 4 == 0).astype(np.float32)

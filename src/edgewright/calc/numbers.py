@@ -81,7 +81,7 @@ def requantize(*, multiplier: float) -> Worked:
     if fixed == 2**31:  # rounded up to 1.0: the same value with one shift less
         mantissa, fixed, shift = 0.5, 2**30, shift - 1
     steps = (
-        Step("shift", "n with M 2^n in [0.5, 1)", numbers=f"{multiplier:.15g} x 2^{shift}", value=shift),
+        Step("shift", "-floor(log2 M) - 1", f"-floor(log2({multiplier:.15g})) - 1", shift),
         Step("M0", "M 2^n", f"{multiplier:.15g} x {2**shift}", mantissa),
         Step("Q31", "rnd(M0 2^31)", f"rnd({mantissa:.12g} x 2^31)", fixed),
     )

@@ -27,20 +27,20 @@ def separable(
         bias=False,
     ).result  # fmt: skip
     macs, weights = first["macs"] + second["macs"], first["weights"] + second["weights"]
-    reduction = standard["macs"] / macs
+    reduction, fraction = standard["macs"] / macs, 1 / out_channels + 1 / kernel**2
     whole_numbers = product(high, wide, out_channels, kernel, kernel, in_channels)
     steps = (
         Step("weights", "K^2 C_in + C_in C_out", f"{shown(first['weights'])} + {shown(second['weights'])}", weights),
         Step("MACs", "depthwise + pointwise", f"{shown(first['macs'])} + {shown(second['macs'])}", macs),
         Step("standard MACs", "H_o W_o C_out K^2 C_in", whole_numbers, standard["macs"]),
-        _fraction_step(out_channels, kernel),
+        Step("separable/standard", "1/C_out + 1/K^2", f"1/{out_channels} + 1/{kernel**2}", fraction),
         Step("reduction", "standard / separable", f"{shown(standard['macs'])} / {shown(macs)}", reduction, "times"),
     )
     result = {
         "shape_out": [out_channels, high, wide], "macs": macs, "weights": weights, "depthwise_macs": first["macs"],
         "pointwise_macs": second["macs"], "depthwise_weights": first["weights"], "pointwise_weights": second["weights"],
         "standard_macs": standard["macs"], "standard_weights": standard["weights"],
-        "fraction": 1 / out_channels + 1 / kernel**2, "reduction": reduction,
+        "fraction": fraction, "reduction": reduction,
     }  # fmt: skip
     return Worked(
         title=f"Depthwise separable convolution {in_channels} -> {out_channels}",
@@ -89,8 +89,3 @@ def separable_table(
         result={"rows": rows, "limit": limit, "from_channels": from_channels},
         notes=(f"K^2 = {limit} is only the limit for many output channels",),
     )
-
-
-def _fraction_step(out_channels: int, kernel: int) -> Step:
-    fraction = 1 / out_channels + 1 / kernel**2
-    return Step("separable/standard", "1/C_out + 1/K^2", f"1/{out_channels} + 1/{kernel**2}", fraction)
