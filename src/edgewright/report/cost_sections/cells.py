@@ -1,7 +1,7 @@
 """Columns of numbers: how each is read, shown, sorted, and drawn as a bar within its cell.
 
 A page of some thousand operators holds some ten thousand cells, so a cell carries only what it needs: no sort value
-where its text sorts as well, no bar where nothing would be seen. The exact number on hover comes from the sort value.
+where its text sorts as well, no bar where nothing would be seen. The digits on hover come from the sort value.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Cell(NamedTuple):
 
     text: str
     sort: str | None
-    bar: float | None
+    bar: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +35,7 @@ class Column:
     format_: Formatter
     bar: bool = False
     whole: float | None = None
+    has_digits: bool = True  # more than the text shows, worth telling on hover
 
 
 def column(title: str, key: str, format_: Formatter, *, bar: bool = False, whole: float | None = None) -> Column:
@@ -49,7 +50,7 @@ def share_column(key: str, whole: float | None) -> Column:
         value = number(row, key)
         return value / whole if value is not None and whole else None
 
-    return Column(title="share", read=read, format_=part_text)
+    return Column(title="share", read=read, format_=part_text, has_digits=False)
 
 
 def cost_columns(totals: Content | None = None) -> list[Column]:
@@ -80,13 +81,14 @@ def intensity_text(value: float | None) -> str:
     return DASH if value is None else digits_text(value)
 
 
-def number_table(rows: Sequence[Content], columns: Sequence[Column]) -> dict[str, Any]:
+def number_table(rows: Sequence[Content], columns: Sequence[Column], *, sortable: bool = True) -> dict[str, Any]:
     """`columns`: the titles of those of which anything is known; `cells`: one list per row."""
     values = [[each.read(row) for row in rows] for each in columns]
     known = [index for index, found in enumerate(values) if any(value is not None for value in found)]
     tops = {index: _top(columns[index], values[index]) for index in known}
     cells = [
-        [_cell(values[index][place], columns[index], tops[index]) for index in known] for place in range(len(rows))
+        [_cell(values[index][place], columns[index], tops[index], sortable=sortable) for index in known]
+        for place in range(len(rows))
     ]
     return {"columns": [columns[index].title for index in known], "cells": cells}
 
@@ -95,13 +97,14 @@ def _top(each: Column, values: Sequence[float | None]) -> float:
     return each.whole or max((value for value in values if value is not None), default=0.0)
 
 
-def _cell(value: float | None, each: Column, top: float) -> Cell:
+def _cell(value: float | None, each: Column, top: float, *, sortable: bool) -> Cell:
     shown = "0" if value == 0 else each.format_(value)
     if value is None:
-        return Cell(shown, "-1", None)
+        return Cell(shown, "-1" if sortable else None, None)
     key = f"{value:.6g}" if isinstance(value, float) and not value.is_integer() else f"{value:.0f}"
     bar = min(100.0, round(100 * value / top, 1)) if each.bar and top > 0 else 0.0
-    return Cell(shown, None if key == shown else key, bar if bar >= LEAST_BAR else None)
+    hidden = key == shown or not (sortable or each.has_digits)
+    return Cell(shown, None if hidden else key, f"{bar:g}" if bar >= LEAST_BAR else None)
 
 
 def name_of(row: Mapping[str, Any]) -> str:

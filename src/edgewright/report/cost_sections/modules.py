@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,16 +11,19 @@ from ..units import number_text
 from .cells import column, cost_columns, number_table
 
 FEW_ROWS = 8  # a tree that shows fewer opens one level more: it would tell too little
+MAX_ROWS = 600  # of the tree: what is deeper is mostly single operators, which have a table of their own
 ROOT = "whole model"
 
 
 def modules(content: Content) -> dict[str, Any] | None:
     """The modules as a tree in rows: each after its parent, with its depth and whether anything is below it."""
-    rows = tree_order(entries(content, "modules"))
-    if not rows:
+    everything = tree_order(entries(content, "modules"))
+    if not everything:
         return None
+    deepest = deepest_shown([depth for _, depth in everything])
+    rows = [(row, depth) for row, depth in everything if depth <= deepest]
     columns = [*cost_columns(mapping(content, "totals")), column("Operators", "operators", number_text)]
-    table = number_table([row for row, _ in rows], columns)
+    table = number_table([row for row, _ in rows], columns, sortable=False)
     depths = [depth for _, depth in rows]
     lines = [
         {
@@ -31,7 +35,20 @@ def modules(content: Content) -> dict[str, Any] | None:
         }
         for (row, depth), below, cells in zip(rows, [*depths[1:], 0], table["cells"], strict=True)
     ]
-    return {"columns": table["columns"], "rows": lines, "open_depth": open_depth(depths)}
+    left_out = len(everything) - len(rows)
+    shown = {"rows": lines, "left_out": left_out, "deepest": deepest, "open_depth": open_depth(depths)}
+    return {"columns": table["columns"], **shown}
+
+
+def deepest_shown(depths: Sequence[int]) -> int:
+    """The depth down to which at most `MAX_ROWS` modules stand in the tree, at least one level."""
+    counts = Counter(depths)
+    shown = counts[0]
+    for depth in range(1, max(depths) + 1):
+        shown += counts[depth]
+        if shown > MAX_ROWS:
+            return max(1, depth - 1)
+    return max(depths)
 
 
 def tree_order(rows: Sequence[Content]) -> list[tuple[Content, int]]:

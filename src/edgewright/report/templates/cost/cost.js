@@ -75,6 +75,6 @@ for (const table of document.querySelectorAll("table.filterable")) {
   table.parentElement.before(tools);
 }
 document.addEventListener("pointerover", (event) => {
-  const cell = event.target instanceof Element ? event.target.closest("td.n[data-sort]") : null;
+  const cell = event.target instanceof Element ? event.target.closest(".nums td[data-sort]") : null;
   if (cell && !cell.title && Number(cell.dataset.sort) >= 0) cell.title = Number(cell.dataset.sort).toLocaleString("en", { maximumSignificantDigits: 12 });
 });
