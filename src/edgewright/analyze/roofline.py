@@ -83,11 +83,11 @@ def cause_of(row: OpProfile) -> str | None:
 
 
 def _without(rows: Iterable[OpProfile], device: Device, dtype: str, cause: str) -> float:
-    free: dict[str, Any] = {
+    free: dict[str, dict[str, Any]] = {
         "compute": {"macs": 0},
         WEIGHTS: {"weight_bytes": 0.0},
         ACTIVATIONS: {"activation_bytes": 0.0},
         "overhead": {},
-    }[cause]
+    }
     machine = replace(device, overhead_s=0.0, latency_table=None) if cause == "overhead" else device
-    return sum(priced(replace(row, **free), machine, dtype).latency_s or 0.0 for row in rows)
+    return sum(priced(replace(row, **free[cause]), machine, dtype).latency_s or 0.0 for row in rows)

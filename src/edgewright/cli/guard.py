@@ -18,6 +18,7 @@ from ..errors import ConfigError, EdgewrightError
 
 INTERRUPTED = 130  # what shells report for a process that SIGINT ended
 OUR_FAULT = 3
+WRITTEN = ("json", "csv", "html")  # options that name a file to write: --json is the parameter json_file
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error (or set EDGEWRIGHT_DEBUG=1).")]
 
@@ -34,7 +35,8 @@ def guarded(command: Callable[..., int | None]) -> Callable[..., None]:
     def run(*args: Any, debug: bool = False, **kwargs: Any) -> None:
         debug = debug or os.environ.get("EDGEWRIGHT_DEBUG", "") not in ("", "0")
         try:
-            _check_json(kwargs.get("json_file"))
+            for kind in WRITTEN:
+                _check_target(kind, kwargs.get(f"{kind}_file"))
             code = command(*args, **kwargs)
         except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):
             raise
@@ -59,13 +61,13 @@ def guarded(command: Callable[..., int | None]) -> Callable[..., None]:
     return run
 
 
-def _check_json(target: Path | None) -> None:
+def _check_target(kind: str, target: Path | None) -> None:
     """Refuse a file that cannot be written before any work is done for it."""
     if target is None or str(target) == "-":
         return
     place = target if target.exists() else target.parent
     if target.is_dir() or not os.access(place, os.W_OK):
-        raise ConfigError(f"Cannot write {target}: choose another file with --json.")
+        raise ConfigError(f"Cannot write {target}: choose another file with --{kind}.")
 
 
 def typed() -> str:
