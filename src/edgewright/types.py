@@ -46,6 +46,49 @@ def plain(value: Any) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Validated:
+    """A whole model that had no part in a latency table: what the table says, and what the machine took."""
+
+    name: str
+    dtype: str
+    predicted_s: float
+    measured_s: float
+
+    @property
+    def error(self) -> float:
+        """Share of the measured time by which the prediction is off; above 0: too slow."""
+        return self.predicted_s / self.measured_s - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatencyTable:
+    """Times of operators as one machine took them, and how far off whole models are that are predicted from it.
+
+    `points`: dtype -> kind of operator -> rows of (work, features..., seconds), see `analyze.latency`.
+    """
+
+    runtime: str
+    machine: str
+    threads: int
+    call_overhead_s: float  # of one call of a model, beside its operators
+    points: Mapping[str, Mapping[str, tuple[tuple[float, ...], ...]]]
+    validation: tuple[Validated, ...] = ()
+
+    def errors(self, dtype: str) -> tuple[float, ...]:
+        """The size of each validated model's error, smallest first; empty where the type was not validated."""
+        return tuple(sorted(abs(each.error) for each in self.validation if each.dtype == dtype))
+
+    def accuracy(self, dtype: str) -> str:
+        """What stands beside every estimate made from the table."""
+        errors = self.errors(dtype)
+        if not errors:
+            return f"error at {dtype} unknown"
+        middle = (errors[(len(errors) - 1) // 2] + errors[len(errors) // 2]) / 2
+        models = "1 unseen model" if len(errors) == 1 else f"{len(errors)} unseen models"
+        return f"median error {100 * middle:.0f} %, worst {100 * errors[-1]:.0f} % on {models}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Device:
     """Facts of a target, a source beside each number in `sources` (key: field, or `field.dtype`)."""
 
@@ -64,6 +107,7 @@ class Device:
     runtimes: tuple[str, ...]
     operators: tuple[str, ...] | None = None  # None: not limited to a list
     host: str | None = None  # machine architecture on which the machine at hand counts as this device
+    latency_table: LatencyTable | None = None  # operators as measured on the device itself
     sources: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -245,6 +289,7 @@ class OpProfile:
 
     name: str  # unique in the profile
     layer: str  # dotted path in the user's model, or ""
+    module: str = ""  # dotted path of the module in which it runs
     op: str  # Conv2d, Linear, aten.add, ...
     shape_in: tuple[int, ...] = ()  # of the first tensor that it reads; () where it reads none
     shape_out: tuple[int, ...]  # of the first tensor that it makes

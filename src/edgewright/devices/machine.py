@@ -5,10 +5,12 @@ Nothing heavy is imported here: `doctor` asks it where the runtimes may be missi
 
 from __future__ import annotations
 
+import os
 import platform
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
+HIGHEST_CLOCK = Path("/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq")  # in kHz
 # Instructions that multiply bytes and add into 32 bits at once. Older x86 adds pairs into 16 bits, which can saturate.
 WIDE_DOT_PRODUCTS = ("avx512_vnni", "avx_vnni", "avxvnni", "amx_int8", "asimddp", "i8mm")
 
@@ -26,6 +28,26 @@ def cpu_name(cpuinfo: Path = CPUINFO) -> str:
 def has_fast_integers(cpuinfo: Path = CPUINFO) -> bool:
     """Whether the processor says that it multiplies bytes and adds into 32 bits in one instruction."""
     return not cpu_flags(cpuinfo).isdisjoint(WIDE_DOT_PRODUCTS)
+
+
+def clock_hz(cpuinfo: Path = CPUINFO, *, highest: Path = HIGHEST_CLOCK) -> float | None:
+    """The highest clock that the system states, or else the present one; None where it states neither."""
+    try:
+        return 1e3 * float(highest.read_text())
+    except (OSError, ValueError):
+        pass
+    try:
+        return 1e6 * float(_first(cpuinfo, "cpu MHz"))
+    except ValueError:
+        return None
+
+
+def ram_bytes() -> int | None:
+    """Main memory; None where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
 
 
 def _first(cpuinfo: Path, *keys: str) -> str:

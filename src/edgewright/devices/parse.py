@@ -9,12 +9,14 @@ from typing import Any
 
 from ..errors import ConfigError
 from ..types import BYTES_PER_ELEMENT, Device
+from .parse_table import parse_table
 
 TEXTS = ("name", "title", "kind")
 NUMBERS = ("clock_hz", "bandwidth_bytes_s", "overhead_s", "pj_per_byte")
 WHOLE_NUMBERS = ("ram_bytes", "round_to")
 PER_DTYPE = ("macs_per_cycle", "pj_per_mac")
-OPTIONAL = ("flash_bytes", "operators", "host")
+TABLE = "latency_table"
+OPTIONAL = ("flash_bytes", "operators", "host", TABLE)
 REQUIRED = (*TEXTS, *NUMBERS, *WHOLE_NUMBERS, *PER_DTYPE, "runtimes", "sources")
 KINDS = ("mcu", "cpu", "gpu")
 
@@ -30,7 +32,8 @@ def parse_device(path: Path) -> Device:
     _check_values(path, content)
     _check_sources(path, content)
     lists = {key: tuple(content[key]) for key in ("runtimes", "operators") if key in content}
-    fields: dict[str, Any] = {"flash_bytes": None} | content | lists
+    table = {TABLE: parse_table(path, content[TABLE])} if TABLE in content else {}
+    fields: dict[str, Any] = {"flash_bytes": None} | content | lists | table
     return Device(**fields)
 
 
