@@ -74,8 +74,8 @@ def remarks(found: Conditions, threads: tuple[int, ...]) -> tuple[str, ...]:
         said.append(f"{max(threads)} threads share {found.usable_cores} cores: they wait for each other.")
     if found.load_before is not None and found.load_before > BUSY * found.cores:
         said.append(
-            f"Others were working here (load {loads[0]} on {found.cores} cores before the start): trust the ratios "
-            "within a table more than the times."
+            f"Others were working here (load {loads[0]} on {found.cores} cores before the start): calls longer than a "
+            "time slice of some milliseconds were interrupted, shorter ones hardly; compare the minima too."
         )
     if found.governor not in (None, "performance"):
         said.append(f"The clock's governor is '{found.governor}': short measurements may run at a low clock.")
