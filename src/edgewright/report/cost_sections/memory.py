@@ -22,7 +22,6 @@ def memory(content: Content) -> dict[str, Any] | None:
     return {
         "plot": _plot(moments, content) if any(each.num_bytes for each in moments) else None,
         "variants": variants,
-        "has_order": any(row["order"] for row in variants),
     }
 
 
@@ -59,11 +58,18 @@ def _limit(content: Content) -> tuple[float | None, str]:
     return ram - (number(content, "totals", "weight_bytes") or 0.0), "the device's RAM beside the weights,"
 
 
+def _order(row: Content) -> str:
+    """given order, no order needs less."""
+    order = text(row, "order")
+    words = [f"{order} order" if order else "", "no order needs less" if row.get("is_optimal") is True else ""]
+    return ", ".join(word for word in words if word)
+
+
 def _variant(row: Content) -> dict[str, Any]:
     share = number(row, "share_of_default")
     return {
         "name": text(row, "variant"),
-        "order": text(row, "order"),
+        "order": _order(row),
         "peak": bytes_text(number(row, "peak_bytes")),
         "share": share_text(share),
         "bar": bar_width(share),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..source import Content, entries, mapping, text
 from ..units import number_text
@@ -20,20 +20,20 @@ def modules(content: Content) -> dict[str, Any] | None:
     everything = tree_order(entries(content, "modules"))
     if not everything:
         return None
-    deepest = deepest_shown([depth for _, depth in everything])
-    rows = [(row, depth) for row, depth in everything if depth <= deepest]
+    deepest = deepest_shown([branch.depth for branch in everything])
+    rows = [branch for branch in everything if branch.depth <= deepest]
     columns = [*cost_columns(mapping(content, "totals")), column("Operators", "operators", number_text)]
-    table = number_table([row for row, _ in rows], columns, sortable=False)
-    depths = [depth for _, depth in rows]
+    table = number_table([branch.row for branch in rows], columns, sortable=False)
+    depths = [branch.depth for branch in rows]
     lines = [
         {
-            "path": text(row, "module"),
-            "name": text(row, "module").rpartition(".")[2] or ROOT,
-            "depth": depth,
-            "has_children": below > depth,
+            "path": text(branch.row, "module"),
+            "name": branch.name or ROOT,
+            "depth": branch.depth,
+            "has_children": below > branch.depth,
             "cells": cells,
         }
-        for (row, depth), below, cells in zip(rows, [*depths[1:], 0], table["cells"], strict=True)
+        for branch, below, cells in zip(rows, [*depths[1:], 0], table["cells"], strict=True)
     ]
     left_out = len(everything) - len(rows)
     shown = {"rows": lines, "left_out": left_out, "deepest": deepest, "open_depth": open_depth(depths)}
@@ -51,8 +51,16 @@ def deepest_shown(depths: Sequence[int]) -> int:
     return max(depths)
 
 
-def tree_order(rows: Sequence[Content]) -> list[tuple[Content, int]]:
-    """The rows with their depths, each module directly followed by all that is in it.
+class Branch(NamedTuple):
+    """A module in the tree; `name` is its path from the module that it stands below."""
+
+    row: Content
+    name: str
+    depth: int
+
+
+def tree_order(rows: Sequence[Content]) -> list[Branch]:
+    """The rows as a tree, each module directly followed by all that is in it.
 
     A profile lists modules as they first run, so parts of two modules may alternate. A module whose parent has no row
     stands below its nearest relative that has one.
@@ -61,12 +69,12 @@ def tree_order(rows: Sequence[Content]) -> list[tuple[Content, int]]:
     children: dict[str | None, list[str]] = {}
     for path in by_path:
         children.setdefault(_parent(path, by_path), []).append(path)
-    ordered: list[tuple[Content, int]] = []
-    waiting = [(path, 0) for path in reversed(children.get(None, []))]
+    ordered: list[Branch] = []
+    waiting = [(path, "", 0) for path in reversed(children.get(None, []))]
     while waiting:
-        path, depth = waiting.pop()
-        ordered.append((by_path[path], depth))
-        waiting += [(child, depth + 1) for child in reversed(children.get(path, []))]
+        path, above, depth = waiting.pop()
+        ordered.append(Branch(by_path[path], path.removeprefix(f"{above}."), depth))
+        waiting += [(child, path, depth + 1) for child in reversed(children.get(path, []))]
     return ordered
 
 

@@ -5,11 +5,11 @@ for (const table of document.querySelectorAll("table.tree")) {
     let closed = Infinity;
     for (const { row, depth, twig } of rows) {
       row.hidden = depth > closed;
-      if (!row.hidden) closed = twig && twig.ariaExpanded === "false" ? depth : Infinity;
+      if (!row.hidden) closed = twig && twig.getAttribute("aria-expanded") === "false" ? depth : Infinity;
     }
   };
   const openTo = (limit) => {
-    for (const { depth, twig } of rows) if (twig) twig.ariaExpanded = String(depth < limit);
+    for (const { depth, twig } of rows) if (twig) twig.setAttribute("aria-expanded", String(depth < limit));
     apply();
   };
   for (const each of rows) {
@@ -18,9 +18,9 @@ for (const table of document.querySelectorAll("table.tree")) {
     each.twig = document.createElement("button");
     each.twig.type = "button";
     each.twig.className = "twig";
-    each.twig.ariaLabel = `Parts of ${head.textContent.trim()}`;
+    each.twig.setAttribute("aria-label", `Parts of ${head.textContent.trim()}`);
     each.twig.addEventListener("click", () => {
-      each.twig.ariaExpanded = String(each.twig.ariaExpanded === "false");
+      each.twig.setAttribute("aria-expanded", String(each.twig.getAttribute("aria-expanded") === "false"));
       apply();
     });
     head.prepend(each.twig);
@@ -48,7 +48,7 @@ for (const table of document.querySelectorAll("table.filterable")) {
   const field = document.createElement("input");
   field.type = "search";
   field.placeholder = "Filter: a name, a type, a shape";
-  field.ariaLabel = `Filter ${table.parentElement.ariaLabel}`;
+  field.setAttribute("aria-label", `Filter: ${table.parentElement.getAttribute("aria-label")}`);
   const box = document.createElement("input");
   box.type = "checkbox";
   box.checked = true;
