@@ -16,7 +16,7 @@ from edgewright.types import Device
 
 MACHINE = Device(
     name="machine", title="A machine with round numbers", kind="mcu", clock_hz=1e6, ram_bytes=1_000, flash_bytes=1_000,
-    macs_per_cycle={"float32": 1}, bandwidth_bytes_s=1e6, overhead_s=1e-6, pj_per_mac={"float32": 100.0},
+    macs_per_cycle={"float32": 1, "int8": 1}, bandwidth_bytes_s=1e6, overhead_s=1e-6, pj_per_mac={"float32": 100.0},
     pj_per_byte=3.0, round_to=1, runtimes=(),
 )  # fmt: skip
 
@@ -39,7 +39,7 @@ def analysis(**changes):
 def test_what_does_not_fit_names_the_operator_the_tensors_and_the_way_out():
     ram, flash = analysis().fits()
     assert (ram.name, ram.passed, ram.value, ram.limit) == ("RAM", False, 4 * 64 * (2 + 4), 1_000)
-    assert ram.blame == "the peak is at conv, where conv (1,024 bytes), x (512 bytes) are alive; at float16 it fits"
+    assert ram.blame == "the peak is at conv, where conv (1,024 bytes), x (512 bytes) are alive; at int8 it fits"
     assert (flash.passed, flash.value) == (False, 4 * (72 + 2_560))
     assert flash.blame == ("head holds 97 % of the weights (10,240 bytes); cut its channels (edgewright prune)")
 

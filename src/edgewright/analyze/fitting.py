@@ -28,7 +28,7 @@ def fit_checks(
         if limit is None or value is None:
             continue
         passed = value <= limit
-        blame = "" if passed else f"{blames[name]}; {_remedy(name, limit, others)}"
+        blame = "" if passed else f"{blames[name]}; {_remedy(name, limit, _usable(name, device, others))}"
         how = f"liveness bound at {profile.dtype}" if name == "RAM" else f"weights at {profile.dtype}, without code"
         checks.append(Check(name=name, passed=passed, value=value, limit=limit, unit="bytes", how=how, blame=blame))
     return tuple(checks)
@@ -45,6 +45,11 @@ def _blame_flash(profile: ModelProfile) -> str:
     row = max(profile.rows, key=lambda each: each.weight_bytes)
     share = row.weight_bytes / profile.weight_bytes if profile.weight_bytes else 0.0
     return f"{row.layer or row.name} holds {100 * share:.0f} % of the weights ({int(row.weight_bytes):,} bytes)"
+
+
+def _usable(name: str, device: Device, others: Sequence[ModelProfile]) -> list[ModelProfile]:
+    """Weights can be stored at any type and widened; activations need kernels of theirs."""
+    return [each for each in others if name == "flash" or each.dtype in device.macs_per_cycle]
 
 
 def _remedy(name: str, limit: int, others: Sequence[ModelProfile]) -> str:

@@ -40,6 +40,7 @@ def _number(key: str, value: float) -> str:
     from ..report import units
 
     formats: tuple[tuple[Callable[[str], bool], Callable[[Any], str]], ...] = (
+        (lambda name: name == "peak_bytes", lambda number: f"{number:,}"),  # to compare with published figures
         (lambda name: name.startswith("share_"), units.share_text),
         (lambda name: name.endswith("_bytes"), units.bytes_text),
         (lambda name: name.endswith("_s") and not name.endswith("macs_s"), units.seconds_text),

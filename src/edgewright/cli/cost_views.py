@@ -207,7 +207,7 @@ VIEWS: Mapping[str, View] = {
     ),
     "memory": View(
         list_=_memory,
-        columns=(("variant", "convention"), ("order", "order"), ("peak_bytes", "peak"),
+        columns=(("variant", "convention"), ("order", "order"), ("peak_bytes", "peak bytes"),
                  ("share_of_default", "of fused"), ("is_optimal", "no order needs less"), ("peak_at", "at")),
     ),
     "training": View(
