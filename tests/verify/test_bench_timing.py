@@ -1,6 +1,7 @@
 """Timing with a clock that the test turns: what is counted, when a warm-up ends, what is compared with what."""
 
 import gc
+import time
 
 import numpy as np
 import pytest
@@ -108,6 +109,11 @@ def test_a_turn_of_slow_calls_ends_by_its_seconds_with_three_at_least():
     assert row.runs == 6 and row.per_second == pytest.approx(1.0)
 
 
+def test_a_call_that_sleeps_costs_the_processor_nothing():
+    (row,) = race({"a": lambda _: time.sleep(2e-3)}, np.zeros(1), timing=Timing(turns=1, runs=3)).latencies
+    assert 0 <= row.cpu_s < row.min_s and row.min_s >= 2e-3
+
+
 def test_garbage_is_not_collected_while_times_are_taken_and_is_afterwards():
     seen = []
     race({"a": lambda _: seen.append(gc.isenabled())}, np.zeros(1), timing=Timing(turns=1, runs=1))
@@ -115,10 +121,10 @@ def test_garbage_is_not_collected_while_times_are_taken_and_is_afterwards():
 
 
 # -- what the rows give away ----------------------------------------------------------------------------------------
-def row(name, *, median_s=1e-3, spread=0.0, stable=True, runtime="onnxruntime", difference=None, threads=1):
+def row(name, *, median_s=1e-3, spread=0.0, stable=True, runtime="onnxruntime", difference=None, threads=1, cpu_s=1e-3):
     latency = Latency(
         artifact=name, runtime=runtime, threads=threads, batch=1, median_s=median_s, p95_s=median_s, p99_s=median_s,
-        min_s=median_s, spread=spread, turn_medians_s=(median_s,), runs=1, turns=1,
+        min_s=median_s, spread=spread, turn_medians_s=(median_s,), cpu_s=cpu_s, runs=1, turns=1,
         warm_up=WarmUp(calls=10, stable=stable),
     )  # fmt: skip
     return BenchRow(
@@ -137,6 +143,7 @@ def test_quiet_rows_that_agree_need_no_remark():
         ({"stable": False}, r"had not settled after the warm-up: a in onnxruntime \(threads 1, batch 1\)\."),
         ({"spread": 0.6}, r"differ by more than half of the median: .*say little\.$"),
         ({"spread": 9.0, "runtime": "eager", "threads": 2}, "set OMP_WAIT_POLICY=passive, or use fewer threads"),
+        ({"cpu_s": 2.5e-4}, r"waited for a core; the processor worked on a in onnxruntime .*: 0\.25 of 1 ms\."),
         ({"difference": 0.12}, r"gives other outputs than the model's first form \(off by 12 %"),
         ({"difference": float("nan")}, "gives other outputs"),
         ({"difference": float("inf")}, "gives other outputs"),

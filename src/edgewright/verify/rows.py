@@ -11,6 +11,7 @@ from .subjects import Subject
 from .timing import Latency
 
 MOST_DIFFERENCE = 0.05  # rounding gives 1e-6 in float, and a step or two of 1/255 in integers
+WORKED = 0.7  # share of the median that the processor spent, below which a call was interrupted
 WIDE = 0.5  # spread between the turns above which a median says little
 
 
@@ -32,6 +33,7 @@ def row_remarks(rows: Sequence[BenchRow], subjects: Sequence[Subject]) -> tuple[
     """What the rows themselves give away: unrest, forms that disagree, integers that are slower than float."""
     return (
         *_unsettled(rows),
+        *_interrupted(rows),
         *_disagreeing(rows),
         *_slow_integers(rows, {subject.name: subject for subject in subjects}),
         *(subject.remark for subject in subjects if subject.remark),
@@ -51,6 +53,18 @@ def _unsettled(rows: Sequence[BenchRow]) -> Iterator[str]:
             if threads
             else ""
         )
+
+
+def _interrupted(rows: Sequence[BenchRow]) -> Iterator[str]:
+    """Calls that waited: with one thread the median should be what the processor worked."""
+    waited = [row for row in rows if row.latency.cpu_s < WORKED * row.latency.median_s]
+    if waited:
+        texts = ", ".join(
+            f"{row.model} in {row.runtime} (threads {row.latency.threads}, batch {row.latency.batch}): "
+            f"{1e3 * row.latency.cpu_s:.3g} of {1e3 * row.latency.median_s:.3g} ms"
+            for row in waited
+        )
+        yield f"Calls waited for a core; the processor worked on {texts}."
 
 
 def _named(rows: Sequence[BenchRow]) -> str:

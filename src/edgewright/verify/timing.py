@@ -6,7 +6,7 @@ import gc
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -63,6 +63,7 @@ class Latency:
     min_s: float
     spread: float  # interquartile range of the turns' medians, as a share of the median
     turn_medians_s: tuple[float, ...]
+    cpu_s: float  # the processor's time per call, all threads together: the mean of each turn, median of the turns
     runs: int
     turns: int
     warm_up: WarmUp
@@ -106,14 +107,13 @@ def race(
         clock: seconds, for tests that bring their own.
     """
     names = list(models)
-    seconds: dict[str, list[list[float]]] = {name: [] for name in names}
     with progress.task("Time", total=timing.turns) as bar, without_garbage_collection():
-        warm = {name: warm_up(models[name], images_BCHW, clock=clock) for name in names}
+        taken = {name: _Taken(warm_up=warm_up(models[name], images_BCHW, clock=clock)) for name in names}
         for turn in range(timing.turns):
             for name in in_turn(names, turn):
-                seconds[name].append(_time(models[name], images_BCHW, timing, clock))
+                _time(models[name], images_BCHW, timing, clock, into=taken[name])
             bar.advance()
-    latencies = tuple(_summary(name, models[name], seconds[name], timing, warm[name]) for name in names)
+    latencies = tuple(_summary(name, models[name], taken[name], timing) for name in names)
     return Race(latencies=latencies, ratios=turn_ratios(*latencies[:2]) if len(names) > 1 else ())
 
 
@@ -145,25 +145,38 @@ def _has_settled(taken: list[float]) -> bool:
     return bool(abs(last - before) <= STEADY * before)
 
 
-def _time(model: Model, images_BCHW: Any, timing: Timing, clock: Clock) -> list[float]:
-    taken: list[float] = []
+@dataclass(kw_only=True)
+class _Taken:
+    """What one model's turns have given so far."""
+
+    warm_up: WarmUp
+    turns_s: list[list[float]] = field(default_factory=list)
+    cpu_s: list[float] = field(default_factory=list)
+
+
+def _time(model: Model, images_BCHW: Any, timing: Timing, clock: Clock, *, into: _Taken) -> None:
+    """One turn."""
+    seconds: list[float] = []
+    cpu_before = time.process_time()
     model(images_BCHW)  # the model before has filled the caches with its own weights
-    while len(taken) < timing.runs and (sum(taken) < timing.seconds or len(taken) < 3):
+    while len(seconds) < timing.runs and (sum(seconds) < timing.seconds or len(seconds) < 3):
         began = clock()
         model(images_BCHW)
-        taken.append(clock() - began)
-    return taken
+        seconds.append(clock() - began)
+    into.cpu_s.append((time.process_time() - cpu_before) / (1 + len(seconds)))
+    into.turns_s.append(seconds)
 
 
-def _summary(name: str, model: Model, turns: list[list[float]], timing: Timing, warm: WarmUp) -> Latency:
-    times = np.concatenate([np.asarray(turn) for turn in turns])
+def _summary(name: str, model: Model, taken: _Taken, timing: Timing) -> Latency:
+    times = np.concatenate([np.asarray(turn) for turn in taken.turns_s])
     median, p95, p99 = (float(value) for value in np.percentile(times, [50, 95, 99]))
-    medians = tuple(float(np.median(turn)) for turn in turns)
+    medians = tuple(float(np.median(turn)) for turn in taken.turns_s)
     low, high = np.percentile(medians, [25, 75])
     return Latency(
         artifact=name, runtime=getattr(model, "runtime", "function"), threads=timing.threads, batch=timing.batch,
         median_s=median, p95_s=p95, p99_s=p99, min_s=float(times.min()), spread=float((high - low) / median),
-        turn_medians_s=medians, runs=len(times), turns=len(turns), warm_up=warm,
+        turn_medians_s=medians, cpu_s=float(np.median(taken.cpu_s)), runs=len(times), turns=len(taken.turns_s),
+        warm_up=taken.warm_up,
     )  # fmt: skip
 
 
