@@ -29,6 +29,13 @@ def unary(function: Any) -> Builder:
 # --- two tensors ----------------------------------------------------------------------------------------------------
 
 
+WITH_NUMBER = {
+    aten.eq.Tensor: aten.eq.Scalar, aten.gt.Tensor: aten.gt.Scalar, aten.lt.Tensor: aten.lt.Scalar,
+    aten.ge.Tensor: aten.ge.Scalar, aten.le.Tensor: aten.le.Scalar, aten.fmod.Tensor: aten.fmod.Scalar,
+    aten.remainder.Tensor: aten.remainder.Scalar,
+}  # fmt: skip
+
+
 def binary(function: Any, *, turned: Any = None) -> Builder:
     """A function of two tensors.
 
@@ -49,7 +56,8 @@ def combine(op: Op, left: Value, right: Value, function: Any, turned: Any = None
         return op.call(function, left, right)
     if left.known and turned is not None and left.rank <= right.rank and scalar(left) is not left:
         return op.call(turned, right, scalar(left))
-    return op.call(function, left, scalar(right) if right.rank <= left.rank and not left.known else right)
+    number = scalar(right) if right.rank <= left.rank and not left.known else right
+    return op.call(function if isinstance(number, Value) else WITH_NUMBER.get(function, function), left, number)
 
 
 def variadic(function: Any) -> Builder:
@@ -216,8 +224,8 @@ ELEMENTWISE: dict[str, Builder] = {
     "Div": divide, "Pow": power, "Mod": modulo, "Where": where,
     "Equal": binary(aten.eq.Tensor), "Greater": binary(aten.gt.Tensor), "Less": binary(aten.lt.Tensor),
     "GreaterOrEqual": binary(aten.ge.Tensor), "LessOrEqual": binary(aten.le.Tensor),
-    "And": binary(aten.logical_and.default), "Or": binary(aten.logical_or.default),
-    "Xor": binary(aten.logical_xor.default),
+    "And": variadic(aten.logical_and.default), "Or": variadic(aten.logical_or.default),
+    "Xor": variadic(aten.logical_xor.default),
     "Max": variadic(aten.maximum.default), "Min": variadic(aten.minimum.default),
     "Sum": sum_of, "Mean": mean_of, "Clip": clip, "LeakyRelu": leaky_relu, "PRelu": prelu, "Elu": elu, "Celu": celu,
     "Selu": selu, "Softplus": softplus, "Softsign": softsign, "ThresholdedRelu": thresholded_relu,

@@ -76,7 +76,8 @@ def _resolved(wanted: list[int], total: int) -> list[int]:
 
 def flatten(op: Op) -> Built:
     """To two axes: everything before `axis`, and the rest."""
-    axis = op.attr("axis", 1) % (op.x.rank + 1)
+    axis = op.attr("axis", 1)
+    axis = axis + op.x.rank if axis < 0 else axis
     if axis == 1:
         return op.x if op.x.rank == 2 else op.call(aten.flatten.using_ints, op.x, 1)
     if axis == 0:

@@ -9,7 +9,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from torch.nn import functional as F
 
 from .op import Builder, Built, Op, aten
 from .values import Size, Value
@@ -28,16 +30,17 @@ class Axis:
 
     def place(self, index: int, mode: str) -> float:
         """Where output number `index` lies on the input axis."""
+        at, scale = np.float32(index), np.float32(self.scale)  # the runtime's precision decides where it rounds
         if mode == "asymmetric":
-            return index / self.scale
+            return float(at / scale)
         if mode == "align_corners":
-            return index * (self.before - 1) / (self.after - 1) if self.after > 1 else 0.0
+            return float(at * np.float32(self.before - 1) / np.float32(self.after - 1)) if self.after > 1 else 0.0
         if mode == "pytorch_half_pixel" and self.after == 1:
             return 0.0
+        middle = float((at + np.float32(0.5)) / scale - np.float32(0.5))
         if mode == "half_pixel_symmetric":
-            shift = self.before / 2 * (1 - self.after / (self.scale * self.before))
-            return shift + (index + 0.5) / self.scale - 0.5
-        return (index + 0.5) / self.scale - 0.5
+            return self.before / 2 * (1 - self.after / (self.scale * self.before)) + middle
+        return middle
 
 
 ROUNDINGS = {
@@ -134,7 +137,8 @@ def _nearest_index(axis: Axis, where: str, rounding: str) -> list[int]:
 
 
 def _as_torch(axis: Axis) -> list[int]:
-    return [min(index * axis.before // axis.after, axis.before - 1) for index in range(axis.after)]
+    places = torch.arange(axis.before, dtype=torch.float32).view(1, 1, -1)
+    return [int(place) for place in F.interpolate(places, size=axis.after).view(-1)]
 
 
 def _linear(op: Op, axes: Sequence[Axis], where: str) -> Value:
