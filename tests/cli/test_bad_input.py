@@ -303,8 +303,11 @@ def test_an_unknown_view_or_type_is_refused(here, flag, message):
     assert message in refused("analyze", "resnet8", flag, "colour")
 
 
-def test_an_onnx_file_is_not_a_model_to_analyze(here):
-    assert "reads PyTorch models" in refused("analyze", "x.onnx")
+def test_an_onnx_file_that_is_missing_or_damaged_is_refused(here):
+    (here / "bad.onnx").write_bytes(b"not a model")
+    assert "x.onnx cannot be read" in refused("analyze", "x.onnx")
+    assert "bad.onnx is no ONNX file" in refused("analyze", "bad.onnx", leaves=["bad.onnx"])
+    assert "leave out --weights" in refused("analyze", "bad.onnx", "--weights", "w.pt", leaves=["bad.onnx"])
 
 
 def test_weights_beside_a_run_are_refused(here):
