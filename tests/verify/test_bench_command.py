@@ -46,7 +46,7 @@ def test_cold_starts_have_a_table_of_their_own(made):
 def test_a_file_without_a_form_in_pytorch_is_told_beside_the_others(made):
     done = run(made.fp32.model_path, "--runtime", "eager,onnxruntime", *QUICK)
     assert done.exit_code == 0
-    assert "in eager: an .onnx file has no PyTorch form" in " ".join(done.stdout.split())
+    assert "in eager: an .onnx file is run as it is, in ONNX Runtime alone" in " ".join(done.stdout.split())
 
 
 @pytest.mark.slow
@@ -96,6 +96,7 @@ def test_lists_are_read_in_order_and_each_value_once():
         (("no_such_net",), "no_such_net"),
         (("none.onnx",), "There is no model file none.onnx"),
         (("x.onnx", "--weights", "w.pt"), "are for models that are built by name"),
+        (("simple_cnn", "--input", "8,1,28,28"), "--input has a batch of 8: give it with --batch 8"),
         (("simple_cnn", "--data", "nothing"), "Unknown dataset 'nothing'"),
     ],
 )

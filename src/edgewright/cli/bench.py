@@ -90,7 +90,6 @@ def bench(
     from .. import verify as room
     from ..types import plain
     from .bench_tables import show
-    from .load import parse_shape
     from .progress import progress_for
 
     plan = room.BenchPlan(
@@ -103,7 +102,7 @@ def bench(
     with tempfile.TemporaryDirectory() as folder:
         wanted = Wanted(
             runtimes=runtimes, folder=Path(folder), num_classes=num_classes, weights=weights, image_size=image_size,
-            channels=channels, input_shape=parse_shape(input_shape) if input_shape else None,
+            channels=channels, input_shape=one_input(input_shape) if input_shape else None,
         )  # fmt: skip
         found = room.bench(read_subjects(models, wanted), plan=plan, samples=samples, progress=progress_for())
     if not as_json({"command": typed(), **plain(found)}, json_file):
@@ -136,6 +135,20 @@ def parse_counts(flag: str, text: str) -> tuple[int, ...]:
     if not numbers or min(numbers) < 1:
         raise ConfigError(f"{flag} takes whole numbers from 1 with commas between them, got '{text}': write 1,4,16.")
     return tuple(dict.fromkeys(numbers))
+
+
+def one_input(text: str) -> tuple[int, int, int]:
+    """The shape of one input.
+
+    Raises:
+        ConfigError: it is none, or of a batch.
+    """
+    from .load import parse_shape
+
+    batch, shape = parse_shape(text)
+    if batch != 1:
+        raise ConfigError(f"--input has a batch of {batch}: give it with --batch {batch}, and one input as 1,C,H,W.")
+    return shape
 
 
 def read_subjects(specs: Sequence[str], wanted: Wanted) -> list[Subject]:

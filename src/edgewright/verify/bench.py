@@ -80,7 +80,7 @@ def file_subject(path: Path) -> Subject:
             preprocess=artifact.manifest["preprocess"],
             lacks={"eager": why, "compiled": why},
         )
-    why = "an .onnx file has no PyTorch form, give the run or the model that it was made from"
+    why = "an .onnx file is run as it is, in ONNX Runtime alone; give the run or the model that it was made from"
     return Subject(name=str(path), onnx=path, lacks={"eager": why, "compiled": why})
 
 
