@@ -91,6 +91,11 @@ def test_a_chain_keeps_its_order():
     assert found.peak == found.given
 
 
+def test_a_model_of_views_has_nothing_to_order():
+    found = best_order(plan(lambda n, x: x.flatten(1)), "int8")
+    assert (found.order, found.peak.num_bytes, found.is_optimal) == ((), 2 * MAP, True)
+
+
 def test_operators_done_on_the_side_follow_their_host():
     def function(n, x):
         return torch.cat([n.b(functional.relu(n.norm(n.a(x)))), n.d(functional.relu(n.c(x)))], 1)
