@@ -29,7 +29,7 @@ from .values import Value
 
 PROBES = (2, 3, 5)  # times the file's batch: never 1, which broadcasts
 Shape = Sequence[int | None]
-WRONG = (RuntimeError, ValueError, IndexError, TypeError, KeyError, ZeroDivisionError, OverflowError)
+WRONG = (RuntimeError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, MemoryError)
 
 
 def read_onnx(path: Path | str, *, input_shape: tuple[int | None, ...] | None = None) -> fx.GraphModule:
@@ -48,6 +48,13 @@ def read_onnx(path: Path | str, *, input_shape: tuple[int | None, ...] | None = 
     """
     path = Path(path)
     model = read_file(path)
+    try:
+        return _captured(model, path, input_shape)
+    except WRONG as error:  # changed bytes break it in any place
+        raise ModelError(f"{path} is damaged ({first_line(error, typed=True)}): export the model again.") from error
+
+
+def _captured(model: onnx.ModelProto, path: Path, input_shape: Shape | None) -> fx.GraphModule:
     shape, batch = _input_of(model, path, input_shape)
     batches = Batches(sizes=tuple(probe * (batch or 1) for probe in PROBES), written=batch)
     net = _Reading(model, path, Emitter(shape, batches)).run()
@@ -126,10 +133,7 @@ class _Reading:
         outputs = [self._find(each.name, "the graph's output") for each in self.model.graph.output]
         if all(each.known for each in outputs):
             raise ModelError(f"{self.path} gives the same output for every image: it is no model.")
-        try:
-            return self.emit.finish(outputs)
-        except WRONG as error:
-            raise ModelError(f"{self.path} does not make one graph ({first_line(error, typed=True)}).") from error
+        return self.emit.finish(outputs)
 
     def _find(self, name: str, reader: str) -> Value:
         if name not in self.values:

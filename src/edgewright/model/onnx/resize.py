@@ -98,6 +98,7 @@ def _scaled(op: Op, scales: Sequence[float], chosen: Sequence[int] | None = None
 def _resized(op: Op, axes: Sequence[Axis], where: str, rounding: str) -> Value:
     mode = op.text("mode", "nearest")
     op.only(where != "tf_crop_and_resize", "it crops (tf_crop_and_resize)")
+    op.only(all(each.after > 0 for each in axes), "nothing is left of an axis")
     if not axes:
         return op.x
     if mode == "nearest":
