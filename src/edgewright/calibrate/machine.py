@@ -29,9 +29,12 @@ def copy_bandwidth(clock: Callable[[], float] = time.thread_time) -> float:
 
 
 def peak_rate(points: Mapping[str, Sequence[Sequence[float]]]) -> float:
-    """MACs per second of the fastest convolution or linear layer of a table."""
+    """MACs per second that one in ten convolutions and linear layers of a table reaches.
+
+    The very fastest are small images whose padding counts as work and is none.
+    """
     rates = [row[0] / row[-1] for kind, rows in points.items() if kind.startswith(MULTIPLY) for row in rows]
-    return max(rates)
+    return float(np.percentile(rates, 90))
 
 
 def described(name: str, base: Device, table: LatencyTable, *, bandwidth: float, overhead_s: float) -> Device:
@@ -48,7 +51,7 @@ def described(name: str, base: Device, table: LatencyTable, *, bandwidth: float,
         "overhead_s": f"{how}, 40 against 10 chained 1x1 convolutions on 8x2x2 values",
         "pj_per_byte": f"{_taken(base)}: {base.sources['pj_per_byte']}",
         "round_to": f"{_taken(base)}: {base.sources['round_to']}",
-        "macs_per_cycle.float32": f"{how}, the fastest convolution or linear layer: {rate / 1e9:.1f} G/s",
+        "macs_per_cycle.float32": f"{how}, one convolution or linear layer in ten reaches: {rate / 1e9:.1f} G/s",
         **{f"macs_per_cycle.{each}": f"not measured: {_taken(base)}, times what float32 differs" for each in others},
         **{f"pj_per_mac.{each}": f"{_taken(base)}: {base.sources[f'pj_per_mac.{each}']}" for each in base.pj_per_mac},
     }

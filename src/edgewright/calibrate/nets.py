@@ -66,13 +66,6 @@ def _transposed(channels_in: int, channels_out: int, size: int) -> nn.Sequential
     return nn.Sequential(nn.ConvTranspose2d(channels_in, channels_out, size, 2, (size - 2) // 2), nn.ReLU())
 
 
-class Pooled(nn.Module):
-    """Everything but the channels averaged away, as before a squeeze or a classifier."""
-
-    def forward(self, images_BCHW: torch.Tensor) -> torch.Tensor:
-        return F.adaptive_avg_pool2d(images_BCHW, 1)
-
-
 class Tokens(nn.Module):
     """(B, C, H, W) -> (B, H * W, C), as before a transformer."""
 
@@ -172,7 +165,6 @@ BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "relu": nn.ReLU,
     "patches": _patches,
     "transposed": _transposed,
-    "pooled": Pooled,
     "tokens": Tokens,
     "flatten": nn.Flatten,
     "linear": nn.Linear,

@@ -22,7 +22,7 @@ OWN = {  # operators whose nodes are called otherwise: the kinds of node that ar
     "aten.adaptive_avg_pool2d": ("GlobalAveragePool", "AveragePool"),
     "aten.mean": ("ReduceMean", "GlobalAveragePool"),
 }
-PER_NODE_S = 3e-6
+PER_NODE_S, DRIFT = 3e-6, 1.1
 SHORTEST_S = 2e-8  # what a fused function takes at least: below it, a difference of two times says nothing
 
 
@@ -60,27 +60,35 @@ class _Walk:
 
 
 def label_nodes(graph: Any, layers: Sequence[str]) -> None:
-    """Name each node of an ONNX graph: `LAYER` where it has the weights of one, `LAYER/OUTPUT` of a function behind.
+    """Name each node of an ONNX graph, and what it makes: `LAYER` with the weights of one, `LAYER/OUTPUT` behind it.
+
+    The tensors are named too, because the runtime names what it fuses or moves to another layout after its output.
 
     Args:
         layers: the paths of the layers with weights, in order.
     """
     stored = {tensor.name for tensor in graph.initializer}
-    left = iter(layers)
-    walk = _Walk()
+    left, walk, renamed = iter(layers), _Walk(), {}
     for node in graph.node:
         if node.op_type in WEIGHTED and node.input[1] in stored:
             node.name = next(left)
             walk.place(node.name)
         else:
             node.name = f"t{walk.slot or 0:02d}/{node.output[0]}"
+        renamed[node.output[0]] = node.name
+    for node in graph.node:
+        for names in (node.input, node.output):
+            names[:] = [renamed.get(name, name) for name in names]
+    for value in graph.output:
+        value.name = renamed.get(value.name, value.name)
 
 
 def corrected(sample: Sample, call_overhead_s: float) -> tuple[NodeTime, ...]:
     """Node times that add up to the total.
 
     The profiler and the runtime take a little time of their own at each node, alike for all: up to `PER_NODE_S`. What
-    still differs then (nodes are timed at another moment than the whole) differs by a factor.
+    still differs then (nodes are timed at another moment than the whole) is a factor, of at most `DRIFT`: more comes
+    from one node that was interrupted, and must not change the others.
     """
     if not sample.nodes:
         return ()
@@ -88,7 +96,7 @@ def corrected(sample: Sample, call_overhead_s: float) -> tuple[NodeTime, ...]:
     excess = (sum(node.seconds for node in sample.nodes) - whole_s) / len(sample.nodes)
     spread = min(max(excess, -PER_NODE_S), PER_NODE_S)
     shifted = [max(node.seconds - spread, SHORTEST_S) for node in sample.nodes]
-    factor = whole_s / sum(shifted)
+    factor = min(max(whole_s / sum(shifted), 1 / DRIFT), DRIFT)
     return tuple(
         NodeTime(name=node.name, type=node.type, seconds=seconds * factor)
         for node, seconds in zip(sample.nodes, shifted, strict=True)
