@@ -259,3 +259,44 @@ def test_a_transformer_layer_counts_as_torch_counts_with_gradients():
     measured = profile(capture(net, (16, 4, 4)))
     assert measured.unknown == ()
     assert 2 * measured.macs == flops_by_torch(net.train(), (16, 4, 4))
+
+
+class Recurrent(nn.Module):
+    """A recurrent layer over the rows of an image."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        return self.layer(x.flatten(0, 1))[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "gates", "settings"),
+    [
+        (nn.LSTM, 4, {}),
+        (nn.LSTM, 4, {"bidirectional": True, "num_layers": 2}),
+        (nn.GRU, 3, {}),
+        (nn.RNN, 1, {"batch_first": True}),
+    ],
+)
+def test_every_weight_of_a_recurrent_layer_works_at_every_step(kind, gates, settings):
+    inputs, hidden, places = 5, 7, 3 * 4
+    measured = profile(Recurrent(kind(inputs, hidden, **settings)), input_shape=(3, 4, inputs))
+    first = gates * hidden * (inputs + hidden)
+    second = gates * hidden * (2 * hidden + hidden)
+    per_place = 2 * (first + second) if "num_layers" in settings else first
+    assert (measured.macs, measured.unknown) == (places * per_place, ())
+    assert measured.rows[0].elementwise % (places * hidden) == 0
+
+
+def test_a_fourier_transform_takes_five_n_log_n_operations():
+    class Transformed(nn.Module):
+        def forward(self, x):
+            return torch.fft.rfft2(x).abs(), torch.fft.fft(x).abs()
+
+    rows = profile(Transformed(), input_shape=(2, 8, 16)).rows
+    counts = {row.op: row.elementwise for row in rows}
+    assert counts["aten.fft_rfft2"] == 2 * 8 * 16 * 7 * 2.5
+    assert counts["aten.fft_fft"] == 2 * 8 * 16 * 4 * 5

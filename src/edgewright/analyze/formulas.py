@@ -199,6 +199,36 @@ def _suppression(call: Call) -> Work:
     return Work(elementwise=order + OVERLAP * boxes * (boxes - 1) // 2)
 
 
+def _recurrent(per_unit: int) -> Formula:
+    """Every weight matrix meets its vector at every step; `per_unit` operations per hidden value beside that."""
+
+    def formula(call: Call) -> Work:
+        images = call.inputs[0]
+        places = images.shape[:-1].numel()  # samples x steps, whichever comes first
+        matrices = [each for each in call.argument("params") if each.dim() == 2]
+        directions = 2 if call.argument("bidirectional") else 1
+        units = call.outputs[1].shape[-1] * call.argument("num_layers") * directions
+        return Work(macs=places * sum(each.numel() for each in matrices), elementwise=per_unit * places * units)
+
+    return formula
+
+
+def _fourier(per_value: float) -> Formula:
+    """A fast Fourier transform of n values: 5 n log2 n real operations, half of that where one side is real."""
+
+    def formula(call: Call) -> Work:
+        values = max(call.inputs[0], call.out, key=torch.Tensor.numel)
+        dims = call.argument("dim") if call.has_argument("dim") else None
+        axes = [dims] if isinstance(dims, int) else dims if dims is not None else range(values.dim())
+        length = math.prod(values.shape[axis] for axis in axes)
+        return Work(elementwise=math.ceil(per_value * values.numel() * math.log2(length)) if length > 1 else 0)
+
+    return formula
+
+
+# Per hidden value: sums of products, gates (sigmoid 4, tanh 5), and what joins them with the state.
+RECURRENT = {"lstm": 4 + 3 * 4 + 2 * 5 + 4, "gru": 3 + 2 * 4 + 5 + 5, "rnn_tanh": 1 + 5, "rnn_relu": 1 + 1}
+
 LAYERS: dict[type[nn.Module], Formula] = {
     _ConvNd: _conv_layer,
     nn.Linear: _linear_layer,
@@ -215,6 +245,9 @@ MATRIX: dict[str, Formula] = {
     **dict.fromkeys(("matmul", "mm", "bmm", "mv", "dot"), _product(0)),
     **dict.fromkeys(("addmm", "baddbmm", "addbmm", "addmv"), _product(1)),
     "einsum": _einsum,
+    **{name: _recurrent(count) for name, count in RECURRENT.items()},
+    **{f"fft_{name}": _fourier(5.0) for name in ("fft", "ifft", "fft2", "ifft2", "fftn", "ifftn")},
+    **{f"fft_{name}": _fourier(2.5) for name in ("rfft", "irfft", "rfft2", "irfft2", "rfftn", "irfftn")},
     "scaled_dot_product_attention": _attention,
 }
 
@@ -265,7 +298,7 @@ MOVES = (
     "atleast_2d", "hstack", "vstack", "dstack", "tensor_split", "hsplit", "vsplit", "unsafe_split", "unsafe_chunk",
     "_reshape_alias", "_unsafe_view", "_unsafe_index", "scatter_add", "index_copy", "view_as_real",
     "view_as_complex", "real", "imag", "bernoulli", "rand", "randn", "rand_like", "randn_like", "randperm", "uniform",
-    "item", "_local_scalar_dense", "is_nonzero", "feature_dropout", "alpha_dropout",
+    "fft_fftshift", "fft_ifftshift", "item", "_local_scalar_dense", "is_nonzero", "feature_dropout", "alpha_dropout",
     "meshgrid", "split_with_sizes_copy", "fill", "dropout", "lift_fresh_copy",
 )  # fmt: skip
 

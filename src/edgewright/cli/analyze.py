@@ -191,7 +191,10 @@ def _totals(subject: Analysis) -> list[str]:
         ("parameters", f"{found.params:,} trainable, {found.buffers:,} in buffers"),
         ("weights", weights),
         ("intensity", f"{units.number_text(intensity)} MACs per byte"),
-        ("peak RAM (bound)", f"{units.bytes_text(found.peak_ram_bytes)} at {found.peak_at}"),
+        (
+            "peak RAM (bound)",
+            f"{units.bytes_text(found.peak_ram_bytes)}{f' at {found.peak_at}' if found.peak_at else ''}",
+        ),
         ("alive there", ", ".join(found.peak_tensors)),
     ]
     if subject.device is not None:

@@ -105,7 +105,7 @@ def _memory(subject: Analysis, asked: Asked) -> Listing:
 
     rows = memory_variants(subject.calls, subject.dtype)
     alive = cell("alive", rows[0]["alive"])
-    return Listing(rows=rows, below=["", f"alive at {rows[0]['peak_at']}: {alive}"])
+    return Listing(rows=rows, below=["", f"alive at {rows[0]['peak_at'] or 'all times'}: {alive}"])
 
 
 def _training(subject: Analysis, asked: Asked) -> Listing:
