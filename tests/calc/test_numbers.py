@@ -58,6 +58,12 @@ def test_symmetric_codes_waste_half_of_a_relu_range():
     assert symmetric / calc.quantize(low=0, high=6, signed=False).result["scale"] == pytest.approx(2.00787, abs=5e-6)
 
 
+@pytest.mark.parametrize(("low", "high", "wasted"), [(0, 6, True), (-6, 0, True), (-1, 6, False)])
+def test_a_symmetric_range_of_one_sign_is_remarked_on(low, high, wasted):
+    notes = calc.quantize(low=low, high=high, symmetric=True).notes
+    assert bool(notes) == wasted
+
+
 def test_noise_of_8_bits():
     result = calc.quantize(low=-1, high=1).result
     assert result["sine_sqnr_db"] == pytest.approx(49.93, abs=0.01)
