@@ -164,3 +164,10 @@ def test_a_file_with_changed_bytes_is_read_or_refused_in_a_sentence(files, tmp_p
         assert is_captured(read_onnx(path))
     except EdgewrightError as error:
         assert str(error).endswith((".", ")"))
+
+
+def test_a_layer_whose_name_lies_below_another_layer_finds_a_place(files, saved):
+    nodes = [helper.make_node("Conv", ["x", "a.weight"], ["c"]), helper.make_node("Conv", ["c", "a.b.weight"], ["y"])]
+    weight = np.ones((3, 3, 1, 1), dtype=np.float32)
+    net = files.agrees(saved(*nodes, constants={"a.weight": weight, "a.b.weight": 2 * weight}), torch.ones(2, 3, 8, 8))
+    assert [node.target for node in net.graph.nodes if node.op == "call_module"] == ["a", "a_b"]

@@ -47,17 +47,14 @@ def free_path(net: fx.GraphModule, path: str) -> str:
     ]
     parts[0] = f"{parts[0]}_" if parts[0] in vars(net) else parts[0]
     base = ".".join(parts)
-    taken = {name for name, _ in net.named_modules()}
+    taken = {name for name, _ in net.named_modules()} - {""}
+    layers = {name for name in taken if not any(other.startswith(f"{name}.") for other in taken)}
+    if layers & {base.rsplit(".", count)[0] for count in range(1, base.count(".") + 1)}:
+        base = base.replace(".", "_")  # a layer holds no layers
     free, number = base, 2
-    while _is_taken(free, taken) or hasattr(net, free):
+    while free in taken or hasattr(net, free):
         free, number = f"{base}_{number}", number + 1
     return free
-
-
-def _is_taken(path: str, taken: set[str]) -> bool:
-    above = {path.rsplit(".", count)[0] for count in range(1, path.count(".") + 1)}
-    layers = {name for name in taken if not any(other.startswith(f"{name}.") for other in taken)} - {""}
-    return path in taken or any(name.startswith(f"{path}.") for name in taken) or bool(above & layers)
 
 
 def free_attribute(net: fx.GraphModule, name: str) -> str:
