@@ -4,33 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..technology import ACCESS_PJ, NM45, pj_per_byte
 from .worked import Step, Worked, one_of, positive, shown, whole
 
-# pJ per operation, 45 nm, 0.9 V: Horowitz 2014, "Computing's energy problem", ISSCC, figure 1.1.9.
-ADD_PJ = {"int8": 0.03, "int32": 0.1, "float16": 0.4, "float32": 0.9}
-MULTIPLY_PJ = {"int8": 0.2, "int32": 3.1, "float16": 1.1, "float32": 3.7}
-# um^2 in the same process, as tabulated with it (Dally 2015).
-ADD_UM2 = {"int8": 36, "int16": 67, "int32": 137, "float16": 1360, "float32": 4184}
-MULTIPLY_UM2 = {"int8": 282, "int32": 3495, "float16": 1640, "float32": 7700}
-# pJ per access and bits that it reads: caches and the range of DRAM from Horowitz 2014, the words from Han 2016 (EIE).
-ACCESS_PJ: dict[str, tuple[float, int]] = {
-    "cache-8kb": (10.0, 64), "cache-32kb": (20.0, 64), "cache-1mb": (100.0, 64), "sram": (5.0, 32), "dram": (640.0, 32),
-    "dram-least": (1300.0, 64), "dram-most": (2600.0, 64),
-}  # fmt: skip
 PROCESS = "45 nm, 0.9 V (Horowitz 2014); a current process spends less, in about the same proportions"
-
-
-def pj_per_byte(level: str) -> float:
-    """Energy of one byte from a level of memory."""
-    cost, bits = ACCESS_PJ[level]
-    return cost * 8 / bits
 
 
 def energy_table() -> Worked:
     """Every number of the 45 nm table that the others use."""
     tables: dict[str, tuple[Mapping[str, float], str]] = {
-        "add": (ADD_PJ, "pJ"), "multiply": (MULTIPLY_PJ, "pJ"), "add area": (ADD_UM2, "um2"),
-        "multiply area": (MULTIPLY_UM2, "um2"),
+        "add": (NM45.add_pj, "pJ"), "multiply": (NM45.multiply_pj, "pJ"), "add area": (NM45.add_um2, "um2"),
+        "multiply area": (NM45.multiply_um2, "um2"),
     }  # fmt: skip
     steps = [
         Step(f"{what} {kind}", "", "", value, unit)
@@ -39,7 +23,8 @@ def energy_table() -> Worked:
     ]
     steps += [Step(f"read {bits} bits, {level}", "", "", pj, "pJ") for level, (pj, bits) in ACCESS_PJ.items()]
     result = {
-        "add_pj": ADD_PJ, "multiply_pj": MULTIPLY_PJ, "add_um2": ADD_UM2, "multiply_um2": MULTIPLY_UM2,
+        "add_pj": dict(NM45.add_pj), "multiply_pj": dict(NM45.multiply_pj), "add_um2": dict(NM45.add_um2),
+        "multiply_um2": dict(NM45.multiply_um2),
         "access_pj": {level: pj for level, (pj, _) in ACCESS_PJ.items()},
         "access_bits": {level: bits for level, (_, bits) in ACCESS_PJ.items()},
     }  # fmt: skip
@@ -62,8 +47,8 @@ def energy(
         off_chip: level of memory for the latter: dram, dram-least or dram-most.
     """
     whole("macs", macs, least=0)
-    multiply = one_of("dtype", dtype, MULTIPLY_PJ)
-    add = one_of("accumulator", accumulator or dtype, ADD_PJ)
+    multiply = one_of("dtype", dtype, NM45.multiply_pj)
+    add = one_of("accumulator", accumulator or dtype, NM45.add_pj)
     per_mac = multiply + add
     compute = macs * per_mac * 1e-12
     moved = [positive("sram_bytes", sram_bytes, zero=True), positive("dram_bytes", dram_bytes, zero=True)]
@@ -100,7 +85,7 @@ def memory_energy(*, read_bytes: float, level: str = "dram", dtype: str = "float
         dtype: type of the multiplications that it is compared with.
     """
     cost, bits = one_of("level", level, ACCESS_PJ)
-    multiply = one_of("dtype", dtype, MULTIPLY_PJ)
+    multiply = one_of("dtype", dtype, NM45.multiply_pj)
     reads = 8 * positive("read_bytes", read_bytes) / bits
     picojoules = reads * cost
     steps = (
@@ -125,19 +110,21 @@ def energy_ratios(*, wide: str = "float32", narrow: str = "int8") -> Worked:
         narrow: type with fewer.
     """
     tables: dict[str, Mapping[str, float]] = {
-        "multiply_energy": MULTIPLY_PJ, "add_energy": ADD_PJ, "multiply_area": MULTIPLY_UM2, "add_area": ADD_UM2,
+        "multiply_energy": NM45.multiply_pj, "add_energy": NM45.add_pj, "multiply_area": NM45.multiply_um2, "add_area": NM45.add_um2,
     }  # fmt: skip
     pairs = {name: (one_of("wide", wide, table), one_of("narrow", narrow, table)) for name, table in tables.items()}
     steps = [_ratio(name, f"{wide} / {narrow}", f"{a:g} / {b:g}", a / b) for name, (a, b) in pairs.items()]
-    mac = MULTIPLY_PJ[wide] + ADD_PJ[wide]
+    mac = NM45.multiply_pj[wide] + NM45.add_pj[wide]
     for name, adder in (("mac_energy", narrow), ("mac_energy_int32_add", "int32")):
-        other = MULTIPLY_PJ[narrow] + ADD_PJ[adder]
-        numbers = f"({MULTIPLY_PJ[wide]} + {ADD_PJ[wide]}) / ({MULTIPLY_PJ[narrow]} + {ADD_PJ[adder]})"
+        other = NM45.multiply_pj[narrow] + NM45.add_pj[adder]
+        numbers = (
+            f"({NM45.multiply_pj[wide]} + {NM45.add_pj[wide]}) / ({NM45.multiply_pj[narrow]} + {NM45.add_pj[adder]})"
+        )
         steps.append(_ratio(name, f"{wide} / {narrow}, added in {adder}", numbers, mac / other))
     dram, sram = ACCESS_PJ["dram"][0], ACCESS_PJ["sram"][0]
     steps += [
-        _ratio("dram_read_energy", f"32-bit read / {wide} multiply", f"{dram:g} / {MULTIPLY_PJ[wide]}",
-               dram / MULTIPLY_PJ[wide]),
+        _ratio("dram_read_energy", f"32-bit read / {wide} multiply", f"{dram:g} / {NM45.multiply_pj[wide]}",
+               dram / NM45.multiply_pj[wide]),
         _ratio("dram_over_sram_energy", "DRAM / SRAM, 32 bit", f"{dram:g} / {sram:g}", dram / sram),
     ]  # fmt: skip
     return Worked(

@@ -10,11 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import ConfigError
+from ..technology import GROUP, KEPT, POSITION_BITS, VALUE_BITS
 from .worked import Step, Worked, finite, one_of, positive, product, shown, whole
 
-VALUE_BITS = {
-    "float32": 32, "tf32": 32, "float16": 16, "bfloat16": 16, "int8": 8, "float8": 8, "int4": 4, "float4": 4,
-}  # fmt: skip
 PATTERN_CODES = {(0, 1): 4, (0, 2): 8, (0, 3): 12, (1, 2): 9, (1, 3): 13, (2, 3): 14}  # first | second << 2
 
 
@@ -25,11 +23,11 @@ class Pattern:
     group: int
     kept: int
     choices: int
-    code_bits: int = 4
+    code_bits: int = POSITION_BITS
 
 
 PATTERNS = {
-    "2:4": Pattern(group=4, kept=2, choices=6),
+    "2:4": Pattern(group=GROUP, kept=KEPT, choices=6),
     "1:2": Pattern(group=2, kept=1, choices=2),  # two 16-bit halves of a value move as one: codes 4 and 14 of 2:4
     "4:8": Pattern(group=8, kept=4, choices=6),  # two of four pairs of neighbours
 }
