@@ -110,21 +110,19 @@ def energy_ratios(*, wide: str = "float32", narrow: str = "int8") -> Worked:
         narrow: type with fewer.
     """
     tables: dict[str, Mapping[str, float]] = {
-        "multiply_energy": NM45.multiply_pj, "add_energy": NM45.add_pj, "multiply_area": NM45.multiply_um2, "add_area": NM45.add_um2,
+        "multiply_energy": NM45.multiply_pj, "add_energy": NM45.add_pj, "multiply_area": NM45.multiply_um2,
+        "add_area": NM45.add_um2,
     }  # fmt: skip
     pairs = {name: (one_of("wide", wide, table), one_of("narrow", narrow, table)) for name, table in tables.items()}
     steps = [_ratio(name, f"{wide} / {narrow}", f"{a:g} / {b:g}", a / b) for name, (a, b) in pairs.items()]
-    mac = NM45.multiply_pj[wide] + NM45.add_pj[wide]
+    multiply, add = NM45.multiply_pj, NM45.add_pj
     for name, adder in (("mac_energy", narrow), ("mac_energy_int32_add", "int32")):
-        other = NM45.multiply_pj[narrow] + NM45.add_pj[adder]
-        numbers = (
-            f"({NM45.multiply_pj[wide]} + {NM45.add_pj[wide]}) / ({NM45.multiply_pj[narrow]} + {NM45.add_pj[adder]})"
-        )
-        steps.append(_ratio(name, f"{wide} / {narrow}, added in {adder}", numbers, mac / other))
+        numbers = f"({multiply[wide]} + {add[wide]}) / ({multiply[narrow]} + {add[adder]})"
+        ratio = (multiply[wide] + add[wide]) / (multiply[narrow] + add[adder])
+        steps.append(_ratio(name, f"{wide} / {narrow}, added in {adder}", numbers, ratio))
     dram, sram = ACCESS_PJ["dram"][0], ACCESS_PJ["sram"][0]
     steps += [
-        _ratio("dram_read_energy", f"32-bit read / {wide} multiply", f"{dram:g} / {NM45.multiply_pj[wide]}",
-               dram / NM45.multiply_pj[wide]),
+        _ratio("dram_read_energy", f"32-bit read / {wide} multiply", f"{dram:g} / {multiply[wide]}", dram / multiply[wide]),
         _ratio("dram_over_sram_energy", "DRAM / SRAM, 32 bit", f"{dram:g} / {sram:g}", dram / sram),
     ]  # fmt: skip
     return Worked(
