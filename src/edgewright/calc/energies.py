@@ -122,7 +122,8 @@ def energy_ratios(*, wide: str = "float32", narrow: str = "int8") -> Worked:
         steps.append(_ratio(name, f"{wide} / {narrow}, added in {adder}", numbers, ratio))
     dram, sram = ACCESS_PJ["dram"][0], ACCESS_PJ["sram"][0]
     steps += [
-        _ratio("dram_read_energy", f"32-bit read / {wide} multiply", f"{dram:g} / {multiply[wide]}", dram / multiply[wide]),
+        _ratio("dram_read_energy", f"32-bit read / {wide} multiply", f"{dram:g} / {multiply[wide]}",
+               dram / multiply[wide]),
         _ratio("dram_over_sram_energy", "DRAM / SRAM, 32 bit", f"{dram:g} / {sram:g}", dram / sram),
     ]  # fmt: skip
     return Worked(
