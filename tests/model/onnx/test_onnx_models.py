@@ -139,7 +139,7 @@ class Mixed(nn.Module):
 EXPORTS = {
     "opset 18": {"dynamo": True, "opset_version": 18},
     "opset 20": {"dynamo": True, "opset_version": 20},
-    "older exporter, opset 13": {"dynamo": False, "opset_version": 13},
+    "older exporter, opset 14": {"dynamo": False, "opset_version": 14},
     "older exporter, opset 17": {"dynamo": False, "opset_version": 17},
 }
 

@@ -158,13 +158,14 @@ class Emitter:
 
     def _results(self, node: fx.Node | None, seen: list[Any], **known: Any) -> Any:
         if isinstance(seen[0], torch.Tensor):
-            return Value(node=node, seen=tuple(seen), **known)
+            return Value(node=node, seen=tuple(seen) if node is not None else united(seen), **known)
         recipe = known.pop("recipe", None)
         parts = []
         for index, tensors in enumerate(zip(*seen, strict=True)):
             part = None if node is None else self.net.graph.call_function(operator.getitem, (node, index))
             own = None if recipe is None else replace(recipe, kwargs={**recipe.kwargs, "_part": index})
-            parts.append(Value(node=part, seen=tuple(tensors), recipe=own, **known))
+            contents = united(tensors) if node is None else tuple(tensors)
+            parts.append(Value(node=part, seen=contents, recipe=own, **known))
         return tuple(parts)
 
     def _stored(self, value: Value) -> fx.Node:
@@ -241,6 +242,13 @@ class Emitter:
             return leaf.at(self.batches.sizes[place]) if isinstance(leaf, Size) else leaf
 
         return fx.node.map_aggregate(tree, one)
+
+
+def united(seen: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
+    """One object where the content is the same at every batch size: then the batch makes no difference."""
+    first = seen[0]
+    same = all(each is first or (each.dtype is first.dtype and torch.equal(each, first)) for each in seen)
+    return (first,) * len(seen) if same else tuple(seen)
 
 
 def _memory(tensor: torch.Tensor) -> tuple[Any, ...]:

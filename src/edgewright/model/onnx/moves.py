@@ -63,6 +63,8 @@ def with_batch(sizes: Sequence[Dim], wanted: Sequence[Dim], batch: int) -> list[
     if not fits:
         return list(wanted)
     axis = next((each for each in fits if target[each] == now[place]), fits[0])
+    if 0 < axis == len(target) - 1 and target[axis] != now[place]:  # features stay apart: the axis before follows
+        axis -= 1
     found: list[Dim] = list(target)
     found[axis] = Size(per_sample=target[axis] // batch)
     return found

@@ -155,7 +155,11 @@ class _Reading:
             raise error if known else self._unsupported(where, text) from error
         except WRONG as error:
             reason = first_line(error, most=150, typed=True)
-            raise ModelError(f"{self.path} is damaged at {where}: it does not fit what it reads ({reason}).") from error
+            batch = self.emit.batches.written
+            fixed = "" if batch is None else f", or its batch of {batch} is written into the graph"
+            raise ModelError(
+                f"{self.path} is damaged at {where}{fixed}: it does not fit what it reads ({reason})."
+            ) from error
 
     def _unsupported(self, where: str, text: str) -> UnsupportedError:
         return UnsupportedError(
