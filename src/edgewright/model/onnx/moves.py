@@ -59,15 +59,28 @@ def with_batch(sizes: Sequence[Dim], wanted: Sequence[Dim], batch: int) -> list[
     now = [size.at(batch) if isinstance(size, Size) else size for size in sizes]
     target = _resolved([each for each in wanted if isinstance(each, int)], math.prod(now))
     outer = math.prod(now[:place])
-    fits = [axis for axis, size in enumerate(target) if math.prod(target[:axis]) == outer and size % batch == 0]
-    if not fits:
+    axis = _batch_axis(target, outer, now[place], batch)
+    if axis is None:
         return list(wanted)
-    axis = next((each for each in fits if target[each] == now[place]), fits[0])
-    if 0 < axis == len(target) - 1 and target[axis] != now[place]:  # features stay apart: the axis before follows
-        axis -= 1
     found: list[Dim] = list(target)
     found[axis] = Size(per_sample=target[axis] // batch)
     return found
+
+
+def _batch_axis(target: Sequence[int], outer: int, size: int, batch: int) -> int | None:
+    """The axis of `target` that follows the batch, which was part of an axis of `size` behind `outer` elements."""
+    before = [math.prod(target[:axis]) for axis in range(len(target))]
+    for start in (outer, outer * size // batch):  # an axis of its own: the outermost part of the old axis, or the inner
+        for axis, count in enumerate(before):
+            if count == start and target[axis] == batch:
+                return axis
+    fits = [axis for axis, count in enumerate(before) if count == outer and target[axis] % batch == 0]
+    if not fits:
+        return None
+    axis = next((each for each in fits if target[each] == size), fits[0])
+    if 0 < axis == len(target) - 1 and target[axis] != size:  # features stay apart: the axis before follows
+        axis -= 1
+    return axis
 
 
 def _resolved(wanted: list[int], total: int) -> list[int]:
