@@ -15,7 +15,7 @@ from ..progress import SILENT, Progress
 from ..report import write_report
 from ..runs import Run, Step, open_run
 from ..types import RUN_FILE, RUN_FORMAT, Job, Report, Stage, plain
-from .fit import prepared
+from .flow import prepared
 from .given import AsGiven
 from .record import data_facts, machine_facts, version_facts
 
