@@ -16,7 +16,7 @@ from edgewright.errors import ConfigError, ModelError
 from edgewright.model import capture, rewrite
 from edgewright.model.fold import fold_batch_norms
 from edgewright.model.quantized import QUANTIZED, QuantizeActivation
-from edgewright.types import Device, plain
+from edgewright.types import Device, LatencyTable, plain
 
 MACHINE = Device(
     name="machine", title="A machine with round numbers", kind="mcu", clock_hz=1e6, ram_bytes=1, flash_bytes=1,
@@ -292,3 +292,20 @@ def test_an_unknown_dtype_and_an_uncaptured_model_are_refused(net):
         profile(net, dtype="int3")
     with pytest.raises(ModelError, match="A Residual does not say what it takes: give input_shape"):
         profile(Residual())
+
+
+def test_a_table_of_measured_operators_replaces_the_roofline_where_it_has_an_answer():
+    model = nn.Sequential(nn.Linear(8, 6), nn.Flatten(), nn.Linear(6, 5), nn.Softplus())
+    sheet = profile(model, input_shape=(8,), device=MACHINE)
+    points = tuple((float(i * o), float(i), float(o), 1e-3) for i in (4, 8) for o in (4, 8))  # a millisecond each
+    table = LatencyTable(
+        runtime="a runtime", machine="a machine", threads=1, call_overhead_s=0.5,
+        points={"float32": {"linear_vector": points}},
+    )  # fmt: skip
+    measured = profile(model, input_shape=(8,), device=replace(MACHINE, latency_table=table))
+    first, second, last = measured.rows
+    assert (first.latency_s, second.latency_s) == (pytest.approx(1e-3, rel=0.5), pytest.approx(1e-3, rel=0.5))
+    assert (first.latency_s, last.latency_s) != (sheet.rows[0].latency_s, None)
+    assert last.latency_s == sheet.rows[2].latency_s  # no softplus in the table
+    assert measured.cost.latency_s == pytest.approx(0.5 + sum(row.latency_s for row in measured.rows))
+    assert measured.cost.energy_j == sheet.cost.energy_j

@@ -39,6 +39,7 @@ FLAGS = {
         "--runtime", "--threads", "--turns", "--runs", "--starts", "--batch", "--data", "--data-root", "--download",
         "--input", "--num-classes", "--weights", "--image-size", "--channels", "--json", "--debug",
     },
+    "calibrate": {"--out", "--name", "--threads", "--base", "--quick", "--resume", "--json", "--debug"},
     "report": {"--open", "--json", "--debug"},
     "models": {"--library", "--json", "--debug"},
     "devices": {"--json", "--debug"},

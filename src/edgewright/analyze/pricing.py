@@ -1,10 +1,11 @@
-"""What an operator costs on a device: time by the roofline, energy by operations and bytes.
+"""What an operator costs on a device: time by its table or the roofline, energy by operations and bytes.
 
     latency = max(MACs / peak, bytes / bandwidth) + overhead          per operator; nothing for what is fused
     energy  = (2 MACs + elementwise) x pJ per MAC / 2 + bytes x pJ per byte
 
-Bytes are those of ideal reuse: input, weights and output once. A MAC is two operations, so one operation is charged
-half the energy of a MAC. Elementwise operations cost no time of their own: they are done while the bytes move.
+A calibrated device has measured times of operators: they replace the roofline wherever its table has an answer. Bytes
+are those of ideal reuse: input, weights and output once. A MAC is two operations, so one operation is charged half the
+energy of a MAC. Elementwise operations cost no time of their own: they are done while the bytes move.
 Source: Williams 2009 (roofline); Horowitz 2014 (energy per operation and byte).
 """
 
@@ -13,10 +14,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Literal
 
+from ..technology import PICO
 from ..types import Cost, Device, How, ModelProfile, OpProfile
+from .latency import table_latency
 
 Bound = Literal["compute", "memory", "overhead"]
-PICO = 1e-12
 
 
 def priced(row: OpProfile, device: Device, dtype: str) -> OpProfile:
@@ -25,9 +27,15 @@ def priced(row: OpProfile, device: Device, dtype: str) -> OpProfile:
     if row.fused_into is not None:
         return replace(row, latency_s=0.0, energy_j=energy)
     times = _times(row, device, dtype)
-    latency = max(times["compute"], times["memory"]) + times["overhead"]
+    latency = _from_table(row, device, dtype)
+    if latency is None:
+        latency = max(times["compute"], times["memory"]) + times["overhead"]
     bound = max(times, key=lambda name: times[name])
     return replace(row, latency_s=latency, energy_j=energy, bound=bound)
+
+
+def _from_table(row: OpProfile, device: Device, dtype: str) -> float | None:
+    return None if device.latency_table is None else table_latency(row, device.latency_table, dtype)
 
 
 def _times(row: OpProfile, device: Device, dtype: str) -> dict[Bound, float]:
@@ -61,7 +69,8 @@ def total_cost(profile: ModelProfile, device: Device | None) -> Cost:
         "flash_bytes": weights,
     }
     if device is not None:
-        values["latency_s"] = sum(row.latency_s or 0.0 for row in profile.rows)
+        per_call = device.latency_table.call_overhead_s if device.latency_table else 0.0
+        values["latency_s"] = per_call + sum(row.latency_s or 0.0 for row in profile.rows)
         values["energy_j"] = sum(row.energy_j or 0.0 for row in profile.rows)
     how: dict[str, How] = dict.fromkeys(values, "estimated")
     return Cost(**values, how=how)

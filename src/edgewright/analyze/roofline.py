@@ -89,5 +89,13 @@ def _without(rows: Iterable[OpProfile], device: Device, dtype: str, cause: str) 
         ACTIVATIONS: {"activation_bytes": 0.0},
         "overhead": {},
     }
-    machine = replace(device, overhead_s=0.0, latency_table=None) if cause == "overhead" else device
-    return sum(priced(replace(row, **free[cause]), machine, dtype).latency_s or 0.0 for row in rows)
+    sheet = replace(device, latency_table=None)
+    machine = replace(sheet, overhead_s=0.0) if cause == "overhead" else sheet
+    total = 0.0
+    for row in rows:  # a measured time shrinks as the roofline's does
+        before, after = (
+            priced(each, on, dtype).latency_s or 0.0
+            for each, on in ((row, sheet), (replace(row, **free[cause]), machine))
+        )
+        total += (row.latency_s or 0.0) * after / before if before else 0.0
+    return total

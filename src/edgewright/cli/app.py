@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from . import analyze, artifacts, bench, calculate, doctor, fit, listing, stages
+from . import analyze, artifacts, bench, calculate, calibrate, doctor, fit, listing, stages
 from .guard import guarded
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], str]] = {
     "quantize": (stages.quantize, "Turn a model into integers."),
     "export": (artifacts.export, "Write a run's model as files to ship."),
     "verify": (artifacts.verify, "Prove an artifact in the real runtime."),
+    "calibrate": (calibrate.calibrate, "Time this machine's operators and keep it as a device."),
     "bench": (bench.bench, "Time models and artifacts in turns, in several runtimes."),
     "report": (artifacts.report, "Write a run's HTML page again."),
     "models": (listing.models, "List the models."),
