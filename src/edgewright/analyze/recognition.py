@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -39,13 +40,13 @@ class Given:
     def __getitem__(self, name: str) -> Any:
         return argument_of(self.function, self.args, self.kwargs, name)
 
-    @property
+    @cached_property
     def weights(self) -> list[torch.Tensor]:
         """Weight, bias and running mean, as far as there are any."""
         names = ("weight", "bias", *(("running_mean",) if self.name == "batch_norm" else ()))
         return [each for each in (self[name] for name in names) if each is not None]
 
-    @property
+    @cached_property
     def name(self) -> str:
         return str(self.function.overloadpacket).removeprefix("aten.")
 

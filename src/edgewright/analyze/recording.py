@@ -26,12 +26,9 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from ..errors import ModelError, first_line
 from ..model.graph import pure_form
 from ..seeding import torch_generator
-from .fusion import ELEMENTWISE
 from .recognition import Given, Recognized, is_layer, recognize
+from .results import result_of
 from .tracing import META, ONLY_SHAPE, Call, Kind, Trace, memory_of, tensors_in, without_data
-
-# What they make is like their first argument. Asking torch, which takes them apart, is half the time of a recording.
-SAME_SHAPE = {name.removeprefix("aten.") for name in ELEMENTWISE} | {"batch_norm", "layer_norm", "group_norm"}
 
 
 def record(model: nn.Module, input_shape: tuple[int, ...], *, batch: int = 1, name: str = "model") -> Trace:
@@ -210,8 +207,9 @@ def _hollow(tensor: torch.Tensor) -> torch.Tensor:
 
 def _repeated(given: Given, result: Any) -> Any:
     """What a function makes without content; as in `result` where that has values and decides the sizes."""
-    if given.name in SAME_SHAPE:
-        return torch.empty_like(given.args[0])
+    known = result_of(given)
+    if known is not None:
+        return known
     if result is None:
         return given.function(*given.args, **given.kwargs)
     try:

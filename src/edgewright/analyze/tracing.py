@@ -8,9 +8,9 @@ copies by looking instead of by a list of names.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, TypeVar
 
 import torch
@@ -20,6 +20,7 @@ from ..errors import ModelError, first_line
 from ..model import input_shape as own_shape
 from ..model import layer_of
 from ..model.quantized import QuantizeActivation
+from .copying import copied
 
 META = torch.device("meta")  # tensors with shape, type and identity of memory, but no content
 Kind = Literal["input", "constant", "layer", "function", "output"]
@@ -46,7 +47,7 @@ class Call:
     outputs: tuple[torch.Tensor, ...]
     parameters: tuple[str, ...] = ()  # names of the parameters that a layer or constant stands for, shared ones alike
 
-    @property
+    @cached_property
     def function(self) -> str:
         """`aten.relu`, `torchvision.nms`, `python.mul`; "" for anything that is not a function call."""
         if self.kind != "function":
@@ -55,7 +56,7 @@ class Call:
             return str(self.target.overloadpacket)
         return f"python.{getattr(self.target, '__name__', self.target)}"
 
-    @property
+    @cached_property
     def inputs(self) -> tuple[torch.Tensor, ...]:
         """All tensors among the arguments, in order."""
         return tuple(tensors_in((self.args, self.kwargs)))
@@ -122,7 +123,7 @@ def without_data(model: Model) -> Model:
     """A copy of `model` in eval mode whose parameters and buffers have no content."""
     empty: dict[int, Any] = {id(each): nn.Parameter(_hollow(each), requires_grad=False) for each in model.parameters()}
     empty |= {id(each): _hollow(each) for each in model.buffers()}
-    return copy.deepcopy(model, empty).eval()
+    return copied(model, empty).eval()  # type: ignore[no-any-return]
 
 
 def _hollow(tensor: torch.Tensor) -> torch.Tensor:
