@@ -39,7 +39,7 @@ def main() -> None:
     began = time.monotonic()
     settings = Calibration(name="this-machine", quick=asked.quick)
     found = calibrate(asked.device, base=device(SHEET), settings=settings, resume=asked.resume, progress=progress_for())
-    seconds = time.monotonic() - began
+    seconds = None if asked.resume else time.monotonic() - began  # a resumed one took longer than this part of it
     assert found.latency_table is not None
     rows = [compared(each, device(SHEET)) for each in found.latency_table.validation]
     content = {"what": what(found, settings), "calibration_s": seconds, "models": rows, "summary": summary(rows)}

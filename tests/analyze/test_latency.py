@@ -146,6 +146,17 @@ def test_a_function_is_timed_by_its_bytes():
     assert table_latency(other("aten.silu", 3e4), table) == pytest.approx(6e-6, rel=0.02)
 
 
+def test_no_rate_is_far_outside_the_measured_ones():
+    """Seven wild points let the process swing; what it says stays within a factor 1.5 of what was seen."""
+    sizes = (1e3, 3e3, 1e4, 3e4, 1e5, 3e5, 1e6)
+    wild = dict(zip(sizes, (1, 900, 2, 500, 1, 700, 3), strict=True))
+    table = table_from(
+        [other("aten.silu", size) for size in sizes], lambda row: row.activation_bytes * wild[row.activation_bytes]
+    )
+    for num_bytes in np.geomspace(700, 1.4e6, 50):
+        assert 1 / 1.51 <= table_latency(other("aten.silu", num_bytes), table) / num_bytes <= 900 * 1.51
+
+
 def test_the_error_is_stated_in_words():
     seen = tuple(
         Validated(name=f"net{index}", dtype="float32", predicted_s=share, measured_s=1.0)

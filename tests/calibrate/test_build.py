@@ -1,5 +1,7 @@
 """The builder with times by a known law instead of a clock: what it finds, what it keeps, what it refuses."""
 
+import shutil
+
 import pytest
 
 from edgewright.analyze import profile
@@ -7,7 +9,9 @@ from edgewright.calibrate import Calibration, NodeTime, Sample, build, calibrate
 from edgewright.calibrate.nets import Layer, MicroNet
 from edgewright.devices import device
 from edgewright.errors import ConfigError
+from edgewright.files import write_json
 from edgewright.model import capture
+from edgewright.types import plain
 from edgewright.zoo import resolve
 
 GUARD = Layer(build="guard", numbers=(3, 16, 1), is_guard=True)
@@ -65,8 +69,6 @@ def prepared(tmp_path_factory):
 
 
 def start(tmp_path, prepared):
-    import shutil
-
     shutil.copytree(prepared, tmp_path / "box.toml.parts")
     return tmp_path / "box.toml"
 
@@ -143,10 +145,11 @@ def test_the_least_disturbed_turn_counts(tmp_path, prepared):
     assert run(start(tmp_path / "b", prepared), disturbed) == undisturbed
 
 
-def test_other_settings_are_not_resumed(tmp_path, prepared):
-    out = start(tmp_path, prepared)
+def test_other_settings_are_not_resumed(tmp_path):
+    (tmp_path / "box.toml.parts").mkdir()
+    write_json(tmp_path / "box.toml.parts" / "asked.json", plain(SETTINGS))
     with pytest.raises(ConfigError, match=r"other settings: repeat those, or leave out --resume"):
-        run(out, settings=Calibration(name="another", models=(WHOLE,)))
+        run(tmp_path / "box.toml", settings=Calibration(name="another", models=(WHOLE,)))
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):

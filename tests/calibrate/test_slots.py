@@ -65,6 +65,13 @@ def test_a_function_that_vanished_into_its_guard_costs_the_difference():
         assert points_of(NET, ROWS, nodes, plain)["aten.silu"][0][-1] == pytest.approx(2e-6)
 
 
+def test_a_difference_below_nothing_is_what_the_bytes_take_at_least():
+    """256 bytes at 100 GB/s are 2.56 ns, less than any node takes: 20 ns."""
+    plain = [node("g00", 5), node("t01.g", 7), node("g02", 6)]
+    faster = [node("g00", 5), node("t01.g", 6), node("g02", 6)]
+    assert points_of(NET, ROWS, faster, plain)["aten.silu"][0][-1] == pytest.approx(20e-9)
+
+
 def test_two_operators_of_a_test_share_its_nodes():
     rows = (ROWS[0], ROWS[1], row("pool", op="aten.adaptive_avg_pool2d"), row("mul", op="aten.mul"))
     nodes = [

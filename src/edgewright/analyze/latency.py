@@ -27,7 +27,7 @@ ALIGNED = (
     4  # ONNX Runtime blocks channels whose count is a multiple of 4 (its nchwc_transformer.cc), others it does not
 )
 FIRST_LAYER = 4  # channels of an image at most
-BEYOND = 1.5  # how far a feature may lie outside the measured ones, as a factor
+BEYOND = 1.5  # how far a feature, or a time per work, may lie outside the measured ones, as a factor
 BLOCKS = (1, 4, 8, 16)  # lanes of float32: none, NEON or SSE, AVX2, AVX-512
 SMOOTHNESS = tuple(product((0.15, 0.4, 0.8), (1.5, 3.0, 6.0), (0.03, 0.1)))  # deviation, length in doublings, noise
 TREND = 0.3  # expected change of ln(time per work) for each doubling of a feature
@@ -114,6 +114,7 @@ class Interpolation:
     features_NF: np.ndarray
     weights_N: np.ndarray
     mean: float
+    range_of_target: tuple[float, float]
     smoothness: tuple[float, float, float]
     block: int
     blocked: tuple[int, ...]
@@ -129,7 +130,9 @@ class Interpolation:
         center_F = self.features_NF.mean(0)
         near_N = _covariance(place_F[None] - center_F, self.features_NF - center_F, self.smoothness)[0]
         work = point[0] * _padding(np.asarray(point[1:], dtype=float)[None], self.blocked, self.block)[0]
-        return float(work * math.exp(self.mean + near_N @ self.weights_N))
+        low, high = self.range_of_target  # between few points the process may swing; a rate that nothing had is wrong
+        target = min(max(self.mean + near_N @ self.weights_N, low - math.log(BEYOND)), high + math.log(BEYOND))
+        return float(work * math.exp(target))
 
 
 @lru_cache(maxsize=256)
@@ -166,6 +169,7 @@ def _fit(
     surprise = float(np.sum(np.log(variance_N) + missed_N**2 / variance_N))
     fitted = Interpolation(
         features_NF=features_NF, weights_N=weights_N, mean=mean, smoothness=smoothness, block=block, blocked=blocked,
+        range_of_target=(float(target_N.min()), float(target_N.max())),
         loo_error=float(np.median(np.abs(np.exp(-missed_N) - 1))),
     )  # fmt: skip
     return surprise, fitted

@@ -23,7 +23,8 @@ OWN = {  # operators whose nodes are called otherwise: the kinds of node that ar
     "aten.mean": ("ReduceMean", "GlobalAveragePool"),
 }
 PER_NODE_S, DRIFT = 3e-6, 1.1
-SHORTEST_S = 2e-8  # what a fused function takes at least: below it, a difference of two times says nothing
+SHORTEST_S = 2e-8  # of a node
+CACHE_BYTES_S = 1e11  # a core's first cache: what a fused function moves takes that long, whatever a difference says
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,8 +151,13 @@ def points_of(
         for row, seconds in _slot_times(slot, of_slot, (tests, guards, plain_guards)):
             kind, point = kind_of(row)
             if point is not None:
-                points.setdefault(kind, []).append((*point, max(seconds, SHORTEST_S)))
+                points.setdefault(kind, []).append((*point, max(seconds, SHORTEST_S, _at_best(row))))
     return points
+
+
+def _at_best(row: OpProfile) -> float:
+    """Differences of two times can be next to nothing or negative; no operator is faster than its bytes."""
+    return 0.0 if row.macs else row.activation_bytes / CACHE_BYTES_S
 
 
 def _slot_times(
