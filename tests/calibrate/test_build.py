@@ -100,8 +100,10 @@ def test_the_validation_is_what_the_table_says_of_a_model_it_has_not_seen(tmp_pa
     found = run(start(tmp_path, prepared))
     (seen,) = found.latency_table.validation
     model = resolve(WHOLE, num_classes=None)
-    rows = profile(capture(model.model, model.input_shape)).rows
+    net = capture(model.model, model.input_shape)
+    rows = profile(net).rows
     assert seen.name == WHOLE
+    assert profile(net, device=found).cost.latency_s == pytest.approx(model_latency(rows, found))
     assert seen.predicted_s == pytest.approx(model_latency(rows, found), rel=1e-4)
     assert seen.measured_s == pytest.approx(
         CALL_S + sum(seconds_of(row) for row in rows if not row.fused_into), rel=1e-4

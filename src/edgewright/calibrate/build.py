@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..analyze.latency import FEW, table_latency
+from ..analyze.latency import FEW
 from ..analyze.pricing import priced
 from ..devices.machine import cpu_name
 from ..devices.text import device_text
@@ -200,15 +200,9 @@ def validated(device: Device, whole: Sequence[Subject]) -> Device:
 
 
 def model_latency(rows: Iterable[OpProfile], device: Device, dtype: str = DTYPE) -> float:
-    """Seconds of a model by the device's table, by its roofline where the table has no answer."""
-    table = device.latency_table
-    assert table is not None
-    sheet = replace(device, latency_table=None)
-    total_s = table.call_overhead_s
-    for row in rows:
-        seconds = table_latency(row, table, dtype)
-        total_s += seconds if seconds is not None else priced(row, sheet, dtype).latency_s or 0.0
-    return total_s
+    """Seconds of a model as `analyze` estimates them: by the table, by the roofline where that has no answer."""
+    assert device.latency_table is not None
+    return device.latency_table.call_overhead_s + sum(priced(row, device, dtype).latency_s or 0.0 for row in rows)
 
 
 def _rounded(value: float) -> float:
