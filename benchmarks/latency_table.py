@@ -1,10 +1,12 @@
 """How far off is a latency table on whole models that it has not seen, and how far off is the data sheet?
 
     python benchmarks/latency_table.py [--quick] [--resume] [--device FILE.toml] [--json FILE]
+    python benchmarks/latency_table.py --later NAME... [--device FILE.toml] [--json FILE]
 
 Builds the table of this machine as `edgewright calibrate` does, then compares for each whole model the measured latency
 (batch 1, one thread, ONNX Runtime) with the table's prediction and with the roofline of the data sheet `generic-x86`.
-Whole models and small networks are timed in turns in the same run.
+Whole models and small networks are timed in turns in the same run. `--later` predicts other models from a file that
+is there already, so that none of them can have had a part in how the table is made.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ import onnxruntime
 import torch
 
 from edgewright.analyze import profile
-from edgewright.calibrate import Calibration, calibrate
+from edgewright.calibrate import Calibration, calibrate, model_latency
+from edgewright.calibrate.measuring import measure_file
+from edgewright.calibrate.subjects import subject
 from edgewright.cli.progress import progress_for
 from edgewright.devices import device
 from edgewright.devices.machine import cpu_name
@@ -36,6 +40,9 @@ TYPE = "float32"
 def main() -> None:
     """Measure, compare, print, keep."""
     asked = arguments()
+    if asked.later:
+        write_json(asked.json, later(asked.later, device(asked.device), asked.device.with_suffix(".later")))
+        return
     began = time.monotonic()
     settings = Calibration(name="this-machine", quick=asked.quick)
     found = calibrate(asked.device, base=device(SHEET), settings=settings, resume=asked.resume, progress=progress_for())
@@ -56,9 +63,32 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--later", nargs="+", metavar="NAME")
     parser.add_argument("--device", type=Path, default=Path("this-machine.toml"))
     parser.add_argument("--json", type=Path, default=RESULT)
     return parser.parse_args()
+
+
+def later(names: list[str], found: Device, parts: Path) -> dict[str, object]:
+    """Models measured after the table was made, predicted from it; what is prepared stays in `parts`."""
+    subjects = [subject(name, parts) for name in names]
+    for each in subjects:
+        each.prepare(0)
+    for turn in range(TURNS):
+        for each in subjects:
+            each.time(turn, lambda one: measure_file(one, threads=1))
+    seen = [
+        Validated(
+            name=each.name, dtype=TYPE, predicted_s=model_latency(each.rows, found), measured_s=each.best().total_s
+        )
+        for each in subjects
+    ]
+    rows = [compared(each, device(SHEET)) for each in seen]
+    print(*(f"{row['model']}: {row['table_error']:+.1%}" for row in rows), summary(rows), sep="\n")
+    return {"what": what(found, Calibration(turns=TURNS)), "models": rows, "summary": summary(rows)}
+
+
+TURNS = 2
 
 
 def compared(seen: Validated, sheet: Device) -> dict[str, object]:

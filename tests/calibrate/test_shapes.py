@@ -19,11 +19,12 @@ def test_names_are_unique_and_every_baseline_is_planned():
     names = [net.name for net in NETS]
     assert len(set(names)) == len(names)
     assert set(OVERHEADS) <= set(names)
-    assert {net.baseline for net in NETS if net.baseline} <= set(names)
+    for nets in (NETS, plan(np.random.default_rng(0), quick=True)):
+        assert {net.baseline for net in nets if net.baseline} <= {net.name for net in nets}
 
 
-def test_a_quick_plan_is_at_most_seven_tenths():
-    assert len(plan(np.random.default_rng(0), quick=True)) < 0.7 * len(NETS)
+def test_a_quick_plan_is_at_most_six_tenths():
+    assert len(plan(np.random.default_rng(0), quick=True)) < 0.6 * len(NETS)
 
 
 def test_every_builder_is_used():

@@ -21,7 +21,7 @@ from ..files import read_json, write_atomic, write_json
 from ..progress import SILENT, Progress
 from ..seeding import numpy_generator
 from ..types import Device, LatencyTable, OpProfile, Validated, plain
-from .machine import copy_bandwidth, described
+from .machine import copy_bandwidth, described, short
 from .measuring import measure_file
 from .nets import MicroNet
 from .shapes import LONG, LONGER, NOTHING, OVERHEADS, SHORT, plan
@@ -158,11 +158,11 @@ def machine_of(small: Sequence[Subject], settings: Calibration, base: Device) ->
         runtime=f"onnxruntime {_runtime_version()}",
         machine=cpu_name(),
         threads=settings.threads,
-        call_overhead_s=_rounded(call_s),
+        call_overhead_s=short(call_s),
         points={DTYPE: _points(small, {name: corrected(sample, call_s) for name, sample in best.items()})},
     )
     step_s = max((best[LONG].total_s - best[SHORT].total_s) / LONGER, MIN_STEP_S)
-    return described(settings.name, base, table, bandwidth=copy_bandwidth(), overhead_s=_rounded(step_s))
+    return described(settings.name, base, table, bandwidth=copy_bandwidth(), overhead_s=short(step_s))
 
 
 def _points(
@@ -177,9 +177,7 @@ def _points(
         for kind, rows in points_of(each.net, each.rows, nodes[each.name], baseline).items():
             points.setdefault(kind, []).extend(rows)
     return {
-        kind: tuple(tuple(map(_rounded, row)) for row in rows)
-        for kind, rows in sorted(points.items())
-        if len(rows) >= FEW
+        kind: tuple(tuple(map(short, row)) for row in rows) for kind, rows in sorted(points.items()) if len(rows) >= FEW
     }
 
 
@@ -191,8 +189,8 @@ def validated(device: Device, whole: Sequence[Subject]) -> Device:
         Validated(
             name=each.name,
             dtype=DTYPE,
-            predicted_s=_rounded(model_latency(each.rows, device)),
-            measured_s=_rounded(each.best().total_s),
+            predicted_s=short(model_latency(each.rows, device)),
+            measured_s=short(each.best().total_s),
         )
         for each in whole
     )
@@ -203,11 +201,6 @@ def model_latency(rows: Iterable[OpProfile], device: Device, dtype: str = DTYPE)
     """Seconds of a model as `analyze` estimates them: by the table, by the roofline where that has no answer."""
     assert device.latency_table is not None
     return device.latency_table.call_overhead_s + sum(priced(row, device, dtype).latency_s or 0.0 for row in rows)
-
-
-def _rounded(value: float) -> float:
-    """Five digits: more than a timing holds, and a file that can be read."""
-    return float(f"{value:.5g}")
 
 
 def _runtime_version() -> str:

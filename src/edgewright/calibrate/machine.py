@@ -62,8 +62,8 @@ def described(name: str, base: Device, table: LatencyTable, *, bandwidth: float,
         clock_hz=clock,
         ram_bytes=ram_bytes() or base.ram_bytes,
         flash_bytes=None,
-        macs_per_cycle={"float32": rate / clock, **{each: per * scale for each, per in others.items()}},
-        bandwidth_bytes_s=bandwidth,
+        macs_per_cycle={"float32": short(rate / clock), **{each: short(per * scale) for each, per in others.items()}},
+        bandwidth_bytes_s=short(bandwidth),
         overhead_s=overhead_s,
         pj_per_mac=base.pj_per_mac,
         pj_per_byte=base.pj_per_byte,
@@ -73,6 +73,11 @@ def described(name: str, base: Device, table: LatencyTable, *, bandwidth: float,
         sources=sources,
         latency_table=table,
     )
+
+
+def short(value: float) -> float:
+    """Five digits: more than a timing holds, and a file that can be read."""
+    return float(f"{value:.5g}")
 
 
 def _threads(threads: int) -> str:

@@ -31,7 +31,7 @@ TOKEN_WIDTHS = {56: (64, 384), 28: (96, 1024), 14: (128, 3072), 7: (256, 3072)}
 def plan(rng: np.random.Generator, *, quick: bool = False) -> tuple[MicroNet, ...]:
     """All networks of a calibration, in the order in which they are timed."""
     rounds = 1 if quick else 2
-    nets = [*_functions(), *_first_layers(quick=quick)]
+    nets = [*_functions(quick=quick), *_first_layers(quick=quick)]
     for number in range(rounds):
         nets += [_pointwise(rng, side, number) for side in (112, 56, 28, 14, 7, 1)]
         nets += [_square(rng, side, number) for side in (112, 56, 28, 14, 7)]
@@ -185,12 +185,20 @@ def _first_layers(*, quick: bool) -> list[MicroNet]:
     return nets
 
 
-def _functions() -> list[MicroNet]:
+QUICK_FUNCTIONS = (
+    "none", "silu", "hardswish", "add", "squeeze", "cat", "shuffle", "max_pool_3_2", "avg_pool_2", "norm", "gelu",
+    "tokens_add", "token_norm",
+)  # fmt: skip
+
+
+def _functions(*, quick: bool) -> list[MicroNet]:
     """For each function, and for none, the same guards: over several sizes of images or of tokens."""
-    images = [_image_function(name) for name in (*IMAGE_FUNCTIONS, "norm")]
-    names = (*TOKEN_FUNCTIONS, "token_norm")
-    tokens = [_token_function(name, side) for side in TOKEN_SIZES for name in names]
-    return images + [net for net in tokens if net.name != "function attention 56"]  # 3,136 heads that attend: seconds
+    images, tokens = [*IMAGE_FUNCTIONS, "norm"], [*TOKEN_FUNCTIONS, "token_norm"]
+    if quick:
+        images, tokens = ([name for name in names if name in QUICK_FUNCTIONS] for names in (images, tokens))
+    nets = [_image_function(name) for name in images]
+    nets += [_token_function(name, side) for side in TOKEN_SIZES for name in tokens]
+    return [net for net in nets if net.name != "function attention 56"]  # 3,136 tokens that attend take seconds
 
 
 DOUBLES = ("cat", "norm")
