@@ -175,7 +175,7 @@ HEADS = {"swin_v2_t": (2 * 3, 2 * 6, 6 * 12, 2 * 24), "swin_v2_s": (2 * 3, 2 * 6
 
 
 def position_tables(name):
-    """MACs that are published for making tables of 15 x 15 positions from weights alone, by 2 -> 512 -> heads layers."""
+    """MACs that are published for making tables of 15 x 15 positions from weights alone: 2 -> 512 -> heads."""
     blocks = {"swin_v2_t": 12, "swin_v2_s": 24, "swin_v2_b": 24}
     return 15 * 15 * (blocks[name] * 2 * 512 + 512 * sum(HEADS[name])) if name in HEADS else 0
 
