@@ -207,7 +207,8 @@ def main() -> None:
     torch.set_num_threads(1)
     rows: list[dict[str, Any]] = []
     if options.parts:
-        rows = [judged(row) for part in options.parts for row in json.loads(part.read_text())["models"]]
+        found = [row for part in options.parts for row in json.loads(part.read_text())["models"]]
+        rows = [judged(row) for row in {row["model"]: row for row in found}.values()]
         save(rows, options.out)
     for row in [] if options.parts else run(options.only, options.again):
         rows.append(row)
