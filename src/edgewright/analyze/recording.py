@@ -120,7 +120,11 @@ class _Recorder(TorchDispatchMode):
         pure = pure_form(func)
         if pure is not None and self._is_own(twins.args[0]):  # as in the pure form: a new value, the old one forgotten
             twins = replace(twins, function=pure)
-        made = _repeated(twins, result)
+            made: Any = torch.empty_like(twins.args[0])
+        elif result is not None and not _shares_memory(result, given):
+            made = _like(result)
+        else:
+            made = _repeated(twins, result)
         self._function(twins, made)
         if func._schema.is_mutable:
             self._keep(args[0], made)
@@ -218,6 +222,11 @@ def _repeated(given: Given, result: Any) -> Any:
     except Exception:  # sizes that depend on values: kernels raise many types
         same = False
     return made if same else _like(result)
+
+
+def _shares_memory(result: Any, given: list[torch.Tensor]) -> bool:
+    memories = {memory_of(each) for each in given}
+    return any(memory_of(each) in memories for each in tensors_in(result))
 
 
 def _like(value: Any) -> Any:
