@@ -29,8 +29,8 @@ TIMM = (
     "ghostnet_050", "hardcorenas_a", "hgnet_tiny", "hrnet_w18_small", "inception_next_atto", "inception_v4",
     "levit_128s", "mambaout_tiny", "mixer_s32_224", "mobilenetv4_conv_small", "mobileone_s0", "mobilevit_xxs",
     "nasnetalarge", "pnasnet5large", "poolformer_s12", "regnetx_002", "repghostnet_050", "repvgg_a0",
-    "res2net50_14w_8s", "resnest14d", "selecsls42", "skresnet18", "tinynet_e", "tresnet_m", "vit_tiny_patch16_224", "vovnet39a",
-    "xception41", "xcit_nano_12_p16_224",
+    "res2net50_14w_8s", "resnest14d", "selecsls42", "skresnet18", "tinynet_e", "tresnet_m",
+    "vit_tiny_patch16_224", "vovnet39a", "xception41", "xcit_nano_12_p16_224",
 )  # fmt: skip
 
 
