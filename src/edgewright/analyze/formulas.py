@@ -1,45 +1,19 @@
-"""Operator -> formula: multiply-accumulates and elementwise operations of one call.
+"""Operator -> formula: which calls are counted how.
 
-A MAC is one multiply-accumulate; bias is ignored. Everything else is elementwise: one operation is one add, multiply,
-compare or evaluation of an elementary function (exp, log, sqrt, sin, erf). Moving data costs no operation. An operator
-that is in no table is unknown: it is listed, never counted as zero.
-
-Sources: Howard 2017 (convolutions); conventions for normalization and pooling as in `docs/analyze.md`.
+A new operator is one line here and one test. An operator that is in no table is unknown: it is listed, never counted as
+zero. The formulas themselves are in `work`.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
-
-import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
+from torch.nn.modules.conv import _ConvNd
 
 from ..model import functions
-from .contraction import einsum_macs
+from . import work
 from .tracing import Call
-
-SOFTMAX = 5  # per score: compare for the maximum, subtract, exp, add, divide
-BILINEAR = 7  # 4 multiplies and 3 adds
-OVERLAP = (
-    13  # of two boxes: 4 compares, 2 subtractions cut off at zero (4), 1 multiply, 2 for the union, divide, compare
-)
-BATCH_NORM = 2  # per element, with scale and shift precomputed
-NORM, AFFINE = 5, 2  # per element: add for the mean; subtract, multiply, add for the variance; multiply; scale, shift
-
-
-@dataclass(frozen=True)
-class Work:
-    """What one call computes, for the traced batch."""
-
-    macs: int = 0
-    elementwise: int = 0
-
-
-Formula = Callable[[Call], Work | None]
+from .work import BATCH_NORM, BILINEAR, SOFTMAX, Formula, Work
 
 
 def work_of(call: Call) -> Work | None:
@@ -61,194 +35,27 @@ def layer_type(layer: nn.Module) -> str:
     return names[0] if names and names[0] != "Module" else type(layer).__name__
 
 
-# --- multiply-accumulates -------------------------------------------------------------------------------------------
-
-
-def _conv_layer(call: Call) -> Work:
-    return Work(macs=_conv_macs(call, call.layer.weight, isinstance(call.layer, _ConvTransposeNd)))  # type: ignore[union-attr,arg-type]
-
-
-def _conv_function(call: Call) -> Work:
-    transposed = call.argument("transposed") if call.has_argument("transposed") else "transpose" in call.function
-    return Work(macs=_conv_macs(call, call.argument("weight"), transposed))
-
-
-def _conv_macs(call: Call, weight: torch.Tensor, transposed: bool) -> int:
-    """Each output value (transposed: each input value) meets the weights of one output (input) channel."""
-    values = call.inputs[0] if transposed else call.out
-    return values.numel() * weight[0].numel()
-
-
-def _linear_layer(call: Call) -> Work:
-    return Work(macs=call.out.numel() * call.layer.in_features)  # type: ignore[union-attr,operator,arg-type]
-
-
-def _linear_function(call: Call) -> Work:
-    return Work(macs=call.out.numel() * call.argument("weight").shape[-1])
-
-
-def _product(left: int) -> Formula:
-    """A matrix product whose left factor is the tensor input number `left`."""
-    return lambda call: Work(macs=call.out.numel() * call.inputs[left].shape[-1])
-
-
-def _einsum(call: Call) -> Work:
-    return Work(macs=einsum_macs(call.argument("equation"), [tuple(each.shape) for each in call.inputs]))
-
-
-def _attention(call: Call) -> Work:
-    """Query times key, softmax with scale, times value; a mask or causal order saves nothing, as in most kernels."""
-    query, key, value = (call.argument(name) for name in ("query", "key", "value"))
-    scores = query.shape[:-1].numel() * key.shape[-2]
-    return Work(macs=scores * (query.shape[-1] + value.shape[-1]), elementwise=scores * (SOFTMAX + 1))
-
-
-# --- elementwise operations -----------------------------------------------------------------------------------------
-
-
-def _per_output(count: int) -> Formula:
-    return lambda call: Work(elementwise=count * call.out.numel())
-
-
-def _per_input(count: int) -> Formula:
-    return lambda call: Work(elementwise=count * call.inputs[0].numel())
-
-
-def _nothing(call: Call) -> Work:
-    return Work()
-
-
-def _fold_up(call: Call) -> Work:
-    """n values to one take n - 1 operations."""
-    return Work(elementwise=call.inputs[0].numel() - call.out.numel())
-
-
-def _add(call: Call) -> Work:
-    scaled = call.has_argument("alpha") and call.argument("alpha") != 1
-    return Work(elementwise=(2 if scaled else 1) * call.out.numel())
-
-
-def _window(extra: int) -> Formula:
-    """Pooling: K^2 - 1 operations per output, and `extra`."""
-
-    def formula(call: Call) -> Work:
-        kernel = call.argument("kernel_size")
-        axes = int(call.function.removesuffix("_with_indices")[-2])  # aten.max_pool2d
-        window = math.prod(kernel) if len(kernel) > 1 else kernel[0] ** axes
-        return Work(elementwise=(window - 1 + extra) * call.out.numel())
-
-    return formula
-
-
-def _adaptive_window(extra: int) -> Formula:
-    """Output i of n averages inputs floor(i L/n) to ceil((i+1) L/n): the windows differ in size, so they are summed."""
-
-    def formula(call: Call) -> Work:
-        size_in, size_out = call.inputs[0].shape, call.out.shape
-        axes = int(call.function[-2])  # aten.adaptive_avg_pool2d
-        lengths = [_window_sum(length, count) for length, count in zip(size_in[-axes:], size_out[-axes:], strict=True)]
-        planes = size_out[:-axes].numel()
-        return Work(elementwise=planes * math.prod(lengths) - (1 - extra) * call.out.numel())
-
-    return formula
-
-
-def _window_sum(length: int, count: int) -> int:
-    return sum(-(-(index + 1) * length // count) - index * length // count for index in range(count))
-
-
-def _normalization(call: Call) -> Work:
-    affine = call.argument("weight") is not None
-    return Work(elementwise=(NORM + (AFFINE if affine else 0)) * call.out.numel())
-
-
-def _normalization_layer(call: Call) -> Work:
-    affine = getattr(call.layer, "weight", None) is not None
-    return Work(elementwise=(NORM + (AFFINE if affine else 0)) * call.out.numel())
-
-
-def _sort(call: Call) -> Work:
-    """A comparison sort of each row, n log2 n."""
-    values = call.inputs[0]
-    dim = call.argument("dim") if call.has_argument("dim") else -1
-    length = values.shape[dim] if values.dim() else 1
-    return Work(elementwise=values.numel() * math.ceil(math.log2(length)) if length > 1 else 0)
-
-
-def _deformable(call: Call) -> Work:
-    """A convolution whose inputs are sampled bilinearly at offsets, and weighed where a mask is given."""
-    inputs, offsets, weight = call.argument("input"), call.argument("offset"), call.argument("weight")
-    groups = offsets.shape[1] // (2 * weight.shape[2:].numel())
-    sampled = offsets.numel() // 2 * inputs.shape[1] // groups
-    return Work(
-        macs=call.out.numel() * weight[0].numel(),
-        elementwise=sampled * (BILINEAR + (1 if call.argument("use_mask") else 0)),
-    )
-
-
-def _regions(call: Call) -> Work | None:
-    """Each output value is the mean of bilinear samples; how many is only known where the call says it."""
-    per_side = call.argument("sampling_ratio")
-    return Work(elementwise=call.out.numel() * per_side**2 * (BILINEAR + 1)) if per_side > 0 else None
-
-
-def _suppression(call: Call) -> Work:
-    """A sort, and the overlap of every two boxes at worst: no shortcut is certain."""
-    boxes = call.inputs[0].shape[0]
-    order = boxes * math.ceil(math.log2(boxes)) if boxes > 1 else 0
-    return Work(elementwise=order + OVERLAP * boxes * (boxes - 1) // 2)
-
-
-def _recurrent(per_unit: int) -> Formula:
-    """Every weight matrix meets its vector at every step; `per_unit` operations per hidden value beside that."""
-
-    def formula(call: Call) -> Work:
-        images = call.inputs[0]
-        places = images.shape[:-1].numel()  # samples x steps, whichever comes first
-        matrices = [each for each in call.argument("params") if each.dim() == 2]
-        directions = 2 if call.argument("bidirectional") else 1
-        units = call.outputs[1].shape[-1] * call.argument("num_layers") * directions
-        return Work(macs=places * sum(each.numel() for each in matrices), elementwise=per_unit * places * units)
-
-    return formula
-
-
-def _fourier(per_value: float) -> Formula:
-    """A fast Fourier transform of n values: 5 n log2 n real operations, half of that where one side is real."""
-
-    def formula(call: Call) -> Work:
-        values = max(call.inputs[0], call.out, key=torch.Tensor.numel)
-        dims = call.argument("dim") if call.has_argument("dim") else None
-        axes = [dims] if isinstance(dims, int) else dims if dims is not None else range(values.dim())
-        length = math.prod(values.shape[axis] for axis in axes)
-        return Work(elementwise=math.ceil(per_value * values.numel() * math.log2(length)) if length > 1 else 0)
-
-    return formula
-
-
 # Per hidden value: sums of products, gates (sigmoid 4, tanh 5), and what joins them with the state.
 RECURRENT = {"lstm": 4 + 3 * 4 + 2 * 5 + 4, "gru": 3 + 2 * 4 + 5 + 5, "rnn_tanh": 1 + 5, "rnn_relu": 1 + 1}
 
 LAYERS: dict[type[nn.Module], Formula] = {
-    _ConvNd: _conv_layer,
-    nn.Linear: _linear_layer,
-    _BatchNorm: _per_output(BATCH_NORM),
-    nn.LayerNorm: _normalization_layer,
-    nn.GroupNorm: _normalization_layer,
-    nn.Dropout: _nothing,
+    _ConvNd: work.conv_layer,
+    nn.Linear: work.linear_layer,
+    _BatchNorm: work.per_output(BATCH_NORM),
+    nn.LayerNorm: work.normalization_layer,
+    nn.GroupNorm: work.normalization_layer,
+    nn.Dropout: work.nothing,
 }
 
 MATRIX: dict[str, Formula] = {
-    **dict.fromkeys(("conv1d", "conv2d", "conv3d", "convolution"), _conv_function),
-    **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), _conv_function),
-    "linear": _linear_function,
-    **dict.fromkeys(("matmul", "mm", "bmm", "mv", "dot"), _product(0)),
-    **dict.fromkeys(("addmm", "baddbmm", "addbmm", "addmv"), _product(1)),
-    "einsum": _einsum,
-    **{name: _recurrent(count) for name, count in RECURRENT.items()},
-    **{f"fft_{name}": _fourier(5.0) for name in ("fft", "ifft", "fft2", "ifft2", "fftn", "ifftn")},
-    **{f"fft_{name}": _fourier(2.5) for name in ("rfft", "irfft", "rfft2", "irfft2", "rfftn", "irfftn")},
-    "scaled_dot_product_attention": _attention,
+    **dict.fromkeys(("conv1d", "conv2d", "conv3d", "convolution"), work.conv_function),
+    **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), work.conv_function),
+    "linear": work.linear_function,
+    **dict.fromkeys(("matmul", "mm", "bmm", "mv", "dot"), work.matrix_product(0)),
+    **dict.fromkeys(("addmm", "baddbmm", "addbmm", "addmv"), work.matrix_product(1)),
+    "einsum": work.einsum,
+    **{name: work.recurrent(count) for name, count in RECURRENT.items()},
+    "scaled_dot_product_attention": work.attention,
 }
 
 OPERATIONS_PER_OUTPUT = {
@@ -268,19 +75,21 @@ OPERATIONS_PER_OUTPUT = {
 }  # fmt: skip
 
 REDUCTIONS: dict[str, Formula] = {
-    **dict.fromkeys(("sum", "amax", "amin", "max", "min", "prod", "argmax", "argmin", "any", "all"), _fold_up),
-    "mean": _per_input(1),  # n - 1 adds and 1 multiply for each output
-    "col2im": _per_input(1),  # each value is added to its place
-    "linalg_vector_norm": _per_input(2),
-    "norm": _per_input(2),
-    **dict.fromkeys(("var", "std", "var_mean"), _per_input(4)),
-    **dict.fromkeys(("max_pool1d", "max_pool2d", "max_pool3d", "max_pool2d_with_indices"), _window(0)),
-    **dict.fromkeys(("avg_pool1d", "avg_pool2d", "avg_pool3d"), _window(1)),
-    **dict.fromkeys(("adaptive_max_pool1d", "adaptive_max_pool2d"), _adaptive_window(0)),
-    **dict.fromkeys(("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d"), _adaptive_window(1)),
-    **dict.fromkeys(("layer_norm", "group_norm", "instance_norm"), _normalization),
-    **dict.fromkeys(("sort", "argsort", "topk", "median", "kthvalue", "unique", "_unique2"), _sort),
-    "nonzero": _per_input(1),
+    **dict.fromkeys(("sum", "amax", "amin", "max", "min", "prod", "argmax", "argmin", "any", "all"), work.fold_up),
+    "mean": work.per_input(1),  # n - 1 adds and 1 multiply for each output
+    "col2im": work.per_input(1),  # each value is added to its place
+    "linalg_vector_norm": work.per_input(2),
+    "norm": work.per_input(2),
+    **dict.fromkeys(("var", "std", "var_mean"), work.per_input(4)),
+    **dict.fromkeys(("max_pool1d", "max_pool2d", "max_pool3d", "max_pool2d_with_indices"), work.window(0)),
+    **dict.fromkeys(("avg_pool1d", "avg_pool2d", "avg_pool3d"), work.window(1)),
+    **dict.fromkeys(("adaptive_max_pool1d", "adaptive_max_pool2d"), work.adaptive_window(0)),
+    **dict.fromkeys(("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d"), work.adaptive_window(1)),
+    **dict.fromkeys(("layer_norm", "group_norm", "instance_norm"), work.normalization),
+    **dict.fromkeys(("sort", "argsort", "topk", "median", "kthvalue", "unique", "_unique2"), work.sort),
+    "nonzero": work.per_input(1),
+    **{f"fft_{name}": work.fourier(5.0) for name in ("fft", "ifft", "fft2", "ifft2", "fftn", "ifftn")},
+    **{f"fft_{name}": work.fourier(2.5) for name in ("rfft", "irfft", "rfft2", "irfft2", "rfftn", "irfftn")},
 }
 
 MOVES = (
@@ -305,14 +114,14 @@ MOVES = (
 FUNCTIONS: dict[str, Formula] = {
     f"aten.{name}": formula
     for name, formula in {
-        **dict.fromkeys(MOVES, _nothing),
-        **{name: _per_output(count) for name, count in OPERATIONS_PER_OUTPUT.items()},
-        **dict.fromkeys(("add", "sub", "rsub"), _add),
+        **dict.fromkeys(MOVES, work.nothing),
+        **{name: work.per_output(count) for name, count in OPERATIONS_PER_OUTPUT.items()},
+        **dict.fromkeys(("add", "sub", "rsub"), work.addition),
         **REDUCTIONS,
         **MATRIX,
     }.items()
 } | {
-    "torchvision.nms": _suppression,
-    "torchvision.roi_align": _regions,
-    "torchvision.deform_conv2d": _deformable,
+    "torchvision.nms": work.suppression,
+    "torchvision.roi_align": work.regions,
+    "torchvision.deform_conv2d": work.deformable,
 }

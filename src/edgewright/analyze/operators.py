@@ -14,10 +14,11 @@ import torch
 
 from ..model.quantized import QuantizeActivation
 from .buffers import Buffers, View
-from .formulas import Work, layer_type, work_of
+from .formulas import layer_type, work_of
 from .fusion import can_fold, can_fuse, can_overwrite
 from .tracing import ONLY_SHAPE, Call, Trace, memory_of
 from .weights import Constant, constant_of_tensor, constants_of_layer
+from .work import Work
 
 OUTPUT = "output"
 
