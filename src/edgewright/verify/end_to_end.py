@@ -126,7 +126,7 @@ def time_end_to_end(
     """Time whole decisions, in turns like `race`: (name, runtime) -> (model, its preprocessing).
 
     Raises:
-        ModelError: a model gives no class scores, so there is nothing to decide.
+        ConfigError: a model gives no class scores, so there is nothing to decide.
     """
     keys = list(models)
     taken: dict[tuple[str, str], list[tuple[float, ...]]] = {key: [] for key in keys}
