@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgewright.devices import device, device_names, machine
+from edgewright.devices import device, device_names
 from edgewright.devices.text import device_text
 from edgewright.errors import ConfigError
 from edgewright.types import LatencyTable, Validated
@@ -71,17 +71,3 @@ def test_a_bad_table_is_refused_in_one_sentence(case, tmp_path):
     with pytest.raises(ConfigError, match=message) as caught:
         parsed(tmp_path, TEXT.replace(old, new))
     assert "\n" not in str(caught.value)
-
-
-def test_the_clock_is_the_highest_that_the_system_states(tmp_path):
-    info, highest = tmp_path / "cpuinfo", tmp_path / "max"
-    info.write_text("cpu MHz\t\t: 2596.5\n")
-    assert machine.clock_hz(info, highest=highest) == pytest.approx(2.5965e9)
-    highest.write_text("3700000\n")
-    assert machine.clock_hz(info, highest=highest) == pytest.approx(3.7e9)
-    assert machine.clock_hz(tmp_path / "none", highest=tmp_path / "none") is None
-
-
-def test_memory_is_counted_in_bytes():
-    found = machine.ram_bytes()
-    assert found is None or found > 64 * 2**20

@@ -202,6 +202,8 @@ def test_what_the_machine_tells_is_read_and_what_it_does_not_is_unknown(tmp_path
         True,
     )
     assert {"onnxruntime", "torch", "python", "edgewright"} <= set(found.versions)
+    cpuinfo.write_text("cpu MHz\t\t: not told\n")
+    assert conditions(0.1, cpuinfo=cpuinfo, governor=governor).clock_hz is None
     unknown = conditions(None, cpuinfo=tmp_path / "none", governor=tmp_path / "none")
     assert (unknown.clock_hz, unknown.governor, unknown.is_virtual, unknown.load_before) == (None, None, None, None)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 import sys
@@ -10,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..devices.machine import has_fast_integers
+from ..devices.machine import has_fast_integers, package_version, usable_cores
 from ..errors import first_line
 from .options import Json
 from .show import as_json, table
@@ -56,8 +55,7 @@ def _host() -> Iterator[Finding]:
     version = platform.python_version()
     remedy = "" if sys.version_info >= (3, 11) else "install Python 3.11 or later"
     yield Finding(what="Python", found=version, good=not remedy, needed=True, remedy=remedy)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    yield Finding(what="processor", found=f"{platform.machine()}, {cores} cores", good=True, needed=False)
+    yield Finding(what="processor", found=f"{platform.machine()}, {usable_cores()} cores", good=True, needed=False)
     is_fast = has_fast_integers()
     fast = "yes" if is_fast else "no: int8 gains less speed on this machine"
     yield Finding(what="int8 dot products (VNNI)", found=fast, good=is_fast, needed=False)
@@ -68,14 +66,10 @@ def _host() -> Iterator[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
-    from importlib import metadata
-
     for name in PACKAGES:
-        try:
-            yield Finding(what=name, found=metadata.version(name), good=True, needed=True)
-        except metadata.PackageNotFoundError:
-            remedy = f"pip install {name}"
-            yield Finding(what=name, found="not installed", good=False, needed=True, remedy=remedy)
+        version = package_version(name)
+        remedy = "" if version else f"pip install {name}"
+        yield Finding(what=name, found=version or "not installed", good=not remedy, needed=True, remedy=remedy)
 
 
 def _accelerators() -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""The machine at hand: what its processor is called, and what it can do with integers.
+"""The machine at hand: processor, cores, clock, memory, system, and the versions of what is installed on it.
 
 Nothing heavy is imported here: `doctor` asks it where the runtimes may be missing.
 """
@@ -7,7 +7,12 @@ from __future__ import annotations
 
 import os
 import platform
+import re
+from collections.abc import Iterable
+from importlib import metadata
 from pathlib import Path
+
+from .. import __version__
 
 CPUINFO = Path("/proc/cpuinfo")
 HIGHEST_CLOCK = Path("/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq")  # in kHz
@@ -35,7 +40,11 @@ def clock_hz(cpuinfo: Path = CPUINFO, *, highest: Path = HIGHEST_CLOCK) -> float
     try:
         return 1e3 * float(highest.read_text())
     except (OSError, ValueError):
-        pass
+        return present_clock_hz(cpuinfo)
+
+
+def present_clock_hz(cpuinfo: Path = CPUINFO) -> float | None:
+    """The clock of the first core at this moment; None where the system does not state it as a number."""
     try:
         return 1e6 * float(_first(cpuinfo, "cpu MHz"))
     except ValueError:
@@ -47,6 +56,34 @@ def ram_bytes() -> int | None:
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
+        return None
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Linux
+        return os.cpu_count() or 1
+
+
+def system_name() -> str:
+    """The system and the number of its release; what a vendor appends names the host and says nothing of speed."""
+    number = re.match(r"\d+(\.\d+)?", platform.release())
+    return f"{platform.system()} {number[0]}" if number else platform.system()
+
+
+def package_versions(packages: Iterable[str]) -> dict[str, str]:
+    """Versions of edgewright, Python and those of `packages` that are installed, in this order."""
+    found = {"edgewright": __version__, "python": platform.python_version()}
+    return found | {name: version for name in packages if (version := package_version(name)) is not None}
+
+
+def package_version(name: str) -> str | None:
+    """The version of an installed package, which is not imported for it; None where it is not installed."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
         return None
 
 

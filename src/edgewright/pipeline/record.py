@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import math
 import os
-import platform
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from .. import __version__
 from ..analyze import cost_of, profile
-from ..devices.machine import cpu_name
+from ..devices.machine import cpu_name, package_versions, system_name
 from ..recipes import Recipe, for_budget
 from ..runs import Run, Step
 from ..targets import nearest
@@ -90,13 +87,7 @@ def _asked(job: Job, recipe: Recipe) -> dict[str, Any]:
 
 
 def version_facts() -> dict[str, str]:
-    found = {"edgewright": __version__, "python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+    return package_versions(PACKAGES)
 
 
 def machine_facts() -> dict[str, Any]:
@@ -104,7 +95,7 @@ def machine_facts() -> dict[str, Any]:
         "cpu": cpu_name(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
-        "os": f"{platform.system()} {platform.release()}",
+        "os": system_name(),
     }
 
 

@@ -6,11 +6,17 @@ import os
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
-from .. import __version__
-from ..devices.machine import CPUINFO, cpu_flags, cpu_name
+from ..devices.machine import (
+    CPUINFO,
+    cpu_flags,
+    cpu_name,
+    package_versions,
+    present_clock_hz,
+    system_name,
+    usable_cores,
+)
 
 GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 BUSY = 0.5  # load per core above which others certainly take part
@@ -49,21 +55,13 @@ def conditions(load_before: float | None, *, cpuinfo: Path = CPUINFO, governor: 
         cores=os.cpu_count() or 1,
         usable_cores=usable_cores(),
         governor=_read(governor) or None,
-        clock_hz=_clock_hz(cpuinfo),
+        clock_hz=present_clock_hz(cpuinfo),
         is_virtual="hypervisor" in flags if flags else None,
         load_before=load_before,
         load_after=load_average(),
-        system=f"{platform.system()} {platform.release()} {platform.machine()}",
-        versions={"edgewright": __version__, "python": platform.python_version(), **_packages()},
+        system=f"{system_name()} {platform.machine()}",
+        versions=package_versions(PACKAGES),
     )
-
-
-def usable_cores() -> int:
-    """Cores that this process may run on."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on Linux
-        return os.cpu_count() or 1
 
 
 def remarks(found: Conditions, threads: tuple[int, ...]) -> tuple[str, ...]:
@@ -82,26 +80,8 @@ def remarks(found: Conditions, threads: tuple[int, ...]) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _clock_hz(cpuinfo: Path) -> float | None:
-    for line in _read(cpuinfo).splitlines():
-        key, _, value = line.partition(":")
-        if key.strip() == "cpu MHz":
-            return 1e6 * float(value)
-    return None
-
-
 def _read(path: Path) -> str:
     try:
         return path.read_text().strip()
     except OSError:
         return ""
-
-
-def _packages() -> dict[str, str]:
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
