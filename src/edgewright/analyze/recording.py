@@ -65,7 +65,7 @@ def _recorded(model: nn.Module, image: torch.Tensor, batch: int) -> Trace:
         with recorder:
             outputs = model(image)
         recorder.leave(outputs)
-    return Trace(net=model, batch=batch, calls=_with_unique_names(recorder.calls))
+    return Trace(net=model, batch=batch, calls=tuple(recorder.calls))
 
 
 def _first_argument(model: nn.Module) -> str:
@@ -95,6 +95,7 @@ class _Recorder(TorchDispatchMode):
         self._twins = WeakTensorKeyDictionary()
         self._first: dict[int, int] = {}  # memory -> the twin that was there before its views
         self._data: set[int] = set()  # memories that depend on the input
+        self._uses: Counter[str] = Counter()  # of each name so far
         self._scope = [""]
         for path, module in self._modules.items():
             module.register_forward_pre_hook(_entering(self._scope, path))
@@ -112,7 +113,7 @@ class _Recorder(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        given = list(tensors_in((args, kwargs)))
+        given = tensors_in((args, kwargs))
         if not any(each.device == META or each in self._twins or id(each) in self._names for each in given):
             return func(*args, **kwargs)  # made of numbers in the code, which have values
         twins = Given(function=func, args=self._twinned(args), kwargs=self._twinned(kwargs))
@@ -187,7 +188,12 @@ class _Recorder(TorchDispatchMode):
         )  # fmt: skip
 
     def _note(self, name: str, kind: Kind, **facts: Any) -> None:
-        self.calls.append(Call(name=name, kind=kind, scope=self._scope[-1], **{"outputs": (), "kwargs": {}, **facts}))
+        """Add a call. Dots become underscores; a name that comes again is numbered, as in a captured graph."""
+        base = name.replace(".", "_")
+        number = self._uses[base]
+        self._uses[base] += 1
+        unique = f"{base}_{number}" if number else base
+        self.calls.append(Call(name=unique, kind=kind, scope=self._scope[-1], **{"outputs": (), "kwargs": {}, **facts}))
 
 
 def _entering(scope: list[str], path: str) -> Callable[..., None]:
@@ -233,15 +239,3 @@ def _like(value: Any) -> Any:
     if isinstance(value, torch.Tensor):
         return torch.empty_like(value, device=META)
     return tuple(_like(each) for each in value) if isinstance(value, (tuple, list)) else value
-
-
-def _with_unique_names(calls: list[Call]) -> tuple[Call, ...]:
-    """Dots become underscores; a name that comes again is numbered, as in a captured graph."""
-    seen: Counter[str] = Counter()
-    named = []
-    for call in calls:
-        base = call.name.replace(".", "_")
-        number = seen[base]
-        seen[base] += 1
-        named.append(replace(call, name=f"{base}_{number}" if number else base))
-    return tuple(named)

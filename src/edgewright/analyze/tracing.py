@@ -8,7 +8,6 @@ copies by looking instead of by a list of names.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, TypeVar
@@ -178,15 +177,18 @@ def _parameters(path: str, layer: nn.Module | None, outputs: tuple[torch.Tensor,
     return (path,) if path and any(isinstance(each, nn.Parameter) for each in outputs) else ()
 
 
-def tensors_in(value: Any) -> Iterator[torch.Tensor]:
-    """Every tensor in nested tuples, lists and dicts."""
+def tensors_in(value: Any) -> list[torch.Tensor]:
+    """Every tensor in nested tuples, lists and dicts, in order."""
     if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, (tuple, list)):
-        for entry in value:
-            yield from tensors_in(entry)
-    elif isinstance(value, dict):
-        yield from tensors_in(tuple(value.values()))
+        return [value]
+    found: list[torch.Tensor] = []
+    entries = value.values() if isinstance(value, dict) else value if isinstance(value, (tuple, list)) else ()
+    for entry in entries:
+        if isinstance(entry, torch.Tensor):
+            found.append(entry)
+        elif isinstance(entry, (tuple, list, dict)):
+            found += tensors_in(entry)
+    return found
 
 
 def memory_of(tensor: torch.Tensor) -> int:
