@@ -93,7 +93,7 @@ def test_cold_start_and_memory_are_those_of_a_process_with_the_runtime_alone(mad
         assert min(steps) > 0 and row.compile_s is None and row.compile_empty_s is None and row.starts == 2
         assert row.total_range_s[0] <= row.total_s <= row.total_range_s[1]
         assert 10 * 2**20 < row.peak_rss_bytes < 400 * 2**20  # this process with torch in it has more
-        assert row.added_rss_bytes == row.peak_rss_bytes - row.baseline_rss_bytes > 0
+        assert row.added_rss_bytes == row.peak_rss_bytes - row.baseline_rss_bytes >= 0
     assert found.rows[0].num_bytes < found.rows[1].num_bytes
 
 

@@ -99,19 +99,20 @@ def race(
     timing: Timing,
     progress: Progress = SILENT,
     clock: Clock = time.perf_counter,
+    cpu_clock: Clock = time.process_time,
 ) -> Race:
     """Time `models` on the same input, in turns; every second turn in reverse order.
 
     Args:
         models: functions of the input. One with a `runtime` (text) is recorded with it.
-        clock: seconds, for tests that bring their own.
+        clock, cpu_clock: seconds that passed and seconds that the processor worked, for tests that bring their own.
     """
     names = list(models)
     with progress.task("Time", total=timing.turns) as bar, without_garbage_collection():
         taken = {name: _Taken(warm_up=warm_up(models[name], images_BCHW, clock=clock)) for name in names}
         for turn in range(timing.turns):
             for name in in_turn(names, turn):
-                _time(models[name], images_BCHW, timing, clock, into=taken[name])
+                _time(models[name], images_BCHW, timing, (clock, cpu_clock), into=taken[name])
             bar.advance()
     latencies = tuple(_summary(name, models[name], taken[name], timing) for name in names)
     return Race(latencies=latencies, ratios=turn_ratios(*latencies[:2]) if len(names) > 1 else ())
@@ -154,16 +155,17 @@ class _Taken:
     cpu_s: list[float] = field(default_factory=list)
 
 
-def _time(model: Model, images_BCHW: Any, timing: Timing, clock: Clock, *, into: _Taken) -> None:
+def _time(model: Model, images_BCHW: Any, timing: Timing, clocks: tuple[Clock, Clock], *, into: _Taken) -> None:
     """One turn."""
+    clock, cpu_clock = clocks
     seconds: list[float] = []
-    cpu_before = time.process_time()
+    cpu_before = cpu_clock()
     model(images_BCHW)  # the model before has filled the caches with its own weights
     while len(seconds) < timing.runs and (sum(seconds) < timing.seconds or len(seconds) < 3):
         began = clock()
         model(images_BCHW)
         seconds.append(clock() - began)
-    into.cpu_s.append((time.process_time() - cpu_before) / (1 + len(seconds)))
+    into.cpu_s.append((cpu_clock() - cpu_before) / (1 + len(seconds)))
     into.turns_s.append(seconds)
 
 
