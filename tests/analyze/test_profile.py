@@ -304,8 +304,9 @@ def test_a_table_of_measured_operators_replaces_the_roofline_where_it_has_an_ans
     )  # fmt: skip
     measured = profile(model, input_shape=(8,), device=replace(MACHINE, latency_table=table))
     first, second, last = measured.rows
-    assert (first.latency_s, second.latency_s) == (pytest.approx(1e-3, rel=0.5), pytest.approx(1e-3, rel=0.5))
-    assert (first.latency_s, last.latency_s) != (sheet.rows[0].latency_s, None)
+    # 0.05: all points took the same, so what is left is the noise of 3 % or 10 % that the interpolation allows for
+    assert [first.latency_s, second.latency_s] == pytest.approx([1e-3, 1e-3], rel=0.05)
+    assert sheet.rows[0].latency_s < 0.5e-3 and sheet.rows[1].latency_s < 0.5e-3  # which the roofline does not say
     assert last.latency_s == sheet.rows[2].latency_s  # no softplus in the table
     assert measured.cost.latency_s == pytest.approx(0.5 + sum(row.latency_s for row in measured.rows))
     assert measured.cost.energy_j == sheet.cost.energy_j
