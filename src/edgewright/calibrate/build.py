@@ -24,13 +24,13 @@ from ..types import Device, LatencyTable, OpProfile, Validated, plain
 from .machine import copy_bandwidth, described, short
 from .measuring import measure_file
 from .nets import MicroNet
-from .shapes import LONG, LONGER, NOTHING, OVERHEADS, SHORT, plan
+from .shapes import LONG, LONG_CHAIN, NOTHING, OVERHEADS, SHORT, SHORT_CHAIN, plan
 from .slots import NodeTime, Sample, corrected, points_of
 from .subjects import Subject, forget, subject
 
 DTYPE = "float32"
 ASKED = "asked.json"
-MIN_STEP_S = 1e-8
+MIN_STEP_S = 1e-8  # some 30 cycles, less than a call of any kernel: what stands where noise hides the step
 QUICK_MODELS = (
     "torchvision:resnet18", "torchvision:mobilenet_v2", "torchvision:squeezenet1_1", "torchvision:mobilenet_v3_small",
     "torchvision:shufflenet_v2_x1_0",
@@ -161,7 +161,7 @@ def machine_of(small: Sequence[Subject], settings: Calibration, base: Device) ->
         call_overhead_s=short(call_s),
         points={DTYPE: _points(small, {name: corrected(sample, call_s) for name, sample in best.items()})},
     )
-    step_s = max((best[LONG].total_s - best[SHORT].total_s) / LONGER, MIN_STEP_S)
+    step_s = max((best[LONG].total_s - best[SHORT].total_s) / (LONG_CHAIN - SHORT_CHAIN), MIN_STEP_S)
     return described(settings.name, base, table, bandwidth=copy_bandwidth(), overhead_s=short(step_s))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..devices.machine import clock_hz, cpu_name, ram_bytes
 from ..types import Device, LatencyTable
+from .shapes import LONG_CHAIN, SHORT_CHAIN, TINY_SHAPE
 
 COPIED_BYTES = 256 * 2**20  # far more than any cache holds
 COPIES = 5
@@ -44,11 +45,12 @@ def described(name: str, base: Device, table: LatencyTable, *, bandwidth: float,
     others = {dtype: per for dtype, per in base.macs_per_cycle.items() if dtype != "float32"}
     scale = rate / clock / base.macs_per_cycle["float32"]
     how = f"measured: {table.runtime}, {_threads(table.threads)}"
+    tiny = "x".join(map(str, TINY_SHAPE))
     sources = {
         "clock_hz": "stated by the system" if clock_hz() else f"not stated by the system: {_taken(base)}",
         "ram_bytes": "stated by the system: main memory" if ram_bytes() else _taken(base),
-        "bandwidth_bytes_s": "measured: copy of a 256 MB array, one thread, read + written",
-        "overhead_s": f"{how}, 40 against 10 chained 1x1 convolutions on 8x2x2 values",
+        "bandwidth_bytes_s": f"measured: copy of a {COPIED_BYTES // 2**20} MiB array, one thread, read + written",
+        "overhead_s": f"{how}, {LONG_CHAIN} against {SHORT_CHAIN} chained 1x1 convolutions on {tiny} values",
         "pj_per_byte": f"{_taken(base)}: {base.sources['pj_per_byte']}",
         "round_to": f"{_taken(base)}: {base.sources['round_to']}",
         "macs_per_cycle.float32": f"{how}, one convolution or linear layer in ten reaches: {rate / 1e9:.1f} G/s",

@@ -53,6 +53,7 @@ def _input_shape(model: onnx.ModelProto) -> tuple[int, ...]:
 
 
 def _session(data: bytes, *, threads: int, profile: Path | None = None) -> Any:
+    """As `verify` opens its own, which this room may not import; here with the profiler on request."""
     import onnxruntime as ort
 
     options = ort.SessionOptions()

@@ -43,13 +43,15 @@ def plan(rng: np.random.Generator, *, quick: bool = False) -> tuple[MicroNet, ..
     return (*OVERHEAD_NETS, *nets)
 
 
-NOTHING, SHORT, LONG, LONGER = "nothing", "chain 10", "chain 40", 30
+SHORT_CHAIN, LONG_CHAIN = 10, 40  # layers
+TINY_SHAPE = (8, 2, 2)
+NOTHING, SHORT, LONG = "nothing", f"chain {SHORT_CHAIN}", f"chain {LONG_CHAIN}"
 OVERHEADS = (NOTHING, SHORT, LONG)
 _TINY = Layer(build="conv", numbers=(8, 8, 1, 1))
 OVERHEAD_NETS = (
     MicroNet(name=NOTHING, input_shape=(3, 1, 1), layers=(Layer(build="relu"),)),
-    MicroNet(name=SHORT, input_shape=(8, 2, 2), layers=(_TINY,) * 10),
-    MicroNet(name=LONG, input_shape=(8, 2, 2), layers=(_TINY,) * 40),
+    MicroNet(name=SHORT, input_shape=TINY_SHAPE, layers=(_TINY,) * SHORT_CHAIN),
+    MicroNet(name=LONG, input_shape=TINY_SHAPE, layers=(_TINY,) * LONG_CHAIN),
 )
 """What a call of a model costs beside its operators, and what one more operator costs that does next to nothing."""
 
