@@ -23,9 +23,8 @@ from ..types import LatencyTable, OpProfile
 
 Points = tuple[tuple[float, ...], ...]
 
-ALIGNED = (
-    4  # ONNX Runtime blocks channels whose count is a multiple of 4 (its nchwc_transformer.cc), others it does not
-)
+# ONNX Runtime blocks channels whose count is a multiple of 4 (its nchwc_transformer.cc), others it does not.
+ALIGNED = 4
 FIRST_LAYER = 4  # channels of an image at most
 BEYOND = 1.5  # how far a feature, or a time per work, may lie outside the measured ones, as a factor
 BLOCKS = (1, 4, 8, 16)  # lanes of float32: none, NEON or SSE, AVX2, AVX-512
@@ -118,7 +117,6 @@ class Interpolation:
     smoothness: tuple[float, float, float]
     block: int
     blocked: tuple[int, ...]
-    loo_error: float  # median of |predicted / measured - 1| of each point from the others
 
     def seconds(self, point: tuple[float, ...]) -> float | None:
         """Seconds at (work, features...); None far outside the measured points."""
@@ -170,7 +168,6 @@ def _fit(
     fitted = Interpolation(
         features_NF=features_NF, weights_N=weights_N, mean=mean, smoothness=smoothness, block=block, blocked=blocked,
         range_of_target=(float(target_N.min()), float(target_N.max())),
-        loo_error=float(np.median(np.abs(np.exp(-missed_N) - 1))),
     )  # fmt: skip
     return surprise, fitted
 

@@ -34,10 +34,6 @@ class Ordering:
         """Whether the order differs from the given one and needs less."""
         return self.peak.num_bytes < self.given.num_bytes
 
-    @property
-    def saved_bytes(self) -> int:
-        return self.given.num_bytes - self.peak.num_bytes
-
 
 def best_order(
     plan: Schedule,

@@ -93,11 +93,6 @@ class TrainingMemory:
     def total_bytes(self) -> int:
         return sum(self.parts.values())
 
-    @property
-    def fixed_bytes(self) -> int:
-        """What is there whatever the batch."""
-        return self.weight_bytes + self.buffer_bytes + self.gradient_bytes + self.optimizer_bytes
-
     def rows(self) -> list[dict[str, Any]]:
         """One row per part and one for the total."""
         total = self.total_bytes
@@ -114,7 +109,6 @@ class LargestBatch:
     """The largest batch within a budget: it needs `memory.total_bytes`, one sample more `next_bytes`."""
 
     batch: int
-    budget_bytes: int
     memory: TrainingMemory
     next_bytes: int
 
@@ -176,7 +170,7 @@ def largest_batch(
         if not high and account.total(low + 1) > budget_bytes:
             high = low + 1
     memory = account.memory(low)
-    return LargestBatch(batch=low, budget_bytes=budget_bytes, memory=memory, next_bytes=account.total(low + 1))
+    return LargestBatch(batch=low, memory=memory, next_bytes=account.total(low + 1))
 
 
 class _Account:

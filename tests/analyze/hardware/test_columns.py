@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from edgewright.analyze.hardware import ColumnEngine, compress_columns, run_columns
+from edgewright.analyze.hardware.columns import fit_table
 from edgewright.errors import ConfigError, ShapeError
 
 MATRICES = npst.arrays(
@@ -27,7 +28,7 @@ def test_the_published_column():
     assert packed.zeros.tolist() == [2, 0, 15, 2]
     assert (packed.num_entries, packed.num_nonzero, packed.num_padding) == (4, 3, 1)
     assert packed.matrix_bits == 4 * 8 + 2 * 16
-    assert packed.storage_bytes == (4 * 8 + 2 * 16 + 16 * 16) // 8
+    assert packed.engine.table_bits == 16 * 16
 
 
 @pytest.mark.parametrize(("gap", "padding"), [(15, 0), (16, 1), (31, 1), (32, 2)])
@@ -141,7 +142,7 @@ def test_no_activation_takes_no_time():
 def test_weights_that_are_not_shared_do_not_fit_the_table():
     few = np.tile(np.arange(16, dtype=np.float32), (2, 1))
     many = np.arange(32, dtype=np.float32).reshape(2, 16)
-    assert compress_columns(few).fits_table and not compress_columns(many).fits_table
+    assert [fit_table([compress_columns(each).values], ColumnEngine()) for each in (few, many)] == [True, False]
 
 
 def test_pointers_widen_when_an_element_holds_more_than_they_count():

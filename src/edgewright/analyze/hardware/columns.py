@@ -13,7 +13,6 @@ Source: Han 2016, ISCA (EIE), sections III and IV.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
@@ -70,11 +69,6 @@ class CompressedColumns:
         return self.num_entries - self.num_nonzero
 
     @property
-    def fits_table(self) -> bool:
-        """Whether the weights are shared already: no more different values than codes."""
-        return fit_table([self.values], self.engine)
-
-    @property
     def matrix_bits(self) -> int:
         """Entries, and the pointers of every element that has rows.
 
@@ -85,11 +79,6 @@ class CompressedColumns:
         busy = min(engine.num_elements, self.shape[0])
         pointers = busy * (self.shape[1] + 1) * max(engine.pointer_bits, most.bit_length())
         return self.num_entries * (engine.weight_bits + engine.index_bits) + pointers
-
-    @property
-    def storage_bytes(self) -> int:
-        """The matrix and its table of shared weights."""
-        return math.ceil((self.matrix_bits + self.engine.table_bits) / 8)
 
     def decode(self) -> np.ndarray:
         """The matrix again, float32."""
