@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from edgewright.errors import ConfigError, DataError, ExportError, LookupFailed
+from edgewright.errors import ConfigError, DataError, ExportError, LookupFailed, UnsupportedError
 from edgewright.export import export_onnx
 from edgewright.model import capture, save_model
 from edgewright.types import plain
@@ -21,7 +21,7 @@ from edgewright.verify import bench as bench_function
 from edgewright.verify.cold import Start, cold_starts, question, run_probe
 from edgewright.verify.conditions import conditions, remarks
 from edgewright.verify.rows import row_remarks
-from edgewright.verify.subjects import Contender, contenders
+from edgewright.verify.subjects import OPEN, Contender, contenders
 
 QUICK = Timing(turns=2, runs=3)
 WARM = BenchPlan(timing=QUICK, starts=0)  # no processes
@@ -168,6 +168,22 @@ def test_without_a_compiler_the_others_go_on_and_the_reason_is_told(small, monke
     assert [row.runtime for row in found.rows] == ["eager"]
     (skip,) = found.skipped
     assert skip.runtime == "compiled" and "finds no C++ compiler" in skip.reason and "install one" in skip.reason
+
+
+def test_what_does_not_compile_is_told_once_and_not_tried_again_in_the_next_setting(small, monkeypatch):
+    tried = []
+
+    def refuse(subject, images_BCHW, threads):
+        tried.append(len(images_BCHW))
+        raise UnsupportedError("no compiler here.")
+
+    monkeypatch.setitem(OPEN, "compiled", refuse)
+    plan = BenchPlan(runtimes=("eager", "compiled"), batches=(1, 2, 3), timing=QUICK, starts=0)
+    found = bench([small.subject], plan=plan)
+    assert tried == [1] and len(found.rows) == 3
+    assert [(skip.model, skip.runtime, skip.reason) for skip in found.skipped] == [
+        ("small", "compiled", "no compiler here")
+    ]
 
 
 def test_an_onnx_file_has_no_form_in_pytorch_and_it_is_said(small):

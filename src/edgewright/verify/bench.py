@@ -108,9 +108,11 @@ def bench(
     those, skipped = contenders(subjects, plan.runtimes)
     used = [subject for subject in subjects if any(each.subject is subject for each in those)]
     shape = shared_shape(used, plan.batches)
-    measured = [_measure(those, shape, timing, samples, progress) for timing in plan.settings()]
-    failed = {skip.model + skip.runtime: skip for _, _, each in measured for skip in each}
-    running = [each for each in those if each.subject.name + each.runtime not in failed]
+    running, measured = those, []
+    for timing in plan.settings():
+        measured.append(_measure(running, shape, timing, samples, progress))
+        failed = {(skip.model, skip.runtime) for skip in measured[-1][2]}  # what failed once is not tried again
+        running = tuple(each for each in running if (each.subject.name, each.runtime) not in failed)
     cold, unstarted = cold_starts(
         running, shape=(plan.batches[0], *shape), threads=plan.threads[0], starts=plan.starts, progress=progress
     ) if plan.starts else ((), ())  # fmt: skip
@@ -119,7 +121,7 @@ def bench(
         rows=rows,
         cold=cold,
         end_to_end=tuple(row for _, each, _ in measured for row in each),
-        skipped=(*skipped, *failed.values(), *unstarted),
+        skipped=(*skipped, *(skip for _, _, each in measured for skip in each), *unstarted),
         conditions=found,
         remarks=(*remarks(found, plan.threads), *row_remarks(rows, used)),
         input_shape=shape,

@@ -133,8 +133,7 @@ def time_end_to_end(
     tasks = {key: _task(*models[key], samples, key[0]) for key in keys}
     with progress.task("Time whole decisions", total=timing.turns) as bar, without_garbage_collection():
         for turn in range(timing.turns):
-            for name in in_turn([str(index) for index in range(len(keys))], turn):
-                key = keys[int(name)]
+            for key in in_turn(keys, turn):
                 taken[key] += _turn(*models[key], samples, tasks[key], timing=timing, clock=clock)
             bar.advance()
     return tuple(_summary(key, taken[key], samples, timing) for key in keys)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from ..progress import SILENT, Progress
 
 Clock = Callable[[], float]
 Model = Callable[[Any], Any]
+Item = TypeVar("Item")
 
 WINDOW = 5  # calls whose median is compared with that of the window before
 WARM_UP = 2 * WINDOW  # the fewest calls after which times can be called stable: caches, page faults, the governor
@@ -118,9 +119,9 @@ def race(
     return Race(latencies=latencies, ratios=turn_ratios(*latencies[:2]) if len(names) > 1 else ())
 
 
-def in_turn(names: list[str], turn: int) -> list[str]:
+def in_turn(those: Sequence[Item], turn: int) -> Sequence[Item]:
     """Every second turn goes backwards, so that nobody always follows the same neighbour."""
-    return names if turn % 2 == 0 else names[::-1]
+    return those if turn % 2 == 0 else those[::-1]
 
 
 def warm_up(model: Model, images_BCHW: Any, *, clock: Clock = time.perf_counter) -> WarmUp:
