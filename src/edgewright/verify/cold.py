@@ -138,9 +138,9 @@ def _summary(
     bare: Sequence[Mapping[str, Any]],
     setting: tuple[int, int],
 ) -> ColdStart:
-    medians = {name: _median([row[name] for row in rows]) if name in rows[0] else None for name in STEPS}
+    medians = {name: float(np.median([row[name] for row in rows])) if name in rows[0] else None for name in STEPS}
     totals = [row["total_s"] for row in rows]
-    peak, baseline = (int(_median([row["peak_bytes"] for row in each])) for each in (rows, bare))
+    peak, baseline = (int(np.median([row["peak_bytes"] for row in each])) for each in (rows, bare))
     return ColdStart(
         model=contender.subject.name,
         runtime=contender.runtime,
@@ -154,7 +154,3 @@ def _summary(
         added_rss_bytes=peak - baseline,
         **medians,  # type: ignore[arg-type]
     )
-
-
-def _median(values: Sequence[float]) -> float:
-    return float(np.median(values))
