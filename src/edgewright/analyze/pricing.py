@@ -11,6 +11,7 @@ Source: Williams 2009 (roofline); Horowitz 2014 (energy per operation and byte).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -23,35 +24,57 @@ Bound = Literal["compute", "memory", "overhead"]
 
 def priced(row: OpProfile, device: Device, dtype: str) -> OpProfile:
     """`row` with latency, energy and what bounds it on `device`."""
-    energy = _energy_j(row, device, dtype)
+    joules = energy_parts(
+        row, pj_per_mac=pj_per_mac(device, dtype), weight_pj=device.pj_per_byte, activation_pj=device.pj_per_byte
+    )
+    energy = sum(joules.values())
     if row.fused_into is not None:
         return replace(row, latency_s=0.0, energy_j=energy)
-    times = _times(row, device, dtype)
-    latency = _from_table(row, device, dtype)
-    if latency is None:
-        latency = max(times["compute"], times["memory"]) + times["overhead"]
-    bound = max(times, key=lambda name: times[name])
-    return replace(row, latency_s=latency, energy_j=energy, bound=bound)
+    latency, bound = roof(row, device, dtype)
+    measured = None if device.latency_table is None else table_latency(row, device.latency_table, dtype)
+    return replace(row, latency_s=latency if measured is None else measured, energy_j=energy, bound=bound)
 
 
-def _from_table(row: OpProfile, device: Device, dtype: str) -> float | None:
-    return None if device.latency_table is None else table_latency(row, device.latency_table, dtype)
+def roof(row: OpProfile, device: Device, dtype: str, *, rate: float = 1.0) -> tuple[float, Bound]:
+    """Seconds by the roofline alone, and which of its terms is the largest; fusion is not looked at.
 
-
-def _times(row: OpProfile, device: Device, dtype: str) -> dict[Bound, float]:
-    moved = row.weight_bytes + row.activation_bytes
-    return {
-        "compute": row.macs / device.macs_per_second(dtype),
-        "memory": moved / device.bandwidth_bytes_s,
+    Args:
+        row: what the operator computes and moves.
+        device: where it runs; its measured times are not asked.
+        dtype: of what is multiplied.
+        rate: how many times the device's peak the operator's kernels reach.
+    """
+    times: dict[Bound, float] = {
+        "compute": row.macs / (rate * device.macs_per_second(dtype)),
+        "memory": (row.weight_bytes + row.activation_bytes) / device.bandwidth_bytes_s,
         "overhead": device.overhead_s,
+    }
+    return max(times["compute"], times["memory"]) + times["overhead"], max(times, key=lambda name: times[name])
+
+
+def energy_parts(row: OpProfile, *, pj_per_mac: float, weight_pj: float, activation_pj: float) -> dict[str, float]:
+    """Joules of an operator by what they are spent on; `weight_pj` and `activation_pj` are those of a byte."""
+    return {
+        "compute_j": PICO * row.macs * pj_per_mac,
+        "elementwise_j": PICO * row.elementwise * pj_per_mac / 2,  # a MAC is two operations
+        "weight_movement_j": PICO * row.weight_bytes * weight_pj,
+        "activation_movement_j": PICO * row.activation_bytes * activation_pj,
     }
 
 
-def _energy_j(row: OpProfile, device: Device, dtype: str) -> float:
-    pj_per_mac = device.pj_per_mac.get(dtype, device.pj_per_mac["float32"])
-    operations = 2 * row.macs + row.elementwise
-    moved = row.weight_bytes + row.activation_bytes
-    return PICO * (operations * pj_per_mac / 2 + moved * device.pj_per_byte)
+def pj_per_mac(device: Device, dtype: str) -> float:
+    """A type that a device has no kernels for costs what float32 does."""
+    return device.pj_per_mac.get(dtype, device.pj_per_mac["float32"])
+
+
+def latency_of(rows: Iterable[OpProfile], device: Device) -> float:
+    """Seconds of one call: those of its priced operators, and what the runtime takes beside them."""
+    return call_overhead_s(device) + sum(row.latency_s or 0.0 for row in rows)
+
+
+def call_overhead_s(device: Device) -> float:
+    """What a call takes beside its operators: known where a device was measured."""
+    return device.latency_table.call_overhead_s if device.latency_table else 0.0
 
 
 def total_cost(profile: ModelProfile, device: Device | None) -> Cost:
@@ -69,8 +92,7 @@ def total_cost(profile: ModelProfile, device: Device | None) -> Cost:
         "flash_bytes": weights,
     }
     if device is not None:
-        per_call = device.latency_table.call_overhead_s if device.latency_table else 0.0
-        values["latency_s"] = per_call + sum(row.latency_s or 0.0 for row in profile.rows)
+        values["latency_s"] = latency_of(profile.rows, device)
         values["energy_j"] = sum(row.energy_j or 0.0 for row in profile.rows)
     how: dict[str, How] = dict.fromkeys(values, "estimated")
     return Cost(**values, how=how)

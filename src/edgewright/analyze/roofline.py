@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..types import Device, ModelProfile, OpProfile
-from .pricing import priced
+from .pricing import roof
 
 WEIGHTS, ACTIVATIONS = "memory: weights", "memory: activations"
 CAUSES = ("compute", WEIGHTS, ACTIVATIONS, "overhead")
@@ -89,13 +89,10 @@ def _without(rows: Iterable[OpProfile], device: Device, dtype: str, cause: str) 
         ACTIVATIONS: {"activation_bytes": 0.0},
         "overhead": {},
     }
-    sheet = replace(device, latency_table=None)
-    machine = replace(sheet, overhead_s=0.0) if cause == "overhead" else sheet
+    machine = replace(device, overhead_s=0.0) if cause == "overhead" else device
     total = 0.0
     for row in rows:  # a measured time shrinks as the roofline's does
-        before, after = (
-            priced(each, on, dtype).latency_s or 0.0
-            for each, on in ((row, sheet), (replace(row, **free[cause]), machine))
-        )
+        before, _ = roof(row, device, dtype)
+        after, _ = roof(replace(row, **free[cause]), machine, dtype)
         total += (row.latency_s or 0.0) * after / before if before else 0.0
     return total

@@ -14,7 +14,7 @@ def by_layer(profile: ModelProfile) -> list[dict[str, Any]]:
     """One row per operator in the order of execution, fused ones included."""
     rows = []
     for row in profile.rows:
-        moved = {"intensity_macs_per_byte": row.intensity, "share_of_macs": _share(row.macs, profile.macs)}
+        moved = {"intensity_macs_per_byte": row.intensity, "share_of_macs": share(row.macs, profile.macs)}
         rows.append({**plain(row), **moved})
     return rows
 
@@ -68,18 +68,19 @@ def total(profile: ModelProfile) -> dict[str, Any]:
 
 def _sums(rows: Iterable[OpProfile], profile: ModelProfile) -> dict[str, Any]:
     members = list(rows)
-    sums = {name: _sum(getattr(row, name) for row in members) for name in SUMS}
+    sums = {name: sum_known(getattr(row, name) for row in members) for name in SUMS}
     counts = {"operators": sum(row.fused_into is None for row in members)}
-    return {**counts, **sums, "share_of_macs": _share(sums["macs"], profile.macs)}
+    return {**counts, **sums, "share_of_macs": share(sums["macs"], profile.macs)}
 
 
-def _sum(values: Iterable[float | None]) -> float | None:
-    """The sum, or None when nothing is known (no device was given)."""
+def sum_known(values: Iterable[float | None]) -> float | None:
+    """The sum of what is known, None where nothing is (no device was given)."""
     known = [value for value in values if value is not None]
     return sum(known) if known else None
 
 
-def _share(part: float | None, whole: float) -> float | None:
+def share(part: float | None, whole: float | None) -> float | None:
+    """`part` of `whole`, None where one of them is not known or the whole is nothing."""
     return part / whole if part is not None and whole else None
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..analyze.latency import FEW
-from ..analyze.pricing import priced
+from ..analyze.pricing import latency_of, priced
 from ..devices.machine import cpu_name
 from ..devices.text import device_text
 from ..errors import ConfigError
@@ -199,8 +199,7 @@ def validated(device: Device, whole: Sequence[Subject]) -> Device:
 
 def model_latency(rows: Iterable[OpProfile], device: Device, dtype: str = DTYPE) -> float:
     """Seconds of a model as `analyze` estimates them: by the table, by the roofline where that has no answer."""
-    assert device.latency_table is not None
-    return device.latency_table.call_overhead_s + sum(priced(row, device, dtype).latency_s or 0.0 for row in rows)
+    return latency_of((priced(row, device, dtype) for row in rows), device)
 
 
 def _runtime_version() -> str:

@@ -17,6 +17,7 @@ from edgewright.devices import device, device_names
 from edgewright.errors import ConfigError
 from edgewright.model import capture
 from edgewright.technology import VALUE_BITS
+from edgewright.types import LatencyTable
 
 
 @pytest.mark.parametrize(
@@ -60,6 +61,24 @@ def test_dense_times_are_those_of_the_profile(net, machine, dtype):
     want = [row.latency_s for row in priced.rows if row.fused_into is None]
     assert [row.latency_s for row in result.rows] == pytest.approx(want)
     assert result.total()["latency_s"] == pytest.approx(priced.cost.latency_s)
+
+
+def test_on_a_calibrated_device_dense_times_are_measured_and_gains_those_of_the_roofline(net, machine):
+    points = tuple((float(i * o), float(i), float(o), 1e-3) for i in (4, 8) for o in (4, 8))  # a millisecond each
+    table = LatencyTable(
+        runtime="a runtime", machine="a machine", threads=1, call_overhead_s=0.5,
+        points={"float32": {"linear_vector": points}},
+    )  # fmt: skip
+    calibrated = replace(machine, latency_table=table)
+    priced = profile(net, device=calibrated)
+    found, sheet = (two_four(net, priced, device=each, rates={"float32": 2.0}) for each in (calibrated, machine))
+    assert [row.latency_s for row in found.rows] == [row.latency_s for row in priced.rows if row.fused_into is None]
+    assert found.total()["latency_s"] == pytest.approx(priced.cost.latency_s)
+    assert [row.speed_up for row in found.rows] == pytest.approx([row.speed_up for row in sheet.rows])
+    head, on_sheet = found.rows[-1], sheet.rows[-1]
+    assert head.allowed and head.latency_s > 4 * on_sheet.latency_s
+    saved_s = sum(row.latency_s - row.sparse_latency_s for row in found.rows)
+    assert found.total()["sparse_latency_s"] == pytest.approx(priced.cost.latency_s - saved_s)
 
 
 @pytest.fixture(scope="module")

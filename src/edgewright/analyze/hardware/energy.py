@@ -20,6 +20,8 @@ from typing import Any
 from ...errors import ConfigError
 from ...technology import NM45, PICO, Technology
 from ...types import Device, ModelProfile, OpProfile
+from ..pricing import energy_parts, pj_per_mac
+from ..views import share
 
 PARTS = ("compute_j", "elementwise_j", "weight_movement_j", "activation_movement_j")
 
@@ -69,7 +71,7 @@ class OperatorEnergy:
 
     @property
     def share_of_data_movement(self) -> float | None:
-        return _share(self.weight_movement_j + self.activation_movement_j, self.energy_j)
+        return share(self.weight_movement_j + self.activation_movement_j, self.energy_j)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +94,7 @@ class Energy:
 
     @property
     def share_of_data_movement(self) -> float | None:
-        return _share(self.of("weight_movement_j") + self.of("activation_movement_j"), self.energy_j)
+        return share(self.of("weight_movement_j") + self.of("activation_movement_j"), self.energy_j)
 
     def by_layer(self) -> list[dict[str, Any]]:
         """Rows of plain data, each with its share of the whole."""
@@ -101,7 +103,7 @@ class Energy:
             {
                 "name": row.name, "layer": row.layer, "op": row.op, "macs": row.macs,
                 **{part: getattr(row, part) for part in PARTS}, "energy_j": row.energy_j,
-                "share_of_energy": _share(row.energy_j, whole), "share_of_data_movement": row.share_of_data_movement,
+                "share_of_energy": share(row.energy_j, whole), "share_of_data_movement": row.share_of_data_movement,
                 "weights_in": row.weights_in, "activations_in": row.activations_in,
             }
             for row in self.rows
@@ -134,7 +136,7 @@ def energy_of(profile: ModelProfile, *, device: Device | None = None, memories: 
 
 
 def _on_device(profile: ModelProfile, device: Device) -> Energy:
-    per_mac = device.pj_per_mac.get(profile.dtype, device.pj_per_mac["float32"])
+    per_mac = pj_per_mac(device, profile.dtype)
     home = (device.name, device.pj_per_byte)
     rows = tuple(_priced(row, per_mac, home, home) for row in profile.rows)
     return Energy(rows=rows, dtype=profile.dtype, source=device.name, pj_per_mac=per_mac, weights_fit=None)
@@ -155,7 +157,7 @@ def _on_chip(profile: ModelProfile, chip: Memories) -> Energy:
 
 
 def _priced(
-    row: OpProfile, pj_per_mac: float, weights: tuple[str, float], activations: tuple[str, float]
+    row: OpProfile, per_mac: float, weights: tuple[str, float], activations: tuple[str, float]
 ) -> OperatorEnergy:
     """`weights` and `activations`: where they are, and pJ per byte there."""
     return OperatorEnergy(
@@ -163,10 +165,7 @@ def _priced(
         layer=row.layer,
         op=row.op,
         macs=row.macs,
-        compute_j=PICO * row.macs * pj_per_mac,
-        elementwise_j=PICO * row.elementwise * pj_per_mac / 2,  # a MAC is two operations
-        weight_movement_j=PICO * row.weight_bytes * weights[1],
-        activation_movement_j=PICO * row.activation_bytes * activations[1],
+        **energy_parts(row, pj_per_mac=per_mac, weight_pj=weights[1], activation_pj=activations[1]),
         weights_in=weights[0],
         activations_in=activations[0],
     )
@@ -177,7 +176,7 @@ def compare_energy(
 ) -> list[dict[str, Any]]:
     """The totals of one network at several types, one row each, with how many times less than the first it takes."""
     totals = [energy_of(each, device=device, memories=memories).total() for each in profiles]
-    return [{**row, "times_less": _share(totals[0]["energy_j"], row["energy_j"])} for row in totals]
+    return [{**row, "times_less": share(totals[0]["energy_j"], row["energy_j"])} for row in totals]
 
 
 def mac_array(
@@ -217,7 +216,3 @@ def hardware_ratios(*, wide: str = "float32", narrow: str = "int8", technology: 
         "dram_to_sram": tech.dram_pj_per_byte / tech.sram_pj_per_byte,
         "dram_word_to_multiply": 4 * tech.dram_pj_per_byte / tech.look_up(tech.multiply_pj, "wide", wide),
     }
-
-
-def _share(part: float, whole: float) -> float | None:
-    return part / whole if whole else None

@@ -9,6 +9,8 @@ second, and the weights take 36 of 64 bits per group of four at float16 (20 of 3
 instead of the device's max(MACs / peak, (weights + activations) / bandwidth) + overhead. So no layer gains more than 2,
 one that waits for its weights at most 64/36 = 1.778 at float16, and a network what the sum of its layers' times allows.
 
+Where a device has a measured time of the dense operator, the packed one takes as much less as by these two formulas.
+
 A device without such kernels gains nothing: zeros are multiplied like any other value. Nothing is claimed for it.
 
 Source: Mishra 2021, arXiv:2104.08378 (format, twice the rate); Pool 2020 (direction of the groups in convolutions).
@@ -17,8 +19,8 @@ Source: Mishra 2021, arXiv:2104.08378 (format, twice the rate); Pool 2020 (direc
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
@@ -27,6 +29,8 @@ from torch import nn
 from ...errors import ConfigError
 from ...technology import GROUP, KEPT, POSITION_BITS, VALUE_BITS
 from ...types import Device, ModelProfile, OpProfile
+from ..pricing import call_overhead_s, priced, roof
+from ..views import share, sum_known
 from .products import Product, kernel_places, products, unseen, weight_matrices
 
 # How many times the dense rate the 2:4 kernels of a device reach at peak, by type. Those of float32 take 1:2 and those
@@ -35,6 +39,8 @@ SPARSE_RATE: Mapping[str, Mapping[str, float]] = {
     "cloud-gpu": {"float16": 2.0, "int8": 2.0},  # A100 white paper: sparse tensor cores; Mishra 2021
 }
 NO_KERNEL = "no kernel"
+TIMES = ("latency_s", "sparse_latency_s")
+_Times = tuple[float | None, float | None, str | None]  # dense, packed, what binds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +75,7 @@ class TwoFour:
     dtype: str
     device: str | None
     rate: float | None  # of the sparse kernels against the dense ones; None: there are none
+    call_s: float = 0.0  # what a call takes beside its operators
     unseen: tuple[str, ...] = ()  # operators whose weights no layer holds: taken as dense
 
     @property
@@ -88,17 +95,22 @@ class TwoFour:
         """The sums in one row of plain data; `share_of_latency` is what the allowed layers take of the dense time."""
         stored = {row.layer: row for row in self.rows if row.weights}.values()
         dense, packed = (sum(getattr(row, name) for row in stored) for name in ("dense_bytes", "packed_bytes"))
-        times = _sum([row.latency_s for row in self.rows]), _sum([row.sparse_latency_s for row in self.rows])
-        inside = _sum([row.latency_s for row in self.rows if row.allowed])
+        dense_s, sparse_s = (self._whole(getattr(row, name) for row in self.rows) for name in TIMES)
+        inside_s = sum_known(row.latency_s for row in self.rows if row.allowed)
         return {
             "dtype": self.dtype, "device": self.device, "kernel": self.kernel,
             "layers": len(stored), "allowed_layers": sum(row.allowed for row in stored),
             "dense_bytes": dense, "packed_bytes": packed, "times_smaller": dense / packed if packed else None,
-            "latency_s": times[0], "sparse_latency_s": times[1],
-            "share_of_latency": inside / times[0] if inside is not None and times[0] else None,
-            "speed_up": times[0] / times[1] if times[0] is not None and times[1] else None,
+            "latency_s": dense_s, "sparse_latency_s": sparse_s,
+            "share_of_latency": share(inside_s, dense_s),
+            "speed_up": dense_s / sparse_s if dense_s is not None and sparse_s else None,
             "unseen": list(self.unseen),
         }  # fmt: skip
+
+    def _whole(self, times: Iterable[float | None]) -> float | None:
+        """The latency of a call, None where that of its operators is not known."""
+        known = sum_known(times)
+        return None if known is None else self.call_s + known
 
 
 def two_four(
@@ -129,9 +141,13 @@ def two_four(
         for row in profile.rows
         if row.fused_into is None
     ]
-    name = device.name if device is not None else None
     return TwoFour(
-        rows=tuple(rows), dtype=profile.dtype, device=name, rate=rate, unseen=unseen(profile, found.values())
+        rows=tuple(rows),
+        dtype=profile.dtype,
+        device=device.name if device is not None else None,
+        rate=rate,
+        call_s=call_overhead_s(device) if device is not None else 0.0,
+        unseen=unseen(profile, found.values()),
     )
 
 
@@ -142,31 +158,33 @@ def _layer(
     reason = _why_not(product) if product is not None else "no weights"
     dense = packed_bytes(weights, dtype, sparse=False)
     packed = dense if reason else packed_bytes(weights, dtype)
-    dense_s = sparse_s = bound = None
+    times: _Times = (None, None, None)
     if device is not None:
-        moved = row.weight_bytes + row.activation_bytes
-        dense_s, bound = _time(row.macs, moved, device, device.macs_per_second(dtype))
-        if rate is not None:
-            peak = device.macs_per_second(dtype) * (1 if reason else rate)
-            sparse_s, bound = _time(row.macs, moved - dense + packed, device, peak)
+        fewer = replace(row, weight_bytes=row.weight_bytes - dense + packed)
+        times = _times(row, fewer, device, dtype, rate=1.0 if rate is not None and reason else rate)
     return TwoFourLayer(
         name=row.name, layer=row.layer, op=row.op, weights=weights, allowed=not reason, reason=reason,
         is_two_four=product is not None and not reason and is_two_four(product.layer),
-        dense_bytes=dense, packed_bytes=packed, latency_s=dense_s, sparse_latency_s=sparse_s, bound=bound,
+        dense_bytes=dense, packed_bytes=packed, latency_s=times[0], sparse_latency_s=times[1], bound=times[2],
     )  # fmt: skip
+
+
+def _times(row: OpProfile, fewer: OpProfile, device: Device, dtype: str, *, rate: float | None) -> _Times:
+    """Seconds of the dense and of the packed operator, and what binds the last of them that there is.
+
+    Nobody has measured packed operators: against a measured dense time they are what they are by the roofline.
+    """
+    dense = priced(row, device, dtype)
+    if rate is None or dense.latency_s is None:
+        return dense.latency_s, None, dense.bound
+    before, _ = roof(row, device, dtype)
+    after, bound = roof(fewer, device, dtype, rate=rate)
+    return dense.latency_s, dense.latency_s * after / before if before else 0.0, bound
 
 
 def _why_not(product: Product) -> str:
     rest = product.channels % GROUP
     return f"{product.channels} input channels per group are no multiple of {GROUP}" if rest else ""
-
-
-def _time(macs: int, moved: float, device: Device, macs_per_second: float) -> tuple[float, str]:
-    """Latency by the roofline, and which of its terms is the largest."""
-    times = {
-        "compute": macs / macs_per_second, "memory": moved / device.bandwidth_bytes_s, "overhead": device.overhead_s,
-    }  # fmt: skip
-    return max(times["compute"], times["memory"]) + times["overhead"], max(times, key=lambda name: times[name])
 
 
 def packed_bytes(weights: int, dtype: str, *, sparse: bool = True) -> int:
@@ -183,8 +201,3 @@ def is_two_four(layer: nn.Module) -> bool:
         return False
     kept = torch.count_nonzero(by_channel.reshape(-1, GROUP), dim=1)
     return bool((kept <= KEPT).all())
-
-
-def _sum(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
