@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..technology import ACCESS_PJ, NM45, pj_per_byte
+from ..technology import ACCESS_PJ, NM45, PICO, pj_per_byte
 from .worked import Step, Worked, one_of, positive, shown, whole
 
 PROCESS = "45 nm, 0.9 V (Horowitz 2014); a current process spends less, in about the same proportions"
@@ -40,7 +40,7 @@ def energy(
     Args:
         macs: how many multiply-accumulates.
         dtype: type that is multiplied: int8, int32, float16 or float32.
-        accumulator: type that is added; the same type unless said (int8 products are really added in int32).
+        accumulator: type that is added; int32 for products of int8, their own type for others, unless said.
         sram_bytes: bytes read or written on chip.
         dram_bytes: bytes read or written off chip.
         on_chip: level of memory for the former: sram, cache-8kb, cache-32kb or cache-1mb.
@@ -48,19 +48,20 @@ def energy(
     """
     whole("macs", macs, least=0)
     multiply = one_of("dtype", dtype, NM45.multiply_pj)
-    add = one_of("accumulator", accumulator or dtype, NM45.add_pj)
-    per_mac = multiply + add
-    compute = macs * per_mac * 1e-12
+    wide = accumulator or NM45.accumulator.get(dtype, dtype)
+    add = one_of("accumulator", wide, NM45.add_pj)
+    per_mac = NM45.mac_pj(dtype, accumulator=accumulator)
+    compute = PICO * macs * per_mac
     moved = [positive("sram_bytes", sram_bytes, zero=True), positive("dram_bytes", dram_bytes, zero=True)]
     levels = {"on_chip": on_chip, "off_chip": off_chip}
     for name, level in levels.items():
         one_of(name, level, ACCESS_PJ)
     per_byte = [pj_per_byte(level) for level in levels.values()]
-    memory = [count * cost * 1e-12 for count, cost in zip(moved, per_byte, strict=True)]
+    memory = [PICO * count * cost for count, cost in zip(moved, per_byte, strict=True)]
     total = compute + sum(memory)
     share = sum(memory) / total if total else None
     steps = [
-        Step("one MAC", "multiply + add", f"{multiply} + {add}", per_mac, "pJ"),
+        Step("one MAC", f"multiply + add in {wide}", f"{multiply} + {add}", per_mac, "pJ"),
         Step("compute", "MACs x pJ", f"{shown(macs)} x {per_mac:g} pJ", compute, "J"),
         Step("on-chip", "bytes x pJ", f"{shown(moved[0])} x {per_byte[0]:g} pJ", memory[0], "J"),
         Step("off-chip", "bytes x pJ", f"{shown(moved[1])} x {per_byte[1]:g} pJ", memory[1], "J"),
@@ -96,7 +97,7 @@ def memory_energy(*, read_bytes: float, level: str = "dram", dtype: str = "float
         ),
     )
     result = {
-        "pj_per_read": cost, "pj_per_byte": pj_per_byte(level), "energy_j": picojoules * 1e-12,
+        "pj_per_read": cost, "pj_per_byte": pj_per_byte(level), "energy_j": PICO * picojoules,
         "multiplications": picojoules / multiply,
     }  # fmt: skip
     return Worked(title=f"Energy of reading from {level}", steps=steps, result=result, notes=(PROCESS,))
@@ -115,13 +116,11 @@ def energy_ratios(*, wide: str = "float32", narrow: str = "int8") -> Worked:
     }  # fmt: skip
     pairs = {name: (one_of("wide", wide, table), one_of("narrow", narrow, table)) for name, table in tables.items()}
     steps = [_ratio(name, f"{wide} / {narrow}", f"{a:g} / {b:g}", a / b) for name, (a, b) in pairs.items()]
-    multiply, add = NM45.multiply_pj, NM45.add_pj
-    for name, adder in (("mac_energy", narrow), ("mac_energy_int32_add", "int32")):
-        numbers = f"({multiply[wide]} + {add[wide]}) / ({multiply[narrow]} + {add[adder]})"
-        ratio = (multiply[wide] + add[wide]) / (multiply[narrow] + add[adder])
-        steps.append(_ratio(name, f"{wide} / {narrow}, added in {adder}", numbers, ratio))
-    dram, sram = ACCESS_PJ["dram"][0], ACCESS_PJ["sram"][0]
+    own = {each: NM45.accumulator.get(each, each) for each in (wide, narrow)}
+    multiply, dram, sram = NM45.multiply_pj, ACCESS_PJ["dram"][0], ACCESS_PJ["sram"][0]
     steps += [
+        _mac_ratio("mac_energy", (wide, own[wide]), (narrow, own[narrow])),
+        _mac_ratio("mac_energy_own_type_add", (wide, wide), (narrow, narrow)),
         _ratio("dram_read_energy", f"32-bit read / {wide} multiply", f"{dram:g} / {multiply[wide]}",
                dram / multiply[wide]),
         _ratio("dram_over_sram_energy", "DRAM / SRAM, 32 bit", f"{dram:g} / {sram:g}", dram / sram),
@@ -135,6 +134,13 @@ def energy_ratios(*, wide: str = "float32", narrow: str = "int8") -> Worked:
             PROCESS,
         ),
     )
+
+
+def _mac_ratio(name: str, above: tuple[str, str], below: tuple[str, str]) -> Step:
+    """Of two MACs, each a type that is multiplied and one that is added."""
+    numbers = " / ".join(f"({NM45.multiply_pj[kind]} + {NM45.add_pj[adder]})" for kind, adder in (above, below))
+    ratio = NM45.mac_pj(above[0], accumulator=above[1]) / NM45.mac_pj(below[0], accumulator=below[1])
+    return _ratio(name, f"{above[0]} / {below[0]}, added in {above[1]} and {below[1]}", numbers, ratio)
 
 
 def _ratio(name: str, formula: str, numbers: str, value: float) -> Step:
