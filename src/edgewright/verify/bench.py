@@ -16,7 +16,7 @@ from .cold import ColdStart, cold_starts
 from .conditions import Conditions, conditions, load_average, remarks
 from .end_to_end import EndToEnd, Samples, preprocess_for, time_end_to_end
 from .rows import BenchRow, row_remarks
-from .subjects import RUNTIMES, Contender, Skipped, Subject, contenders, shared_shape
+from .subjects import IN_TORCH, RUNTIMES, Contender, Skipped, Subject, contenders, shared_shape
 from .timing import Latency, Model, Timing, race, turn_ratios
 from .torch_runner import torch_threads
 
@@ -78,10 +78,10 @@ def file_subject(path: Path) -> Subject:
             onnx=artifact.model_path,
             is_quantized=artifact.manifest["quantized"],
             preprocess=artifact.manifest["preprocess"],
-            lacks={"eager": why, "compiled": why},
+            lacks=dict.fromkeys(IN_TORCH, why),
         )
     why = "an .onnx file is run as it is, in ONNX Runtime alone; give the run or the model that it was made from"
-    return Subject(name=str(path), onnx=path, lacks={"eager": why, "compiled": why})
+    return Subject(name=str(path), onnx=path, lacks=dict.fromkeys(IN_TORCH, why))
 
 
 def bench(

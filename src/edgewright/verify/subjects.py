@@ -14,8 +14,6 @@ from ..errors import ConfigError, UnsupportedError
 from .runner import OnnxRunner
 from .timing import Model
 
-RUNTIMES = ("onnxruntime", "eager", "compiled")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Stored:
@@ -154,3 +152,5 @@ def _open_compiled(subject: Subject, images_BCHW: Any, threads: int) -> Model:
 OPEN: Mapping[str, Callable[[Subject, Any, int], Model]] = {
     "onnxruntime": _open_onnx, "eager": _open_eager, "compiled": _open_compiled,
 }  # fmt: skip
+RUNTIMES = tuple(OPEN)
+IN_TORCH = frozenset(RUNTIMES) - {"onnxruntime"}
