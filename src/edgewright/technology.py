@@ -18,6 +18,9 @@ VALUE_BITS: Mapping[str, int] = {
 }  # fmt: skip
 GROUP, KEPT, POSITION_BITS = 4, 2, 4  # values of a group, those kept, bits for the positions of both
 BIT_PARALLEL_BITS = 16  # of the engine that bit-serial hardware is compared with (Chen 2014, DaDianNao; Judd 2016)
+# Compressed columns (Han 2016, EIE): an entry is a count of zeros and a code of a shared weight; a shared weight is
+# 16-bit fixed point; the pointers to the start of each column are 16 bits long.
+ZERO_COUNT_BITS, WEIGHT_CODE_BITS, SHARED_WEIGHT_BITS, POINTER_BITS = 4, 4, 16, 16
 
 # pJ per access and bits that it reads, 45 nm: caches by size and the range of DRAM from Horowitz 2014, same figure as
 # below; the words from Han 2016 (EIE). A word of "sram" is read from a bank of 8 KB.

@@ -45,8 +45,16 @@ def test_the_expected_padding_is_the_mean_over_all_columns():
 def test_a_dense_matrix_pays_8_bits_a_weight_a_pointer_per_column_and_the_codebook():
     result = calc.eie(rows=32, columns=16, density=1).result
     assert (result["padding_zeros"], result["entry_bytes"]) == (0, 512)
-    assert (result["pointer_bytes"], result["codebook_bytes"]) == (17 * 4, 32)
-    assert result["ratio_float32"] == pytest.approx(4 * 512 / (512 + 68 + 32))
+    assert (result["pointer_bytes"], result["codebook_bytes"]) == (17 * 2, 32)
+    assert result["ratio_float32"] == pytest.approx(4 * 512 / (512 + 34 + 32))
+
+
+def test_a_pointer_widens_where_an_element_holds_more_than_it_counts():
+    """2^16 entries in one element take 17 bits to point behind; in two elements, 16."""
+    shape = {"rows": 256, "columns": 256, "density": 1}
+    assert calc.eie(**shape).result["pointer_bytes"] == 257 * 17 / 8
+    assert calc.eie(**shape, processing_elements=2).result["pointer_bytes"] == 2 * 257 * 2
+    assert calc.eie(**shape, pointer_bits=32).result["pointer_bytes"] == 257 * 4
 
 
 def test_rows_dealt_to_more_elements_leave_shorter_runs_and_less_padding():

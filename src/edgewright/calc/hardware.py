@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from ..errors import ConfigError
+from ..technology import BIT_PARALLEL_BITS
 from .worked import Pair, Step, Worked, pair, positive, product, shown, whole
 
 MOST_VALUE_BYTES = 16
@@ -42,7 +43,9 @@ def roofline(*, peak_ops_s: float, bandwidth_bytes_s: float, ops_per_byte: float
     return Worked(title="Roofline", steps=tuple(steps), result=result, notes=notes)
 
 
-def stripes(*, macs: Sequence[float], bits: Sequence[int], parallel_bits: int = 16, fixed_macs: float = 0) -> Worked:
+def stripes(
+    *, macs: Sequence[float], bits: Sequence[int], parallel_bits: int = BIT_PARALLEL_BITS, fixed_macs: float = 0
+) -> Worked:
     """Ideal speed-up of bit-serial hardware.
 
     Args:

@@ -13,13 +13,15 @@ import math
 from collections.abc import Sequence
 
 from ..errors import ConfigError
+from ..technology import POINTER_BITS, SHARED_WEIGHT_BITS, WEIGHT_CODE_BITS, ZERO_COUNT_BITS
 from .worked import Step, Worked, finite, positive, product, shown, whole
 
 MOST_ROWS = 10_000_000  # the sum over runs has a term for every 16 of them
-CODEBOOK_BITS = 16  # a shared weight is expanded to 16-bit fixed point
 
 
-def eie_column(*, values: Sequence[float], index_bits: int = 4, weight_bits: int = 4) -> Worked:
+def eie_column(
+    *, values: Sequence[float], index_bits: int = ZERO_COUNT_BITS, weight_bits: int = WEIGHT_CODE_BITS
+) -> Worked:
     """One column as EIE stores it: weights and zero counts.
 
     Args:
@@ -57,8 +59,8 @@ def eie_column(*, values: Sequence[float], index_bits: int = 4, weight_bits: int
 
 
 def eie(
-    *, rows: int, columns: int, density: float, activation_density: float = 1, index_bits: int = 4,
-    weight_bits: int = 4, pointer_bits: int = 32, processing_elements: int = 1,
+    *, rows: int, columns: int, density: float, activation_density: float = 1, index_bits: int = ZERO_COUNT_BITS,
+    weight_bits: int = WEIGHT_CODE_BITS, pointer_bits: int = POINTER_BITS, processing_elements: int = 1,
 ) -> Worked:  # fmt: skip
     """Bytes and work of a sparse matrix in EIE, expected.
 
@@ -71,7 +73,8 @@ def eie(
         activation_density: share of the activations that are not zero.
         index_bits: bits of a zero count.
         weight_bits: bits that name one of the shared weights.
-        pointer_bits: bits of the pointer to the start of a column, one more than columns in each element.
+        pointer_bits: bits of the pointer to the start of a column, one more than columns in each element; wider where
+            an element holds more entries than those can count.
         processing_elements: each holds its rows as columns of its own.
     """
     cells = whole("rows", rows) * whole("columns", columns)
@@ -98,8 +101,10 @@ def eie(
             padding,
         ),
     ]
+    most = math.ceil((nonzeros + padding) / processing_elements)
+    width = max(whole("pointer_bits", pointer_bits), most.bit_length())
     storage, lines = _eie_bytes(
-        nonzeros + padding, index_bits + weight_bits, (columns + 1) * processing_elements, pointer_bits, weight_bits
+        nonzeros + padding, index_bits + weight_bits, (columns + 1) * processing_elements, width, weight_bits
     )
     size, work = storage["total_bytes"], (nonzeros + padding) * activation_density
     steps += [
@@ -121,13 +126,13 @@ def _eie_bytes(
 ) -> tuple[dict[str, float], list[Step]]:
     """Bytes of the three tables, and the lines that say so."""
     stored = entries * entry_bits / 8
-    pointed = pointers * whole("pointer_bits", pointer_bits) / 8
-    shared = 2**weight_bits * CODEBOOK_BITS / 8
+    pointed = pointers * pointer_bits / 8
+    shared = 2**weight_bits * SHARED_WEIGHT_BITS / 8
     size = stored + pointed + shared
     lines = [
         Step("entries", "entries x bits / 8", f"{shown(entries)} x {entry_bits} / 8", stored, "bytes"),
         Step("pointers", "(C + 1) elements x bits / 8", f"{shown(pointers)} x {pointer_bits} / 8", pointed, "bytes"),
-        Step("shared weights", "2^b x bits / 8", f"{2**weight_bits} x {CODEBOOK_BITS} / 8", shared, "bytes"),
+        Step("shared weights", "2^b x bits / 8", f"{2**weight_bits} x {SHARED_WEIGHT_BITS} / 8", shared, "bytes"),
         Step("total", "sum", f"{shown(stored)} + {shown(pointed)} + {shown(shared)}", size, "bytes"),
     ]
     storage = {"entry_bytes": stored, "pointer_bytes": pointed, "codebook_bytes": shared, "total_bytes": size}

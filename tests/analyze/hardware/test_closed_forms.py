@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
+
+import numpy as np
 import pytest
 from torch import nn
 
 from edgewright import calc
 from edgewright.analyze import profile
-from edgewright.analyze.hardware import Memories, bit_serial, energy_of, hardware_ratios, packed_bytes
+from edgewright.analyze.hardware import (
+    ColumnEngine,
+    Memories,
+    SerialArray,
+    bit_serial,
+    compress_columns,
+    energy_of,
+    hardware_ratios,
+    packed_bytes,
+)  # fmt: skip
 from edgewright.model import capture
 
 
@@ -37,6 +49,27 @@ def test_bit_serial_speed_up():
     macs, bits = [row.macs for row in measured.rows], [9, 7, 3]
     ours = bit_serial(net, measured, bits=dict(zip("012", bits, strict=True))).ideal_speed_up
     assert ours == pytest.approx(calc.stripes(macs=macs, bits=bits).result["speed_up"])
+
+
+@pytest.mark.parametrize("elements", [1, 4])
+@pytest.mark.parametrize(("rows", "columns"), [(32, 16), (512, 160)])
+def test_bytes_of_compressed_columns(rows, columns, elements):
+    """Without zeros the expectation is exact; one element with 81,920 entries takes wider pointers in both."""
+    closed = calc.eie(rows=rows, columns=columns, density=1, processing_elements=elements).result
+    engine = ColumnEngine(num_elements=elements)
+    packed = compress_columns(np.ones((rows, columns), np.float32), engine)
+    assert (packed.matrix_bits + engine.table_bits) / 8 == closed["total_bytes"]
+
+
+def default(function, name):
+    return inspect.signature(function).parameters[name].default
+
+
+def test_closed_forms_and_engines_start_from_the_same_widths():
+    engine = ColumnEngine()
+    for name in ("index_bits", "weight_bits", "pointer_bits"):
+        assert default(calc.eie, name) == getattr(engine, name)
+    assert default(calc.stripes, "parallel_bits") == SerialArray().parallel_bits
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16", "int8", "float8", "int4"])

@@ -19,6 +19,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from ...errors import ConfigError, ShapeError
+from ...technology import POINTER_BITS, SHARED_WEIGHT_BITS, WEIGHT_CODE_BITS, ZERO_COUNT_BITS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,10 +28,10 @@ class ColumnEngine:
 
     num_elements: int = 64
     queue_depth: int | None = 8  # activations that an element may lag behind; None: any number
-    index_bits: int = 4
-    weight_bits: int = 4
-    shared_bits: int = 16  # of an entry of the table of weights
-    pointer_bits: int = 16
+    index_bits: int = ZERO_COUNT_BITS
+    weight_bits: int = WEIGHT_CODE_BITS
+    shared_bits: int = SHARED_WEIGHT_BITS  # of an entry of the table of weights
+    pointer_bits: int = POINTER_BITS
 
     def __post_init__(self) -> None:
         for each in fields(self):
