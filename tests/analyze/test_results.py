@@ -47,9 +47,14 @@ CASES = {
     "conv1d": (aten.conv1d.default, empty(2, 3, 10), empty(5, 3, 4), None, [3], [2], [1], 1),
     "conv3d": (aten.conv3d.default, empty(1, 2, 5, 6, 7), empty(3, 2, 3, 3, 3), None, [1] * 3, [1] * 3, [1] * 3, 1),
     "conv2d without a batch": (aten.conv2d.default, empty(6, 8, 9), empty(4, 6, 3, 3), None, [1, 1], [0, 0], [1, 1], 1),
+    "linear": (aten.linear.default, TOKENS, empty(3, 8), empty(3)),
+    "linear of one sample": (aten.linear.default, empty(8), empty(3, 8)),
+    "linear of a transposed one": (aten.linear.default, TOKENS.transpose(2, 3), empty(3, 5)),
     "attention": (aten.scaled_dot_product_attention.default, TOKENS, TOKENS, empty(2, 4, 5, 3)),
     "attention to other tokens": (
         aten.scaled_dot_product_attention.default, TOKENS, empty(2, 4, 7, 8), empty(2, 4, 7, 8)),
+    "attention of unequal factors": (
+        aten.scaled_dot_product_attention.default, TOKENS.transpose(1, 2), empty(2, 5, 6, 8), empty(2, 5, 6, 3)),
     "attention of a transposed one": (aten.scaled_dot_product_attention.default, *[TOKENS.transpose(1, 2)] * 3),
 }  # fmt: skip
 
@@ -69,11 +74,19 @@ def test_the_common_cases_are_known_and_torch_is_asked_where_it_decides():
              if result_of(Given(function=function, args=tuple(args), kwargs={})) is not None}  # fmt: skip
     assert {"relu", "add", "add a number", "mul broadcast", "softmax", "cat", "pool to one", "conv2d",
             "conv2d by groups",
-            "attention"} <= known  # fmt: skip
-    assert not known & {"mul of two types", "div of integers", "softmax to a type", "cat with nothing"}
+            "attention", "attention of a transposed one", "linear"} <= known  # fmt: skip
+    assert not known & {
+        "mul of two types",
+        "linear of two types",
+        "div of integers",
+        "softmax to a type",
+        "cat with nothing",
+    }
 
 
-def test_a_convolution_that_does_not_fit_is_left_to_torch():
+def test_what_torch_refuses_is_left_to_torch():
+    args = (empty(2, 8), empty(3, 8, dtype=torch.float64))
+    assert result_of(Given(function=aten.linear.default, args=args, kwargs={})) is None
     for image, weight in ((empty(1, 5, 8, 8), empty(4, 6, 3, 3)), (empty(1, 6, 2, 2), empty(4, 6, 3, 3))):
         args = (image, weight, None, [1, 1], [0, 0], [1, 1], 1)
         assert result_of(Given(function=aten.conv2d.default, args=args, kwargs={})) is None

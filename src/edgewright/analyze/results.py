@@ -91,9 +91,18 @@ def _convolved(given: Given) -> torch.Tensor | None:
 
 
 def _attention(given: Given) -> torch.Tensor | None:
+    """Without content there is one kernel, whose result lies in the plain layout however its factors lie."""
     query, key, value = given.args[:3]
-    same = _is_plain(query) and query.dtype == value.dtype and query.shape[:-2] == key.shape[:-2] == value.shape[:-2]
-    return _empty((*query.shape[:-1], value.shape[-1]), query) if same else None
+    same = query.shape[:-2] == key.shape[:-2] == value.shape[:-2] and query.dtype == key.dtype == value.dtype
+    known = query.is_floating_point() and query.shape[-1] == key.shape[-1] and key.shape[-2] == value.shape[-2]
+    return _empty((*query.shape[:-1], value.shape[-1]), query) if same and known else None
+
+
+def _linear(given: Given) -> torch.Tensor | None:
+    first, weight = given.args[:2]
+    if not _is_plain(first, weight) or weight.dim() != 2 or first.shape[-1] != weight.shape[1]:
+        return None
+    return _empty((*first.shape[:-1], weight.shape[0]), first)
 
 
 Result = Callable[[Given], torch.Tensor | None]
@@ -105,6 +114,7 @@ RESULTS: Mapping[str, Result] = {
     **dict.fromkeys(("cat", "concat"), _joined),
     **dict.fromkeys(("conv1d", "conv2d", "conv3d"), _convolved),
     "adaptive_avg_pool2d": _pooled_to,
+    "linear": _linear,
     "scaled_dot_product_attention": _attention,
 }
 """Function -> what it makes."""
