@@ -7,11 +7,12 @@ import torch
 from .elementwise import ELEMENTWISE
 from .integers import INTEGERS
 from .layers import LAYERS
-from .moves import MOVES
 from .op import Builder, Built, Op
+from .parts import PARTS
 from .patterns import multiply
 from .reductions import REDUCTIONS
 from .resize import RESIZING
+from .shapes import SHAPES
 from .windows import WINDOWS
 
 
@@ -25,7 +26,7 @@ def constant(op: Op) -> Built:
 
 BUILDERS: dict[str, Builder] = {
     "Constant": constant, "Mul": multiply,
-    **ELEMENTWISE, **MOVES, **REDUCTIONS, **WINDOWS, **LAYERS, **RESIZING, **INTEGERS,
+    **ELEMENTWISE, **SHAPES, **PARTS, **REDUCTIONS, **WINDOWS, **LAYERS, **RESIZING, **INTEGERS,
 }  # fmt: skip
 
 # Operators that work on codes as on the values they stand for.
