@@ -13,6 +13,7 @@ from torch.nn.modules.conv import _ConvNd
 from ..model import functions
 from . import work
 from .tracing import Call
+from .windows import names_of
 from .work import BATCH_NORM, BILINEAR, SOFTMAX, Formula, Work
 
 
@@ -48,8 +49,7 @@ LAYERS: dict[type[nn.Module], Formula] = {
 }
 
 MATRIX: dict[str, Formula] = {
-    **dict.fromkeys(("conv1d", "conv2d", "conv3d", "convolution"), work.conv_function),
-    **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), work.conv_function),
+    **dict.fromkeys(names_of("conv"), work.conv_function),
     "linear": work.linear_function,
     **dict.fromkeys(("matmul", "mm", "bmm", "mv", "dot"), work.matrix_product(0)),
     **dict.fromkeys(("addmm", "baddbmm", "addbmm", "addmv"), work.matrix_product(1)),
@@ -81,10 +81,10 @@ REDUCTIONS: dict[str, Formula] = {
     "linalg_vector_norm": work.per_input(2),
     "norm": work.per_input(2),
     **dict.fromkeys(("var", "std", "var_mean"), work.per_input(4)),
-    **dict.fromkeys(("max_pool1d", "max_pool2d", "max_pool3d", "max_pool2d_with_indices"), work.window(0)),
-    **dict.fromkeys(("avg_pool1d", "avg_pool2d", "avg_pool3d"), work.window(1)),
-    **dict.fromkeys(("adaptive_max_pool1d", "adaptive_max_pool2d"), work.adaptive_window(0)),
-    **dict.fromkeys(("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d"), work.adaptive_window(1)),
+    **dict.fromkeys(names_of("max_pool"), work.window(0)),
+    **dict.fromkeys(names_of("avg_pool"), work.window(1)),
+    **dict.fromkeys(names_of("adaptive_max_pool"), work.adaptive_window(0)),
+    **dict.fromkeys(names_of("adaptive_avg_pool"), work.adaptive_window(1)),
     **dict.fromkeys(("layer_norm", "group_norm", "instance_norm"), work.normalization),
     **dict.fromkeys(("sort", "argsort", "topk", "median", "kthvalue", "unique", "_unique2"), work.sort),
     "nonzero": work.per_input(1),

@@ -17,6 +17,7 @@ from torch.nn.modules.conv import _ConvNd
 
 from ..model import functions
 from .tracing import Call
+from .windows import SLIDING
 
 
 def _aten(*names: str) -> frozenset[str]:
@@ -29,10 +30,7 @@ ELEMENTWISE = CLAMPS | _aten(
     "sigmoid", "hardsigmoid", "tanh", "silu", "hardswish", "gelu", "mish", "elu", "selu", "leaky_relu", "softplus",
     "neg", "abs", "exp", "log", "sqrt", "rsqrt", "reciprocal", "square", "erf", "sin", "cos",
 )  # fmt: skip
-CLAMP_THEIR_OUTPUT = _aten(
-    "conv1d", "conv2d", "conv3d", "convolution", "conv_transpose2d", "linear", "addmm", "add", "sub", "mul",
-    "max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d", "adaptive_avg_pool2d", "mean",
-)  # fmt: skip
+CLAMP_THEIR_OUTPUT = _aten(*SLIDING, "linear", "addmm", "add", "sub", "mul", "mean")
 
 
 def can_fold(norm: Call, before: Call, *, calls_of_layer: int) -> bool:

@@ -17,6 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
 from .tracing import META, argument_of
+from .windows import SLIDING, names_of, per_axis
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,19 +55,14 @@ class Given:
 def _convolution(given: Given) -> nn.Module:
     weight, groups = given["weight"], given["groups"]
     inner, outer = weight.shape[1] * groups, weight.shape[0]
-    is_transposed = "transpose" in given.name
-    kind = getattr(nn, f"{'ConvTranspose' if is_transposed else 'Conv'}{given.name[-2]}d")
-    sizes = (outer, inner) if is_transposed else (inner, outer)
+    sliding = SLIDING[given.name]
+    kind = getattr(nn, f"{'ConvTranspose' if sliding.transposed else 'Conv'}{sliding.axes}d")
+    sizes = (outer, inner) if sliding.transposed else (inner, outer)
     settings = {name: given[name] for name in ("stride", "padding", "dilation")}
-    plain = {name: _per_axis(value, weight.dim() - 2) for name, value in settings.items()}
+    plain = {
+        name: value if isinstance(value, str) else per_axis(value, weight.dim() - 2) for name, value in settings.items()
+    }
     return kind(*sizes, tuple(weight.shape[2:]), groups=groups, bias=given["bias"] is not None, device=META, **plain)
-
-
-def _per_axis(value: Any, axes: int) -> Any:
-    if isinstance(value, str):
-        return value
-    values = tuple(value) if isinstance(value, (tuple, list)) else (value,)
-    return values * axes if len(values) == 1 else values
 
 
 def _linear(given: Given) -> nn.Module:
@@ -88,7 +84,7 @@ def _group_norm(given: Given) -> nn.Module:
     return nn.GroupNorm(given["num_groups"], given["input"].shape[1], device=META)
 
 
-CONVOLUTIONS = tuple(f"conv{kind}{axes}d" for kind in ("", "_transpose") for axes in (1, 2, 3))
+CONVOLUTIONS = tuple(name for name in names_of("conv") if SLIDING[name].axes)  # of a class of layers each
 LAYERS: Mapping[str, tuple[type[nn.Module], Callable[[Given], nn.Module]]] = {
     **dict.fromkeys(CONVOLUTIONS, (_ConvNd, _convolution)),
     "linear": (nn.Linear, _linear),

@@ -1,37 +1,84 @@
-"""The sliding windows of convolutions and poolings, as one form whoever wrote them."""
+"""The sliding windows of convolutions and poolings, as one form whoever wrote them.
+
+`SLIDING` is the one table of the functions that have a window; what else is known of them elsewhere (formulas, fusion,
+layers that stand for them) is written by their family.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from ..types import Window
 from .tracing import Call
 
-CONVOLUTIONS = ("conv1d", "conv2d", "conv3d", "convolution", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
-POOLINGS = (
-    "max_pool1d",
-    "max_pool2d",
-    "max_pool3d",
-    "max_pool2d_with_indices",
-    "avg_pool1d",
-    "avg_pool2d",
-    "avg_pool3d",
-)
-ADAPTIVE = tuple(f"adaptive_{kind}_pool{axes}d" for kind in ("avg", "max") for axes in (1, 2, 3))
-WINDOWED = frozenset(f"aten.{name}" for name in (*CONVOLUTIONS, *POOLINGS))
-ADAPTED = frozenset(f"aten.{name}" for name in ADAPTIVE)
+Family = Literal["conv", "max_pool", "avg_pool", "adaptive_max_pool", "adaptive_avg_pool"]
+AXES = (1, 2, 3)
+POOLINGS: tuple[Family, ...] = ("max_pool", "avg_pool", "adaptive_max_pool", "adaptive_avg_pool")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sliding:
+    """A function that slides a window over its input."""
+
+    family: Family
+    axes: int | None = None  # None: those of its weight
+    transposed: bool | None = False  # None: an argument says it
+
+
+SLIDING: Mapping[str, Sliding] = {
+    "convolution": Sliding(family="conv", transposed=None),
+    **{f"conv{axes}d": Sliding(family="conv", axes=axes) for axes in AXES},
+    **{f"conv_transpose{axes}d": Sliding(family="conv", axes=axes, transposed=True) for axes in AXES},
+    **{f"{family}{axes}d": Sliding(family=family, axes=axes) for family in POOLINGS for axes in AXES},
+    **{f"max_pool{axes}d_with_indices": Sliding(family="max_pool", axes=axes) for axes in AXES},
+}
+"""ATen function, without `aten.` -> its window."""
+
+
+def names_of(family: Family) -> tuple[str, ...]:
+    """The functions of a family."""
+    return tuple(name for name, sliding in SLIDING.items() if sliding.family == family)
+
+
+def sliding_of(call: Call) -> Sliding | None:
+    """What `SLIDING` says of a call, None where it is no function with a window."""
+    return SLIDING.get(call.function.removeprefix("aten.")) if call.function.startswith("aten.") else None
 
 
 def window_of(call: Call) -> Window | None:
     """The window of a convolution or a pooling, None for anything else and for adaptive windows of unequal sizes."""
     if isinstance(call.layer, _ConvNd):
         return _of_layer(call.layer)
-    if call.function in WINDOWED:
-        return _of_function(call)
-    return _adaptive(call) if call.function in ADAPTED else None
+    sliding = sliding_of(call)
+    if sliding is None:
+        return None
+    return _adaptive(call) if sliding.family.startswith("adaptive") else _of_function(call, sliding)
+
+
+def is_transposed(call: Call) -> bool:
+    """Whether a function with a window is a transposed convolution."""
+    sliding = sliding_of(call)
+    said = sliding.transposed if sliding is not None else False
+    return bool(call.argument("transposed") if said is None else said)
+
+
+def kernel_of(call: Call) -> tuple[int, ...]:
+    """The size of the window of a function with one that is not adaptive."""
+    if call.has_argument("weight"):
+        return tuple(call.argument("weight").shape[2:])
+    return per_axis(call.argument("kernel_size"), axes_of(call))
+
+
+def axes_of(call: Call) -> int:
+    """Along how many axes a function slides its window."""
+    sliding = sliding_of(call)
+    assert sliding is not None
+    return sliding.axes or call.argument("weight").dim() - 2
 
 
 def _of_layer(layer: _ConvNd) -> Window:
@@ -46,25 +93,22 @@ def _of_layer(layer: _ConvNd) -> Window:
     )
 
 
-def _of_function(call: Call) -> Window:
-    is_pooling = "pool" in call.function
-    axes = call.out.dim() - 2
-    kernel = _each(call.argument("kernel_size"), axes) if is_pooling else tuple(call.argument("weight").shape[2:])
-    dilation = _each(call.argument("dilation"), axes) if call.has_argument("dilation") else (1,) * axes
-    transposed = call.argument("transposed") if call.has_argument("transposed") else "transpose" in call.function
+def _of_function(call: Call, sliding: Sliding) -> Window:
+    axes, kernel = axes_of(call), kernel_of(call)
+    dilation = per_axis(call.argument("dilation"), axes) if call.has_argument("dilation") else (1,) * axes
     return Window(
         kernel=kernel,
-        stride=_each(call.argument("stride") or kernel, axes),  # poolings without a stride go by their kernel
+        stride=per_axis(call.argument("stride") or kernel, axes),  # poolings without a stride go by their kernel
         padding=_padding(call.argument("padding"), kernel, dilation),
         dilation=dilation,
-        groups=1 if is_pooling else int(call.argument("groups")),
-        transposed=bool(transposed),
+        groups=int(call.argument("groups")) if sliding.family == "conv" else 1,
+        transposed=is_transposed(call),
     )
 
 
 def _adaptive(call: Call) -> Window | None:
     """Output i of n sees inputs floor(i L/n) to ceil((i+1) L/n): equal windows where n divides L."""
-    axes = int(call.function[-2])
+    axes = axes_of(call)
     pairs = list(zip(call.inputs[0].shape[-axes:], call.out.shape[-axes:], strict=True))
     if any(length % count for length, count in pairs):
         return None
@@ -77,10 +121,10 @@ def _padding(given: Any, kernel: tuple[int, ...], dilation: tuple[int, ...]) -> 
         return (0,) * len(kernel)
     if given == "same":
         return tuple(math.floor(step * (size - 1) / 2) for size, step in zip(kernel, dilation, strict=True))
-    return _each(given, len(kernel))
+    return per_axis(given, len(kernel))
 
 
-def _each(value: Any, axes: int) -> tuple[int, ...]:
+def per_axis(value: Any, axes: int) -> tuple[int, ...]:
     """One number for every axis, or one for each."""
     values = tuple(int(each) for each in (value if isinstance(value, (tuple, list)) else (value,)))
     return values * axes if len(values) == 1 else values

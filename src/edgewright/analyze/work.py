@@ -18,6 +18,7 @@ from torch.nn.modules.conv import _ConvTransposeNd
 
 from .contraction import einsum_macs
 from .tracing import Call
+from .windows import axes_of, is_transposed, kernel_of
 
 SOFTMAX = 5  # per score: compare for the maximum, subtract, exp, add, divide
 BILINEAR = 7  # 4 multiplies and 3 adds
@@ -45,8 +46,7 @@ def conv_layer(call: Call) -> Work:
 
 
 def conv_function(call: Call) -> Work:
-    transposed = call.argument("transposed") if call.has_argument("transposed") else "transpose" in call.function
-    return Work(macs=conv_macs(call, call.argument("weight"), transposed))
+    return Work(macs=conv_macs(call, call.argument("weight"), is_transposed(call)))
 
 
 def conv_macs(call: Call, weight: torch.Tensor, transposed: bool) -> int:
@@ -108,10 +108,7 @@ def window(extra: int) -> Formula:
     """Pooling: K^2 - 1 operations per output, and `extra`."""
 
     def formula(call: Call) -> Work:
-        kernel = call.argument("kernel_size")
-        axes = int(call.function.removesuffix("_with_indices")[-2])  # aten.max_pool2d
-        window = math.prod(kernel) if len(kernel) > 1 else kernel[0] ** axes
-        return Work(elementwise=(window - 1 + extra) * call.out.numel())
+        return Work(elementwise=(math.prod(kernel_of(call)) - 1 + extra) * call.out.numel())
 
     return formula
 
@@ -121,7 +118,7 @@ def adaptive_window(extra: int) -> Formula:
 
     def formula(call: Call) -> Work:
         size_in, size_out = call.inputs[0].shape, call.out.shape
-        axes = int(call.function[-2])  # aten.adaptive_avg_pool2d
+        axes = axes_of(call)
         lengths = [window_sum(length, count) for length, count in zip(size_in[-axes:], size_out[-axes:], strict=True)]
         planes = size_out[:-axes].numel()
         return Work(elementwise=planes * math.prod(lengths) - (1 - extra) * call.out.numel())
