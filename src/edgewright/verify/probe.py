@@ -13,10 +13,12 @@ import importlib  # noqa: E402  (the clock is read before anything is loaded)
 import json  # noqa: E402
 import resource  # noqa: E402
 import sys  # noqa: E402
+from collections.abc import Callable  # noqa: E402
 from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
 
 
-def peak_bytes():
+def peak_bytes() -> int:
     """The high-water mark of this program alone; getrusage remembers the one that started it."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
@@ -25,14 +27,16 @@ def peak_bytes():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def import_onnxruntime(asked):
+def import_onnxruntime(asked: dict[str, Any]) -> tuple[Any, Any]:
+    """The runtime, and an input of zeros (B, C, H, W) of its kind."""
     import numpy
     import onnxruntime
 
     return onnxruntime, numpy.zeros(asked["shape"], numpy.float32)
 
 
-def load_onnxruntime(onnxruntime, asked):
+def load_onnxruntime(onnxruntime: Any, asked: dict[str, Any]) -> Callable[[Any], Any]:
+    """The file as a function of the input."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = asked["threads"], 1
     options.log_severity_level = 3
@@ -41,7 +45,8 @@ def load_onnxruntime(onnxruntime, asked):
     return lambda image_BCHW: session.run(None, {name: image_BCHW})
 
 
-def import_torch(asked):
+def import_torch(asked: dict[str, Any]) -> tuple[Any, Any]:
+    """PyTorch with the function that loads a saved model, and an input of zeros (B, C, H, W)."""
     import torch
 
     torch.set_num_threads(asked["threads"])
@@ -49,7 +54,8 @@ def import_torch(asked):
     return (torch, getattr(importlib.import_module(module), function)), torch.zeros(asked["shape"])
 
 
-def load_torch(library, asked):
+def load_torch(library: Any, asked: dict[str, Any]) -> Callable[[Any], Any]:
+    """The saved model, called without gradients."""
     torch, load = library
     return torch.inference_mode()(load(Path(asked["model"])))
 
@@ -61,13 +67,17 @@ STEPS = {
 }
 
 
-def compiled(library, net):
+def compiled(library: Any, net: Any) -> Callable[[Any], Any]:
     """A function that compiles itself when it is first called."""
     return library[0].compile(net, fullgraph=True, dynamic=False)
 
 
-def measure(asked):
-    """Seconds of each step, and the peak of the resident memory in bytes."""
+def measure(asked: dict[str, Any]) -> dict[str, float]:
+    """Seconds of each step of one cold start, and the peak of the resident memory in bytes.
+
+    Args:
+        asked: what the head of this file lists.
+    """
     import_library, load = STEPS[asked["runtime"]]
     found = {"start_s": AWAKE - asked["began"]}
     library, image_BCHW = import_library(asked)
