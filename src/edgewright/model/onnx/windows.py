@@ -1,4 +1,7 @@
-"""Sliding windows: convolutions as layers, poolings as functions."""
+"""Sliding windows: convolutions as layers, poolings as functions.
+
+A function that `WINDOWS` lists is the ONNX operator of its name there; source: the ONNX operator specification.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ ADAPTIVE = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Window:
+class PaddedWindow:
     """Kernel, stride, dilation and padding per spatial axis."""
 
     kernel: tuple[int, ...]
@@ -53,7 +56,7 @@ class Window:
         return [width for both in zip(reversed(self.begins), reversed(self.ends), strict=True) for width in both]
 
 
-def window_of(op: Op, kernel: Sequence[int]) -> Window:
+def window_of(op: Op, kernel: Sequence[int]) -> PaddedWindow:
     """The window of a convolution or pooling over `op.x`."""
     axes = len(kernel)
     stride = tuple(op.attr("strides") or [1] * axes)
@@ -64,7 +67,7 @@ def window_of(op: Op, kernel: Sequence[int]) -> Window:
         pads = _same(op, (tuple(kernel), stride, dilation), upper=auto == "SAME_UPPER")
     elif auto == "VALID":
         pads = [0] * 2 * axes
-    return Window(
+    return PaddedWindow(
         kernel=tuple(kernel), stride=stride, dilation=dilation, begins=tuple(pads[:axes]), ends=tuple(pads[axes:])
     )
 
@@ -123,7 +126,7 @@ def _plain(op: Op) -> Op:
     return Op(**{**vars(op), "attributes": {k: v for k, v in op.attributes.items() if k != "auto_pad"}})
 
 
-def _transposed_pads(op: Op, window: Window, extra: Sequence[int]) -> tuple[list[int], list[int]]:
+def _transposed_pads(op: Op, window: PaddedWindow, extra: Sequence[int]) -> tuple[list[int], list[int]]:
     shape, auto = op.attr("output_shape"), op.text("auto_pad", "NOTSET")
     if shape is None and not auto.startswith("SAME"):
         return list(window.begins), list(window.ends)
@@ -139,7 +142,7 @@ def _transposed_pads(op: Op, window: Window, extra: Sequence[int]) -> tuple[list
     return begins, ends
 
 
-def _transposed(op: Op, window: Window, padding: tuple[int, ...], extra: tuple[int, ...]) -> Value:
+def _transposed(op: Op, window: PaddedWindow, padding: tuple[int, ...], extra: tuple[int, ...]) -> Value:
     weight, groups = op.need(1), op.attr("group", 1)
     if window.axes != 2 or not weight.uniform:
         arguments = (window.stride, padding, extra)
@@ -183,7 +186,7 @@ def average_pool(op: Op) -> Built:
     return mean if include else op.call(aten.mul.Tensor, mean, op.emit.constant(_share(op, window, ceil)))
 
 
-def _share(op: Op, window: Window, ceil: bool) -> torch.Tensor:
+def _share(op: Op, window: PaddedWindow, ceil: bool) -> torch.Tensor:
     """What the mean over a padded window is multiplied by, to be one over what it covers of the image."""
     lengths = [op.fixed(axis + 2) for axis in range(window.axes)]
     covered = nn.functional.pad(torch.ones(1, 1, *lengths), window.widths)
