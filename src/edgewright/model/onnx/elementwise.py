@@ -1,4 +1,7 @@
-"""Operators that treat each element by itself, and those that combine tensors element by element."""
+"""Operators that treat each element by itself, and those that combine tensors element by element.
+
+A function that `ELEMENTWISE` lists is the ONNX operator of its name there; source: the ONNX operator specification.
+"""
 
 from __future__ import annotations
 

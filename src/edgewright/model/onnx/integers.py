@@ -2,6 +2,8 @@
 
 Where the file has codes, the graph has the values that they stand for: quantizing is a `QuantizeActivation` layer,
 dequantizing with the same scale is nothing, and what only moves codes moves values.
+
+A function that `INTEGERS` lists is the ONNX operator of its name there; source: the ONNX operator specification.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Operators with stored weights as layers: linear, normalizations, and what all layers share."""
+"""Operators with stored weights as layers: linear, normalizations, and what all layers share.
+
+A function that `LAYERS` lists is the ONNX operator of its name there; source: the ONNX operator specification.
+"""
 
 from __future__ import annotations
 

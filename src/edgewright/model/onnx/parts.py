@@ -1,4 +1,7 @@
-"""Operators that join tensors, take parts of them, or put parts into them."""
+"""Operators that join tensors, take parts of them, or put parts into them.
+
+A function that `PARTS` lists is the ONNX operator of its name there; source: the ONNX operator specification.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Operators that take axes together: sums, means, extremes, softmax."""
+"""Operators that take axes together: sums, means, extremes, softmax.
+
+A function that `REDUCTIONS` lists is the ONNX operator of its name there; source: the ONNX operator specification.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Operators that change the shape, read it, or make a tensor of one."""
+"""Operators that change the shape, read it, or make a tensor of one.
+
+A function that `SHAPES` lists is the ONNX operator of its name there; source: the ONNX operator specification.
+"""
 
 from __future__ import annotations
 
