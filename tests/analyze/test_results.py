@@ -42,6 +42,8 @@ CASES = {
     "cat with nothing": (aten.cat.default, [IMAGE, empty(0)], 1),
     "pool to one": (aten.adaptive_avg_pool2d.default, IMAGE, [1, 1]),
     "pool of one sample": (aten.adaptive_avg_pool2d.default, empty(6, 8, 9), [2, 3]),
+    "pool of a line": (aten.adaptive_avg_pool1d.default, empty(2, 6, 8), [3]),
+    "pool of a volume": (aten.adaptive_avg_pool3d.default, empty(2, 6, 8, 9, 4), [2, 3, 4]),
     "conv2d": (aten.conv2d.default, IMAGE, empty(4, 6, 3, 3), None, [2, 1], [1, 0], [1, 2], 1),
     "conv2d by groups": (aten.conv2d.default, IMAGE, empty(12, 2, 3, 3), empty(12), [1, 1], [1, 1], [1, 1], 3),
     "conv1d": (aten.conv1d.default, empty(2, 3, 10), empty(5, 3, 4), None, [3], [2], [1], 1),
@@ -73,6 +75,7 @@ def test_the_common_cases_are_known_and_torch_is_asked_where_it_decides():
     known = {case for case, (function, *args) in CASES.items()
              if result_of(Given(function=function, args=tuple(args), kwargs={})) is not None}  # fmt: skip
     assert {"relu", "add", "add a number", "mul broadcast", "softmax", "cat", "pool to one", "conv2d",
+            "pool of a line", "pool of a volume",
             "conv2d by groups",
             "attention", "attention of a transposed one", "linear"} <= known  # fmt: skip
     assert not known & {

@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 import torch
 
 from .fusion import ELEMENTWISE
-from .recognition import Given
+from .recognition import CONVOLUTIONS, Given
 from .tracing import META
+from .windows import SLIDING, names_of
 
 
 def result_of(given: Given) -> torch.Tensor | None:
@@ -112,8 +113,8 @@ RESULTS: Mapping[str, Result] = {
     **dict.fromkeys(("add", "sub", "mul", "div"), _sum_of_two),
     **dict.fromkeys(("softmax", "log_softmax"), _softmax),
     **dict.fromkeys(("cat", "concat"), _joined),
-    **dict.fromkeys(("conv1d", "conv2d", "conv3d"), _convolved),
-    "adaptive_avg_pool2d": _pooled_to,
+    **dict.fromkeys((name for name in CONVOLUTIONS if not SLIDING[name].transposed), _convolved),
+    **dict.fromkeys(names_of("adaptive_avg_pool"), _pooled_to),
     "linear": _linear,
     "scaled_dot_product_attention": _attention,
 }
