@@ -1,5 +1,8 @@
 """Each operator by itself: what is read computes what ONNX Runtime computes, at two batch sizes."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
@@ -9,6 +12,7 @@ from onnx import helper
 from edgewright.model.onnx import read_onnx
 from edgewright.model.onnx.operators import BUILDERS
 
+PAGE = Path(__file__).parents[3] / "docs" / "onnx.md"
 RNG = np.random.default_rng(0)
 
 
@@ -253,3 +257,8 @@ def test_every_operator_of_the_table_is_tested():
     tested = {each["kind"] for each in CASES} | {kind for nodes, _ in GRAPHS.values() for kind, *_ in nodes}
     elsewhere = {"QuantizeLinear", "DequantizeLinear", "RMSNormalization", "Swish"}
     assert set(BUILDERS) - tested - elsewhere == set()
+
+
+def test_the_page_lists_every_operator_that_is_read_and_no_other():
+    table = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
+    assert set(re.findall(r"\b[A-Z]\w+", " ".join(table))) == set(BUILDERS)
