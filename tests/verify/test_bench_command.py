@@ -1,6 +1,7 @@
 """`edgewright bench`: what its arguments stand for, its tables and JSON, and how it refuses."""
 
 import json
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -8,7 +9,9 @@ from typer.testing import CliRunner
 from edgewright.cli import app
 from edgewright.cli.bench import parse_counts, parse_runtimes
 from edgewright.errors import ConfigError
+from edgewright.report.units import seconds_text
 
+ROOT = Path(__file__).parents[2]
 QUICK = ("--turns", "1", "--runs", "3", "--starts", "0")
 
 
@@ -71,6 +74,21 @@ def test_a_run_stands_for_its_artifacts_and_its_final_model(tmp_path, monkeypatc
         ("q/artifact", "onnxruntime"), ("q/artifact", "eager"), ("r", "onnxruntime"), ("r", "eager"),
     ]  # fmt: skip
     assert any("simulation of its integers" in text for text in found["remarks"])
+
+
+def test_the_tables_of_the_page_are_those_of_the_committed_run():
+    page = (ROOT / "docs" / "bench.md").read_text(encoding="utf-8")
+    found = json.loads((ROOT / "benchmarks" / "results" / "bench_page.json").read_text(encoding="utf-8"))
+    assert f"$ {found['command']}\n" in page and found["conditions"]["system"] in page
+    lines = [" ".join(line.split()) for line in page.splitlines()]
+    steady = ("median_s", "p95_s", "p99_s", "min_s")
+    cold = ("start_s", "import_s", "load_s")
+    whole = ("decode_s", "preprocess_s", "model_s", "postprocess_s", "whole_s", "whole_p95_s")
+    rows = [(row, row["latency"], steady) for row in found["rows"]]
+    rows += [(row, row, cold) for row in found["cold"]] + [(row, row, whole) for row in found["end_to_end"]]
+    for row, times, names in rows:
+        cells = " ".join(seconds_text(times[name]) for name in names)
+        assert any(cells in line and line.endswith(f"{row['runtime']} {row['model']}") for line in lines), cells
 
 
 # -- refusals -------------------------------------------------------------------------------------------------------
