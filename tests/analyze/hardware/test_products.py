@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from edgewright.analyze import profile
+from edgewright.analyze.hardware import bit_operations, bit_serial, sparse_columns, two_four
 from edgewright.analyze.hardware.products import input_columns, products, unseen, watch_layers, weight_matrices
 from edgewright.errors import ModelError, ShapeError, UnsupportedError
 from edgewright.model import capture
@@ -100,6 +101,30 @@ def test_weights_that_no_layer_holds_are_named():
     measured = profile(net)
     assert measured.macs == 12
     assert unseen(measured, products(net, measured)) == tuple(row.name for row in measured.rows if row.macs)
+
+
+class Functional(nn.Module):
+    """A convolution that is a function of a bare parameter, then one that is a layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.w = nn.Parameter(torch.randn(4, 3, 3, 3))
+        self.conv = nn.Conv2d(4, 8, 1)
+
+    def forward(self, x):
+        return self.conv(functional.conv2d(x, self.w))
+
+
+def test_a_function_of_a_bare_parameter_is_unseen_by_every_hardware_model():
+    net = Functional()
+    measured = profile(net, input_shape=(3, 6, 6))
+    functional_macs, layer_macs = 4 * 27 * 16, 8 * 4 * 16
+    (name,) = (row.name for row in measured.rows if row.macs == functional_macs)
+    for found in (bit_serial(net, measured), sparse_columns(net, measured), two_four(net, measured)):
+        assert found.total()["unseen"] == [name]
+    assert bit_serial(net, measured).total()["macs"] == functional_macs + layer_macs
+    assert sparse_columns(net, measured).total()["macs"] == layer_macs
+    assert [row["macs"] for row in bit_operations(net, measured)] == [functional_macs, layer_macs]
 
 
 def test_what_does_not_fit_is_refused(net, measured, images_BCHW):

@@ -91,7 +91,7 @@ def unseen(profile: ModelProfile, found: Iterable[Product]) -> tuple[str, ...]:
 
 
 def layer_at(net: nn.Module, path: str) -> nn.Module | None:
-    """The convolution or linear layer at `path`; None for a module of any other kind.
+    """The convolution or linear layer at `path`; None for a module of any other kind and for a loose parameter.
 
     Of an attention layer it is the projection to queries, keys and values, which it runs as a function.
 
@@ -101,6 +101,8 @@ def layer_at(net: nn.Module, path: str) -> nn.Module | None:
     try:
         layer = net.get_submodule(path)
     except AttributeError as error:
+        if path in dict(net.named_parameters(remove_duplicate=False)):
+            return None  # a function multiplies with it
         raise ModelError(
             f"The model has no layer '{path}' of the profile: profile this model and pass that profile."
         ) from error
