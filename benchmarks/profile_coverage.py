@@ -87,7 +87,7 @@ def named_in(path: Path) -> list[str]:
 
 
 @contextlib.contextmanager
-def without_data() -> Iterator[None]:
+def building_without_data() -> Iterator[None]:
     """Modules that are built inside have parameters without content; what else they compute on the way has some."""
     register = nn.Module.register_parameter
 
@@ -106,7 +106,7 @@ def without_data() -> Iterator[None]:
 def recorded(spec: str) -> tuple[Trace, tuple[int, ...], str]:
     """A model as it runs, the shape of its input, and where its weights were: without data where it allows that."""
     try:
-        with without_data():
+        with building_without_data():
             made = zoo.resolve(spec, num_classes=None)
         return record(made.model, made.input_shape), made.input_shape, "meta"
     except Exception:  # whatever a model does that tensors without content cannot
@@ -140,7 +140,7 @@ def macs_of_constants(calls: Trace) -> int:
 
 def torch_macs(spec: str, shape: tuple[int, ...], place: str) -> int:
     """What PyTorch's counter says of a fresh model, on the input that `record` takes."""
-    with without_data() if place == "meta" else contextlib.nullcontext():
+    with building_without_data() if place == "meta" else contextlib.nullcontext():
         model = zoo.resolve(spec, num_classes=None).model
     image = torch.rand((1, *shape), generator=torch_generator(0, "record")).to(place)
     for parameter in model.parameters():

@@ -18,7 +18,7 @@ from edgewright.analyze import profile
 
 
 @contextmanager
-def without_data():
+def building_without_data():
     """Modules that are built inside have parameters without content (what else they compute on the way has some)."""
     register = nn.Module.register_parameter
 
@@ -33,7 +33,7 @@ def without_data():
 
 
 def measured(spec, *, image_size=None):
-    with without_data():
+    with building_without_data():
         built = zoo.resolve(spec, num_classes=None, image_size=image_size)
     return profile(built.model, input_shape=built.input_shape)
 

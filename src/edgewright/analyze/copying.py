@@ -8,13 +8,21 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
 HANDED_ON = frozenset((int, float, bool, str, type(None), torch.dtype, torch.device, torch.Size))
 CONTAINERS = frozenset((dict, OrderedDict, list, set))
+Model = TypeVar("Model", bound=nn.Module)
+
+
+def copied_with(model: Model, stand_in: Callable[[torch.Tensor], torch.Tensor]) -> Model:
+    """A copy of `model` whose parameters and buffers are what `stand_in` makes of the model's own."""
+    memo = {id(each): stand_in(each) for each in (*model.parameters(), *model.buffers())}
+    return copied(model, memo)  # type: ignore[no-any-return]
 
 
 def copied(module: nn.Module, memo: dict[int, Any]) -> Any:

@@ -28,7 +28,7 @@ from ..model.graph import pure_form
 from ..seeding import torch_generator
 from .recognition import Given, Recognized, is_layer, recognize
 from .results import result_of
-from .tracing import META, ONLY_SHAPE, Call, Kind, Trace, memory_of, tensors_in, without_data
+from .tracing import META, ONLY_SHAPE, Call, Kind, Trace, hollow, memory_of, tensors_in, without_data
 
 
 def record(model: nn.Module, input_shape: tuple[int, ...], *, batch: int = 1, name: str = "model") -> Trace:
@@ -103,7 +103,7 @@ class _Recorder(TorchDispatchMode):
 
     def enter(self, image: torch.Tensor, name: str) -> None:
         """Note the model's input."""
-        twin = self._keep(image, _hollow(image))
+        twin = self._keep(image, _twin_of(image))
         self._data.add(memory_of(twin))
         self._note(name, "input", outputs=(twin,))
 
@@ -157,7 +157,7 @@ class _Recorder(TorchDispatchMode):
     def _twin(self, tensor: torch.Tensor) -> torch.Tensor:
         """The twin of a tensor; one that is seen for the first time is a constant."""
         if tensor not in self._twins:
-            twin = self._keep(tensor, _hollow(tensor))
+            twin = self._keep(tensor, _twin_of(tensor))
             path = self._names.get(id(tensor), "")
             self._stored[id(twin)] = path
             parameters = (path,) if isinstance(tensor, nn.Parameter) and path else ()
@@ -207,12 +207,9 @@ def _leaving(scope: list[str]) -> Callable[..., None]:
     return leave
 
 
-def _hollow(tensor: torch.Tensor) -> torch.Tensor:
+def _twin_of(tensor: torch.Tensor) -> torch.Tensor:
     """The twin of a tensor; one without content is its own."""
-    if tensor.device == META:
-        return tensor
-    twin = torch.empty_like(tensor, device=META)
-    return nn.Parameter(twin, requires_grad=False) if isinstance(tensor, nn.Parameter) else twin
+    return tensor if tensor.device == META else hollow(tensor)
 
 
 def _repeated(given: Given, result: Any) -> Any:

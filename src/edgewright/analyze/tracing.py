@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import torch
 from torch import fx, nn
@@ -19,7 +19,7 @@ from ..errors import ModelError, first_line
 from ..model import input_shape as own_shape
 from ..model import layer_of
 from ..model.quantized import QuantizeActivation
-from .copying import copied
+from .copying import Model, copied_with
 
 META = torch.device("meta")  # tensors with shape, type and identity of memory, but no content
 Kind = Literal["input", "constant", "layer", "function", "output"]
@@ -28,7 +28,6 @@ ONLY_SHAPE = frozenset(
     for name in ("zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones", "new_full", "new_empty")
 )
 """Functions that look at the shape of their input alone: what they make is a constant."""
-Model = TypeVar("Model", bound=nn.Module)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,13 +119,13 @@ def trace(net: fx.GraphModule, *, batch: int = 1, input_shape: tuple[int, ...] |
 
 def without_data(model: Model) -> Model:
     """A copy of `model` in eval mode whose parameters and buffers have no content."""
-    empty: dict[int, Any] = {id(each): nn.Parameter(_hollow(each), requires_grad=False) for each in model.parameters()}
-    empty |= {id(each): _hollow(each) for each in model.buffers()}
-    return copied(model, empty).eval()  # type: ignore[no-any-return]
+    return copied_with(model, hollow).eval()
 
 
-def _hollow(tensor: torch.Tensor) -> torch.Tensor:
-    return torch.empty_like(tensor, device=META)
+def hollow(tensor: torch.Tensor) -> torch.Tensor:
+    """A tensor like this one without content; that of a parameter is one, too."""
+    twin = torch.empty_like(tensor, device=META)
+    return nn.Parameter(twin, requires_grad=False) if isinstance(tensor, nn.Parameter) else twin
 
 
 KINDS: dict[str, Kind] = {

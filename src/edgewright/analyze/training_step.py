@@ -8,7 +8,6 @@ runs, what is freed when) is the real one. A tensor counts once per memory; view
 from __future__ import annotations
 
 import contextlib
-import copy
 import math
 import warnings
 import weakref
@@ -23,6 +22,7 @@ from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..errors import ConfigError, ModelError, first_line
+from .copying import copied_with
 from .tracing import memory_of
 
 AMP = "amp"
@@ -59,20 +59,18 @@ class Trainee:
                 each.grad = torch.empty_like(each)  # of the step before
 
     def _without_data(self, model: nn.Module) -> nn.Module:
-        empty: dict[int, Any] = {}
-        for each in model.parameters():
-            empty[id(each)] = nn.Parameter(self._hollow(each), requires_grad=each.requires_grad)
-        empty |= {id(each): self._hollow(each) for each in model.buffers()}
         try:
-            return copy.deepcopy(model, empty)
+            return copied_with(model, self._hollow)
         except (RuntimeError, TypeError) as error:
             reason = first_line(error, most=150, typed=True)
             raise ModelError(f"{self.name} cannot be copied ({reason}): remove what holds computed tensors.") from error
 
     def _hollow(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Not that of `tracing`: on the real device and at the type of the training, a parameter learns as it did."""
         dtype = DTYPES[self.dtype] if tensor.is_floating_point() else tensor.dtype
         with self.mode:
-            return torch.empty_strided(tensor.shape, tensor.stride(), dtype=dtype, device="cpu")
+            twin = torch.empty_strided(tensor.shape, tensor.stride(), dtype=dtype, device="cpu")
+        return nn.Parameter(twin, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else twin
 
     def step(self, input_shape: tuple[int, ...], batch: int) -> StepBytes:
         """Bytes of one step on a batch.
