@@ -6,6 +6,7 @@ They are built from the shapes of the nets and the numbers of the devices; score
 import json
 import random
 from collections.abc import Callable
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ Run = dict[str, Any]
 Shape = tuple[int, int, int]  # (C, H, W)
 Layer = tuple[str, str, Shape, Shape, int]  # name, operator, input, output, kernel size (0: no weights)
 DIGITS = [str(digit) for digit in range(10)]
+VOID = {"meta", "link", "br", "hr", "img", "input"}
 CIFAR10 = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 
 
@@ -349,3 +351,41 @@ def save(tmp_path: Path) -> Callable[[Any], Path]:
         return tmp_path
 
     return write
+
+
+class Outline(HTMLParser):
+    """Checks that tags nest, and collects ids, attributes, scripts and text, of the whole and of each section."""
+
+    def __init__(self, page):
+        super().__init__(convert_charrefs=True)
+        self.open, self.ids, self.attributes, self.scripts, self.text = [], [], [], [], {}
+        self.feed(page)
+        self.close()
+        assert self.open == [], f"never closed: {self.open}"
+
+    def handle_starttag(self, tag, attrs):
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        self.ids += [value for name, value in attrs if name == "id"]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open and self.open[-1] == tag, f"</{tag}> closes {self.open[-1:]}"
+        self.open.pop()
+
+    def handle_data(self, data):
+        if self.open[-1:] == ["script"]:
+            self.scripts.append(data)
+        elif "style" not in self.open:
+            section = self.ids[-1] if self.ids else ""
+            self.text[section] = self.text.get(section, "") + " " + data
+
+    def words(self, section=None):
+        """The text of a section, or of the whole page, with single spaces."""
+        return " ".join((" ".join(self.text.values()) if section is None else self.text[section]).split())
+
+
+@pytest.fixture(scope="session")
+def outline_of() -> type[Outline]:
+    """What a page holds; it fails where tags do not nest."""
+    return Outline

@@ -8,7 +8,6 @@ import random
 import re
 import subprocess
 import sys
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,6 @@ from edgewright.report.cost_sections.cells import part_text
 from edgewright.report.cost_sections.modules import open_depth, tree_order
 
 EXAMPLE = Path(__file__).with_name("cost_example.json")
-VOID = {"meta", "link", "br", "hr", "img", "input"}
 ALL = [id_ for id_, *_ in SECTIONS]
 MINIMAL = {
     "format": "edgewright.analysis/1",
@@ -29,37 +27,6 @@ MINIMAL = {
     "totals": {"params": 1, "macs": 1, "weight_bytes": 1, "peak_ram_bytes": 1},
     "operators": [],
 }
-
-
-class Outline(HTMLParser):
-    """Checks that tags nest, and collects ids, attributes, scripts and text, of the whole and of each section."""
-
-    def __init__(self, page):
-        super().__init__(convert_charrefs=True)
-        self.open, self.ids, self.attributes, self.scripts, self.text = [], [], [], [], {}
-        self.feed(page)
-        self.close()
-        assert self.open == [], f"never closed: {self.open}"
-
-    def handle_starttag(self, tag, attrs):
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-        self.ids += [value for name, value in attrs if name == "id"]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open and self.open[-1] == tag, f"</{tag}> closes {self.open[-1:]}"
-        self.open.pop()
-
-    def handle_data(self, data):
-        if self.open[-1:] == ["script"]:
-            self.scripts.append(data)
-        elif "style" not in self.open:
-            section = self.ids[-1] if self.ids else ""
-            self.text[section] = self.text.get(section, "") + " " + data
-
-    def words(self, section):
-        return " ".join(self.text[section].split())
 
 
 def analysis():
@@ -85,8 +52,8 @@ def large(num_operators):
     return content
 
 
-def test_a_full_analysis_shows_every_section_and_is_well_formed():
-    assert Outline(render_cost(analysis())).ids == ALL
+def test_a_full_analysis_shows_every_section_and_is_well_formed(outline_of):
+    assert outline_of(render_cost(analysis())).ids == ALL
 
 
 EXPECTED = {
@@ -133,8 +100,8 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize("section", ALL)
-def test_each_section_tells_its_numbers(section):
-    found = Outline(render_cost(analysis())).words(section)
+def test_each_section_tells_its_numbers(section, outline_of):
+    found = outline_of(render_cost(analysis())).words(section)
     for words in EXPECTED[section]:
         assert words in found
 
@@ -144,39 +111,39 @@ def test_each_section_tells_its_numbers(section):
     [("roofline", "bounds"), *((name, name) for name in ("memory", "modules", "types", "shapes", "energy"))],
 )
 @pytest.mark.parametrize("nothing", ["absent", None, "empty"])
-def test_each_absent_part_takes_only_its_own_section_away(name, section, nothing):
+def test_each_absent_part_takes_only_its_own_section_away(name, section, nothing, outline_of):
     content = analysis()
     kind = type(content.pop(name))
     if nothing != "absent":
         content[name] = kind() if nothing == "empty" else None
     page = render_cost(content)
-    assert Outline(page).ids == [id_ for id_ in ALL if id_ != section]
+    assert outline_of(page).ids == [id_ for id_ in ALL if id_ != section]
     assert next(absent for id_, _, absent, _ in SECTIONS if id_ == section) in page
 
 
-def test_the_least_content_makes_a_page_that_names_what_is_absent():
+def test_the_least_content_makes_a_page_that_names_what_is_absent(outline_of):
     page = render_cost(MINIMAL)
-    assert Outline(page).ids == ["headline", "conventions"]
+    assert outline_of(page).ids == ["headline", "conventions"]
     assert "Not in this analysis: a roofline (it needs a device), memory over time, the module tree" in page
 
 
-def test_without_a_device_there_is_no_word_of_time_energy_or_fitting():
+def test_without_a_device_there_is_no_word_of_time_energy_or_fitting(outline_of):
     content = analysis() | dict.fromkeys(("device", "roofline", "energy", "fits"))
     for row in (content["totals"], *content["totals"]["by_dtype"], *content["operators"], *content["modules"],
                 *content["types"]):  # fmt: skip
         row |= {"latency_s": None, "energy_j": None} | ({"bound": None} if "bound" in row else {})
-    outline = Outline(render_cost(content))
+    outline = outline_of(render_cost(content))
     shown = " ".join(outline.words(id_) for id_ in ("headline", "memory", "modules", "types", "operators"))
     assert not re.search(r"Latency|Energy|Bound|fit\b|RAM,", shown)
 
 
-def test_operators_without_a_formula_stand_in_a_warning_on_the_first_screen():
+def test_operators_without_a_formula_stand_in_a_warning_on_the_first_screen(outline_of):
     content = analysis()
     assert 'class="warning"' not in render_cost(content)
     content["totals"]["unknown"] = ["strange_1 (aten.strange)", "odd"] + [f"u{index}" for index in range(40)]
     page = render_cost(content)
     assert 'class="warning"' in page
-    words = Outline(page).words("headline")
+    words = outline_of(page).words("headline")
     assert "Not counted: 42 operators have no formula." in words and "strange_1 (aten.strange)" in words
     assert "and 12 more" in words
 
@@ -194,26 +161,26 @@ def poisoned(value, poison):
 @pytest.mark.parametrize(
     "poison", ["<script>alert(1)</script>", "\" onmouseover='alert(1)' x=\"", "</style></script><b>", "{{ 7 * 7 }}"]
 )
-def test_names_can_never_become_markup(poison):
-    outline = Outline(render_cost(poisoned(analysis(), poison) | {"format": "edgewright.analysis/1"}))
+def test_names_can_never_become_markup(poison, outline_of):
+    outline = outline_of(render_cost(poisoned(analysis(), poison) | {"format": "edgewright.analysis/1"}))
     assert len(outline.scripts) == 1 and "alert" not in outline.scripts[0]
     assert not [name for _, name, _ in outline.attributes if name.startswith("on")]
     assert outline.ids == ALL
     assert all(poison in outline.text[section] for section in ALL)
 
 
-def test_the_page_refers_to_nothing_outside_itself():
+def test_the_page_refers_to_nothing_outside_itself(outline_of):
     content = analysis()
     content["device"]["sources"] = {}
     page = render_cost(content)
     assert not re.search(r"https?:|//[a-z]|@import|url\(", page, re.IGNORECASE)
-    outline = Outline(page)
+    outline = outline_of(page)
     links = [value for _, name, value in outline.attributes if name in ("src", "href", "srcset", "action", "data")]
     assert {value for value in links if value != "data:,"} == {f"#{id_}" for id_ in ALL[1:]}
 
 
-def test_only_the_scripts_own_hash_may_run():
-    outline = Outline(render_cost(analysis()))
+def test_only_the_scripts_own_hash_may_run(outline_of):
+    outline = outline_of(render_cost(analysis()))
     (script,) = outline.scripts
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = next(value for tag, _, value in outline.attributes if tag == "meta" and "default-src" in value)
@@ -288,14 +255,14 @@ def damaged(value, draw):
         return content
 
 
-def test_damage_inside_a_part_never_breaks_the_page():
+def test_damage_inside_a_part_never_breaks_the_page(outline_of):
     draw, num_rendered = random.Random(0), 0
     for _ in range(50):
         try:
             page = render_cost(damaged(analysis(), draw))
         except DataError:
             continue
-        Outline(page)
+        outline_of(page)
         num_rendered += 1
     assert num_rendered > 30
 

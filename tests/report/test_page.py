@@ -7,14 +7,12 @@ import random
 import re
 import subprocess
 import sys
-from html.parser import HTMLParser
 
 import pytest
 
 from edgewright.report import render, write_report
 from edgewright.report.page import SECTIONS
 
-VOID = {"meta", "link", "br", "hr", "img", "input"}
 MINIMAL = {
     "format": "edgewright.run/1",
     "asked": {"model": "net", "data": "digits", "device": "x"},
@@ -22,59 +20,27 @@ MINIMAL = {
 }
 
 
-class Outline(HTMLParser):
-    """Checks that tags nest, and collects ids, attributes, text and scripts."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.open: list[str] = []
-        self.ids: list[str] = []
-        self.attributes: list[tuple[str, str, str]] = []
-        self.text: list[str] = []
-        self.scripts: list[str] = []
-        self.feed(page)
-        self.close()
-        assert self.open == [], f"never closed: {self.open}"
-
-    def handle_starttag(self, tag, attrs):
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-        self.ids += [value for name, value in attrs if name == "id"]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open and self.open[-1] == tag, f"</{tag}> closes {self.open[-1:]}"
-        self.open.pop()
-
-    def handle_data(self, data):
-        (self.scripts if self.open[-1:] == ["script"] else self.text).append(data)
-
-
-def sections_of(page: str) -> list[str]:
-    return Outline(page).ids
-
-
-def test_every_example_is_well_formed(any_run):
-    ids = sections_of(render(any_run))
+def test_every_example_is_well_formed(any_run, outline_of):
+    ids = outline_of(render(any_run)).ids
     assert len(ids) == len(set(ids))
 
 
-def test_the_page_refers_to_nothing_outside_itself(any_run):
+def test_the_page_refers_to_nothing_outside_itself(any_run, outline_of):
     page = render(any_run)
     assert not re.search(r"https?:|//[a-z]|@import|url\(", page, re.IGNORECASE)
     links = [
-        value for _, name, value in Outline(page).attributes if name in ("src", "href", "srcset", "action", "data")
+        value for _, name, value in outline_of(page).attributes if name in ("src", "href", "srcset", "action", "data")
     ]
     assert all(value.startswith("#") or value == "data:," for value in links)
-    assert {value[1:] for value in links if value.startswith("#")} <= set(sections_of(page))
+    assert {value[1:] for value in links if value.startswith("#")} <= set(outline_of(page).ids)
 
 
-def test_a_source_that_is_an_address_stays_text(example):
+def test_a_source_that_is_an_address_stays_text(example, outline_of):
     run = example["digits"]()
     run["device"]["sources"]["clock_hz"] = "https://example.org/sheet.pdf"
     page = render(run)
     assert "https://example.org/sheet.pdf" in page
-    assert not [each for each in Outline(page).attributes if "example.org" in each[2]]
+    assert not [each for each in outline_of(page).attributes if "example.org" in each[2]]
 
 
 def poisoned(value, poison: str):
@@ -89,31 +55,31 @@ def poisoned(value, poison: str):
 @pytest.mark.parametrize(
     "poison", ["<script>alert(1)</script>", "\" onmouseover='alert(1)' x=\"", "</style></script><b>", "{{ 7 * 7 }}"]
 )
-def test_text_of_a_run_can_never_become_markup(example, poison):
+def test_text_of_a_run_can_never_become_markup(example, poison, outline_of):
     page = render(poisoned(example["residual"](), poison))
-    outline = Outline(page)
+    outline = outline_of(page)
     assert len(outline.scripts) == 1 and "alert" not in outline.scripts[0]
     assert not [name for _, name, _ in outline.attributes if name.startswith("on")]
     assert outline.ids == [*dict.fromkeys(outline.ids)]
-    assert poison in "".join(outline.text)
+    assert poison in "".join(outline.text.values())
 
 
-def test_only_the_scripts_own_hash_may_run(example):
+def test_only_the_scripts_own_hash_may_run(example, outline_of):
     page = render(example["digits"]())
-    digest = base64.b64encode(hashlib.sha256(Outline(page).scripts[0].encode()).digest()).decode()
-    policy = next(value for tag, name, value in Outline(page).attributes if tag == "meta" and "default-src" in value)
+    digest = base64.b64encode(hashlib.sha256(outline_of(page).scripts[0].encode()).digest()).decode()
+    policy = next(value for tag, name, value in outline_of(page).attributes if tag == "meta" and "default-src" in value)
     assert f"script-src 'sha256-{digest}'" in policy
     assert "default-src 'none'" in policy
 
 
-def test_a_full_run_has_every_section_that_is_due(example):
+def test_a_full_run_has_every_section_that_is_due(example, outline_of):
     due = [id_ for id_, *_ in SECTIONS]
-    assert sections_of(render(example["infeasible"]())) == due
-    assert sections_of(render(example["digits"]())) == [id_ for id_ in due if id_ != "infeasible"]
+    assert outline_of(render(example["infeasible"]())).ids == due
+    assert outline_of(render(example["digits"]())).ids == [id_ for id_ in due if id_ != "infeasible"]
 
 
 @pytest.mark.parametrize("nothing", [None, "absent", "empty"])
-def test_sections_without_content_are_left_out_and_named(nothing):
+def test_sections_without_content_are_left_out_and_named(nothing, outline_of):
     lists = ("stages", "sensitivity", "rounds", "pareto", "parity", "latency", "checks")
     objects = ("versions", "machine", "device", "data", "profile", "artifacts", "confusion")
     empty = {name: [] for name in lists} | {name: {} for name in objects}
@@ -121,21 +87,21 @@ def test_sections_without_content_are_left_out_and_named(nothing):
     if nothing != "absent":
         run |= empty if nothing == "empty" else dict.fromkeys(empty)
     page = render(run)
-    assert sections_of(page) == ["verdict", "setup"]
+    assert outline_of(page).ids == ["verdict", "setup"]
     assert "Not in this run: checks, stages, rounds of the solver" in page
 
 
 @pytest.mark.parametrize(
     "name", ["stages", "rounds", "pareto", "sensitivity", "parity", "latency", "checks", "confusion", "profile"]
 )
-def test_each_missing_part_takes_only_its_own_section_away(example, name):
-    full, page = sections_of(render(example["digits"]())), render(example["digits"]() | {name: None})
+def test_each_missing_part_takes_only_its_own_section_away(example, name, outline_of):
+    full, page = outline_of(render(example["digits"]())).ids, render(example["digits"]() | {name: None})
     gone = {"layers", "roofline"} if name == "profile" else {name}
-    assert sections_of(page) == [id_ for id_ in full if id_ not in gone]
+    assert outline_of(page).ids == [id_ for id_ in full if id_ not in gone]
 
 
-def test_the_page_tells_the_numbers_of_the_run(example):
-    text = " ".join("".join(Outline(render(example["digits"]())).text).split())
+def test_the_page_tells_the_numbers_of_the_run(example, outline_of):
+    text = outline_of(render(example["digits"]())).words()
     for words in (
         "98.33 points (−0.28)",  # the verdict
         "206 KiB → 23.6 KiB",
@@ -156,8 +122,8 @@ def test_the_page_tells_the_numbers_of_the_run(example):
         assert words in text
 
 
-def test_the_infeasible_answer_names_limits_nearest_point_and_what_would_help(example):
-    text = " ".join("".join(Outline(render(example["infeasible"]())).text).split())
+def test_the_infeasible_answer_names_limits_nearest_point_and_what_would_help(example, outline_of):
+    text = outline_of(render(example["infeasible"]())).words()
     for words in (
         "1.91 times the limit",
         "Nearest feasible point",
@@ -178,9 +144,9 @@ def test_stages_of_other_rounds_stay_out_of_the_way_but_not_out_of_sight(example
     assert "not chosen" not in render(run)
 
 
-def test_a_run_that_nothing_judged_is_done_and_not_passed(example):
+def test_a_run_that_nothing_judged_is_done_and_not_passed(example, outline_of):
     run = example["digits"]() | {"checks": [], "verdict": {"passed": True, "sentence": "Prune: done."}}
-    text = " ".join("".join(Outline(render(run)).text).split())
+    text = outline_of(render(run)).words()
     assert "✓ done" in text and "✓ passed" not in text
     assert "accepted from" not in text and "allowed" not in text and "Budget" not in text
 
@@ -193,17 +159,17 @@ def test_only_a_recorded_command_promises_the_same_weights(example):
     assert "--epochs 4" in page and "The same command with the same versions gives the same weights" in page
 
 
-def test_groups_say_why_they_are_locked(example):
-    text = " ".join("".join(Outline(render(example["digits"]())).text).split())
+def test_groups_say_why_they_are_locked(example, outline_of):
+    text = outline_of(render(example["digits"]())).words()
     assert "2 in all, 1 locked" in text and "the model's output" in text
 
 
-def test_layers_that_left_or_came_are_told(example):
+def test_layers_that_left_or_came_are_told(example, outline_of):
     run = example["residual"]()
     run["profile"]["after"]["rows"].insert(
         1, {"name": "quantize_1", "op": "quantize", "macs": 0, "shape_out": [1, 3, 32, 32]}
     )
-    text = "".join(Outline(render(run)).text)
+    text = outline_of(render(run)).words()
     assert "BatchNorm2d, not in the final model" in text
     assert "quantize, new" in text
 
@@ -251,7 +217,7 @@ def damaged(value, draw: random.Random):
         return copy
 
 
-def test_damage_inside_a_part_never_breaks_the_page(example):
+def test_damage_inside_a_part_never_breaks_the_page(example, outline_of):
     from edgewright.errors import DataError
     from edgewright.report.source import check_frame
 
@@ -262,7 +228,7 @@ def test_damage_inside_a_part_never_breaks_the_page(example):
             check_frame(run, "run.json")
         except DataError:
             continue
-        Outline(render(run))
+        outline_of(render(run))
         num_rendered += 1
     assert num_rendered > 40
 
