@@ -83,6 +83,7 @@ def torch_threads(threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+# export/onnx_file.py has its like for other loggers: neither may import the other, and no base module is about logging.
 @contextmanager
 def _quiet() -> Iterator[None]:
     """The compiler warns and logs about itself; what concerns the user is raised."""
