@@ -17,7 +17,7 @@ from edgewright.analyze.hardware import (
     bit_serial,
     compress_columns,
     energy_of,
-    hardware_ratios,
+    mac_array,
     packed_bytes,
 )  # fmt: skip
 from edgewright.model import capture
@@ -37,10 +37,11 @@ def test_energy_of_a_linear_layer(dtype):
     assert energy.share_of_data_movement == pytest.approx(closed["share_of_data_movement"])
 
 
-def test_energy_and_area_ratios():
-    ours, closed = hardware_ratios(), calc.energy_ratios().result
-    for name in ("multiply_energy", "add_energy", "multiply_area", "add_area"):
-        assert ours[name] == pytest.approx(closed[name])
+def test_arrays_of_macs_stand_in_the_ratio_of_the_closed_forms():
+    ratios = calc.energy_ratios().result
+    wide, narrow, byte = mac_array(1, "float32"), mac_array(1, "int8"), mac_array(1, "int8", accumulator="int8")
+    assert wide["energy_per_cycle_j"] / narrow["energy_per_cycle_j"] == pytest.approx(ratios["mac_energy"])
+    assert wide["energy_per_cycle_j"] / byte["energy_per_cycle_j"] == pytest.approx(ratios["mac_energy_own_type_add"])
 
 
 def test_bit_serial_speed_up():

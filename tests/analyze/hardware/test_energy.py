@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from edgewright.analyze import profile
-from edgewright.analyze.hardware import Memories, compare_energy, energy_of, hardware_ratios, mac_array
+from edgewright.analyze.hardware import Memories, compare_energy, energy_of, mac_array
 from edgewright.analyze.hardware.energy import PARTS
 from edgewright.errors import ConfigError
 from edgewright.model import capture
@@ -87,18 +87,6 @@ def test_types_side_by_side(net):
     assert rows[0]["times_less"] == 1 < rows[1]["times_less"] < rows[2]["times_less"]
     assert rows[0]["compute_j"] / rows[2]["compute_j"] == pytest.approx(46 / 3)  # 4.6 pJ against 0.3 pJ
     assert len({row["macs"] for row in rows}) == 1
-
-
-def test_ratios_of_the_45_nm_table():
-    ratios = hardware_ratios()
-    assert ratios["multiply_energy"] == pytest.approx(18.5)
-    assert ratios["multiply_area"] == pytest.approx(27.305, abs=5e-4)
-    assert ratios["add_energy"] == pytest.approx(30)
-    assert ratios["add_area"] == pytest.approx(116.2, abs=0.05)
-    assert ratios["mac_energy_narrow_sum"] == pytest.approx(20.0)
-    assert ratios["mac_energy"] == pytest.approx(15.3, abs=0.05)
-    assert ratios["dram_to_sram"] == 128
-    assert ratios["dram_word_to_multiply"] == pytest.approx(173, abs=0.5)
 
 
 def test_area_and_energy_of_an_array_of_macs():

@@ -8,7 +8,7 @@ from .bit_serial import BitSerial, SerialArray, SerialLayer, bit_serial
 from .bits import activation_bits, bit_operations, total_bit_operations, weight_bits
 from .column_engine import Cycles, run_columns
 from .columns import ColumnEngine, CompressedColumns, compress_columns
-from .energy import Energy, Memories, OperatorEnergy, compare_energy, energy_of, hardware_ratios, mac_array
+from .energy import Energy, Memories, OperatorEnergy, compare_energy, energy_of, mac_array
 from .precision import needed_bits
 from .sparse_network import SparseLayer, SparseNetwork, sparse_columns
 from .two_four import SPARSE_RATE, TwoFour, TwoFourLayer, is_two_four, packed_bytes, two_four
@@ -34,7 +34,6 @@ __all__ = [
     "compare_energy",
     "compress_columns",
     "energy_of",
-    "hardware_ratios",
     "is_two_four",
     "mac_array",
     "needed_bits",

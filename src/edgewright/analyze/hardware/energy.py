@@ -195,24 +195,3 @@ def mac_array(
         "dtype": dtype, "accumulator": accumulator or technology.accumulator.get(dtype, dtype), "num_macs": num_macs,
         "mac_um2": area, "area_um2": num_macs * area, "energy_per_cycle_j": PICO * num_macs * per_mac,
     }  # fmt: skip
-
-
-def hardware_ratios(*, wide: str = "float32", narrow: str = "int8", technology: Technology = NM45) -> dict[str, float]:
-    """How many times more energy and area one type takes than another, and memory than arithmetic."""
-    tech = technology
-    tables = {
-        "multiply_energy": tech.multiply_pj, "add_energy": tech.add_pj,
-        "multiply_area": tech.multiply_um2, "add_area": tech.add_um2,
-    }  # fmt: skip
-    ratios = {
-        name: tech.look_up(table, "wide", wide) / tech.look_up(table, "narrow", narrow)
-        for name, table in tables.items()
-    }
-    return ratios | {
-        "mac_energy": tech.mac_pj(wide) / tech.mac_pj(narrow),
-        "mac_energy_narrow_sum": tech.mac_pj(wide) / tech.mac_pj(narrow, accumulator=narrow),
-        "mac_area": tech.mac_um2(wide) / tech.mac_um2(narrow),
-        "mac_area_narrow_sum": tech.mac_um2(wide) / tech.mac_um2(narrow, accumulator=narrow),
-        "dram_to_sram": tech.dram_pj_per_byte / tech.sram_pj_per_byte,
-        "dram_word_to_multiply": 4 * tech.dram_pj_per_byte / tech.look_up(tech.multiply_pj, "wide", wide),
-    }
