@@ -80,7 +80,7 @@ def _convolution(row: OpProfile) -> tuple[str, tuple[float, ...] | None]:
     shape: tuple[int, ...] = (channels_in, channels_out, math.prod(row.shape_out[2:]), kernel, stride)
     if window.transposed:
         return "conv_transposed", (float(row.macs), *map(float, shape))
-    if window.groups == channels_in and channels_in > 1:  # as `model.layers.is_depthwise`: a row holds no layer to ask
+    if window.groups == channels_in and channels_in > 1:  # no layer to ask `is_depthwise`, which wants C_out = C_in too
         kind, shape = "conv_depthwise", shape[1:]
     elif window.groups > 1:
         kind, shape = "conv_grouped", (*shape, channels_in // window.groups)
