@@ -303,6 +303,7 @@ class OpProfile:
     energy_j: float | None = None
     bound: Literal["compute", "memory", "overhead"] | None = None
     fused_into: str | None = None  # name of the row that does this one's work at run time
+    counted: bool = True  # False: no formula is known, its MACs and operations are not in any sum
 
     @property
     def intensity(self) -> float | None:

@@ -65,7 +65,8 @@ def test_branches_give_the_larger_field():
         lambda x: x.mean((2, 3)),
         lambda x: x.flatten(1) * 2,
         lambda x: functional.adaptive_avg_pool2d(x, 1),
-        lambda x: functional.adaptive_avg_pool2d(x, 5),
+        lambda x: functional.adaptive_avg_pool2d(x, 5),  # unequal windows: what each sees is not told
+        lambda x: functional.avg_pool2d(x, 11),
         lambda x: functional.group_norm(x, 1),
         lambda x: functional.scaled_dot_product_attention(*[x.flatten(2).transpose(1, 2)] * 3),
     ],
@@ -80,8 +81,7 @@ def test_what_mixes_all_places_sees_the_whole_input(whole):
             return whole(self.conv(x))
 
     last = by_shape(record(Net(), (2, 13, 13)))[-1]
-    seen = last["receptive_field"]
-    assert seen is None or seen == [13, 13]
+    assert last["receptive_field"] is None
 
 
 LAYERS = st.lists(

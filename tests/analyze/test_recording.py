@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 import torch
 from torch import nn
@@ -170,3 +172,69 @@ def test_a_model_that_does_not_run_says_so():
         record(nn.Conv2d(2, 4, 3), (3, 8, 8))
     with pytest.raises(ModelError, match="captured model does not run on inputs of shape"):
         trace(capture(nn.Conv2d(2, 4, 3), IMAGE), input_shape=(3, 8, 8))
+
+
+@pytest.mark.parametrize(
+    ("function", "macs"),
+    [
+        (lambda x: torch.outer(x[0, 0, 0], x[0, 0, 1]), 0),  # each entry is one product and no sum
+        (lambda x: torch.tensordot(x, x, dims=([2, 3], [2, 3])), 2 * 2 * 64),
+        (lambda x: torch.inner(x[0, 0], x[0, 1]), 8 * 8 * 8),
+        (lambda x: torch.linalg.multi_dot([x[0, 0], x[0, 1], x[0, 0]]), 2 * 8 * 8 * 8),
+        (lambda x: torch.addbmm(x[0, 0], x[0], x[0]), 2 * 8 * 8 * 8),
+    ],
+)
+def test_functions_that_are_put_together_from_others_are_counted_by_these(function, macs):
+    measured = recorded(lambda n, x: function(x))
+    assert (measured.macs, measured.unknown) == (macs, ())
+
+
+def test_cells_and_bilinear_layers_carry_their_macs():
+    measured = recorded(lambda n, x: n.cell(x[0, 0], x[0, 1, :, :5]), cell=nn.GRUCell(8, 5))
+    assert (measured.macs, measured.params, measured.unknown) == (8 * 3 * 5 * (8 + 5), 3 * 5 * (8 + 5 + 2), ())
+    at_rest = recorded(lambda n, x: n.cell(x[0, 0]), cell=nn.GRUCell(8, 5))  # no state: half of it is a constant
+    assert (at_rest.macs, at_rest.params) == (8 * 3 * 5 * 8, measured.params)
+    measured = recorded(lambda n, x: n.mix(x[:, 0, 0], x[:, 0, 1]), mix=nn.Bilinear(8, 8, 3, bias=False))
+    assert (measured.macs, measured.unknown) == (3 * 8 * 8 + 3 * 8, ())
+
+
+def test_what_is_written_over_is_not_read():
+    def function(n, x):
+        y = n.conv(x)
+        y[:, :1] = x[:, :1]
+        return y * 2
+
+    measured = recorded(function, conv=nn.Conv2d(2, 2, 1))
+    copied = next(row for row in measured.rows if row.op.startswith("aten.copy"))
+    assert copied.activation_bytes == 4 * (64 + 64)
+
+
+def test_an_operator_that_is_not_counted_says_so_in_its_row():
+    measured = recorded(lambda n, x: torch.linalg.svdvals(x))
+    (row,) = measured.rows
+    assert (row.counted, measured.unknown) == (False, ("aten._linalg_svd (_linalg_svd)",))
+
+
+def test_scripts_lazy_layers_and_models_of_two_tensors_are_refused_with_the_reason():
+    with pytest.raises(ModelError, match="is a TorchScript module"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # scripts are deprecated
+        record(torch.jit.script(nn.Conv2d(2, 2, 1)), IMAGE)
+    with pytest.raises(ModelError, match="has lazy layers without weights: call it once"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # lazy layers are a feature under development
+        record(nn.LazyConv2d(4, 1), IMAGE)
+    with pytest.raises(ModelError, match=r"forward\(\) missing 1 required .*it gets one tensor"):
+        record(nn.Bilinear(8, 8, 2), IMAGE)
+
+
+def test_attention_layers_are_made_of_plain_linear_layers():
+    measured = profile(Attended(), input_shape=(5, 8))
+    assert {row.op for row in measured.rows if row.layer} == {"Linear"}
+
+
+class Attended(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+
+    def forward(self, x):
+        return self.attention(x, x, x)[0]

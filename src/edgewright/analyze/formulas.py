@@ -6,6 +6,8 @@ zero. The formulas themselves are in `work`.
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
@@ -27,12 +29,22 @@ def formula_of(call: Call) -> Formula | None:
     """The formula for a call: by the layer's type or one of its base classes, or by the function's name."""
     if call.layer is not None:
         return next((LAYERS[kind] for kind in type(call.layer).__mro__ if kind in LAYERS), None)
-    return FUNCTIONS.get(call.function) or FUNCTIONS.get(call.function.removesuffix("_"))  # `add_` does what `add` does
+    return _function_formula(call.function)
+
+
+def is_known(function: Any) -> bool:
+    """Whether there is a formula for an ATen function."""
+    return _function_formula(str(function.overloadpacket)) is not None
+
+
+def _function_formula(name: str) -> Formula | None:
+    return FUNCTIONS.get(name) or FUNCTIONS.get(name.removesuffix("_"))  # `add_` does what `add` does
 
 
 def layer_type(layer: nn.Module) -> str:
-    """The name under which a layer is reported; a quantized `Conv2d` is a `Conv2d`."""
-    names = [kind.__name__ for kind in type(layer).__mro__ if kind.__module__.startswith("torch.nn.modules")]
+    """The public name under which a layer is reported; a quantized `Conv2d` is a `Conv2d`."""
+    ours = [kind for kind in type(layer).__mro__ if kind.__module__.startswith("torch.nn.modules")]
+    names = [kind.__name__ for kind in ours if getattr(nn, kind.__name__, None) is kind]
     return names[0] if names and names[0] != "Module" else type(layer).__name__
 
 
@@ -52,7 +64,9 @@ MATRIX: dict[str, Formula] = {
     **dict.fromkeys(names_of("conv"), work.conv_function),
     "linear": work.linear_function,
     **dict.fromkeys(("matmul", "mm", "bmm", "mv", "dot"), work.matrix_product(0)),
-    **dict.fromkeys(("addmm", "baddbmm", "addbmm", "addmv"), work.matrix_product(1)),
+    **dict.fromkeys(("addmm", "baddbmm", "addmv"), work.matrix_product(1)),
+    "addbmm": work.summed_product,
+    "bilinear": work.bilinear,
     "einsum": work.einsum,
     **{name: work.recurrent(count) for name, count in RECURRENT.items()},
     "scaled_dot_product_attention": work.attention,
@@ -71,7 +85,9 @@ OPERATIONS_PER_OUTPUT = {
     "_upsample_bilinear2d_aa": BILINEAR, "_upsample_bicubic2d_aa": 31, "grid_sampler": BILINEAR,
     "grid_sampler_2d": BILINEAR, "__and__": 1, "__or__": 1, "__xor__": 1, "isnan": 1, "isfinite": 1, "expm1": 1,
     "log1p": 1, "tan": 1, "atan": 1, "sinh": 1, "cosh": 1, "acos": 1, "asin": 1, "nan_to_num": 3, "clip": 2,
-    "threshold": 1, "softsign": 3, "glu": 5, "celu": 4, "trunc": 1, "frac": 1, "bitwise_xor": 1, "fmod": 1,
+    "hardshrink": 2, "softshrink": 3, "rrelu": 2,
+    "cumprod": 1, "cummax": 1, "cummin": 1, "cross": 3, "threshold": 1,
+    "softsign": 3, "glu": 5, "celu": 4, "trunc": 1, "frac": 1, "bitwise_xor": 1, "fmod": 1,
 }  # fmt: skip
 
 REDUCTIONS: dict[str, Formula] = {
@@ -79,6 +95,8 @@ REDUCTIONS: dict[str, Formula] = {
     "mean": work.per_input(1),  # n - 1 adds and 1 multiply for each output
     "col2im": work.per_input(1),  # each value is added to its place
     "linalg_vector_norm": work.per_input(2),
+    "logsumexp": work.per_input(4),
+    "cdist": work.distances,
     "norm": work.per_input(2),
     **dict.fromkeys(("var", "std", "var_mean"), work.per_input(4)),
     **dict.fromkeys(names_of("max_pool"), work.window(0)),
@@ -107,6 +125,7 @@ MOVES = (
     "atleast_2d", "hstack", "vstack", "dstack", "tensor_split", "hsplit", "vsplit", "unsafe_split", "unsafe_chunk",
     "_reshape_alias", "_unsafe_view", "_unsafe_index", "scatter_add", "index_copy", "view_as_real",
     "view_as_complex", "real", "imag", "bernoulli", "rand", "randn", "rand_like", "randn_like", "randperm", "uniform",
+    "max_unpool2d", "max_unpool3d",
     "fft_fftshift", "fft_ifftshift", "item", "_local_scalar_dense", "is_nonzero", "feature_dropout", "alpha_dropout",
     "meshgrid", "split_with_sizes_copy", "fill", "dropout", "lift_fresh_copy",
 )  # fmt: skip

@@ -21,6 +21,7 @@ from .weights import Constant, constant_of_tensor, constants_of_layer
 from .work import Work
 
 OUTPUT = "output"
+WRITES_BLINDLY = frozenset(("aten.copy_", "aten.fill_", "aten.zero_", "aten.copy", "aten.fill", "aten.zero"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +79,7 @@ class _Plan:
 
     def __init__(self, trace: Trace, *, fused: bool) -> None:
         self.constants: dict[int, tuple[str, tuple[str, ...]]] = {}  # memory -> node, parameters behind it
+        self.absorbed: dict[str, list[tuple[torch.Tensor, str, tuple[str, ...]]]] = {}  # call -> constants it changes
         self.calls = [call for call in trace.calls if not self._set_apart(call)]
         self.buffers = Buffers()
         self.computing = [call for call in self.calls if self._write(call)]
@@ -100,8 +102,10 @@ class _Plan:
     def _set_apart(self, call: Call) -> bool:
         """Whether the tensors that a call makes depend on weights alone."""
         if call.kind in ("input", OUTPUT) or self.data(call):
-            for each in call.outputs:
-                self.constants.pop(memory_of(each), None)  # a constant that data is written into is none any more
+            for each in call.outputs:  # a constant that data is written into is none any more
+                constant = self.constants.pop(memory_of(each), None)
+                if constant is not None and call.function not in WRITES_BLINDLY:
+                    self.absorbed.setdefault(call.name, []).append((each, *constant))
             return False
         inputs = [] if call.function in ONLY_SHAPE else call.inputs
         origins = [name for each in inputs for name in self.constants[memory_of(each)][1]]
@@ -179,13 +183,18 @@ class _Plan:
             call=call,
             op=layer_type(call.layer) if call.layer is not None else call.function,
             work=work,
-            reads=() if host else tuple(self.buffers.see(each) for each in self.data(call)),
+            reads=() if host else tuple(self.buffers.see(each) for each in self._read(call)),
             writes=() if host else tuple(self.buffers.see(each) for each in call.outputs if self.buffers.holds(each)),
             constants=() if folded else constants,
             parameters=parameters,
             fused_into=host,
             folded=folded,
         )
+
+    def _read(self, call: Call) -> list[torch.Tensor]:
+        """The data that a call looks at; what it writes over without looking is not among it."""
+        blind = call.inputs[0] if call.function in WRITES_BLINDLY else None
+        return [each for each in self.data(call) if each is not blind]
 
     def _constants(self, call: Call) -> tuple[tuple[Constant, ...], tuple[str, ...]]:
         found: list[Constant] = []
@@ -199,6 +208,9 @@ class _Plan:
                 if call.layer is None:
                     found.append(constant_of_tensor(node, each))
                 names += origins
+        for tensor, node, origins in self.absorbed.get(call.name, []):
+            found.append(constant_of_tensor(node, tensor))
+            names += origins
         return tuple(found), tuple(dict.fromkeys(names))
 
 

@@ -121,6 +121,7 @@ def _row(operator: Operator, dtype: str, *, params: int) -> OpProfile:
         weight_bytes=stored(operator.constants, dtype).total,
         activation_bytes=moved,
         fused_into=operator.fused_into,
+        counted=operator.work is not None,
     )
 
 

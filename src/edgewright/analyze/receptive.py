@@ -88,12 +88,25 @@ def _next(call: Call, field: Field) -> Field:
         return WHOLE
     window = window_of(call)
     if window is not None and len(window.kernel) == len(field.size):
+        if _covers(window, call.inputs[0]):
+            return WHOLE
         pairs = zip(field.size, field.step, *_reach(window), strict=True)
         moved = [(size + step * (count - 1), step * factor) for size, step, count, factor in pairs]
         return Field(size=tuple(size for size, _ in moved), step=tuple(step for _, step in moved))
     if "upsample" in call.function:
         return _resized(call, field)
     return field
+
+
+def _covers(window: Window, given: torch.Tensor) -> bool:
+    """Whether one window takes all places of a map that has more than one."""
+    places = given.shape[2:]
+    spans = ((kernel - 1) * dilation + 1 for kernel, dilation in zip(window.kernel, window.dilation, strict=True))
+    return (
+        math.prod(places) > 1
+        and not window.transposed
+        and all(span >= size and not pad for span, size, pad in zip(spans, places, window.padding, strict=True))
+    )
 
 
 def _reach(window: Window) -> tuple[list[int], list[float]]:

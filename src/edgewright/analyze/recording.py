@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import copy
 import inspect
+import logging
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,9 +28,12 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from ..errors import ModelError, first_line
 from ..model.graph import pure_form
 from ..seeding import torch_generator
+from .formulas import is_known
 from .recognition import Given, Recognized, is_layer, recognize
 from .results import result_of
 from .tracing import META, ONLY_SHAPE, Call, Kind, Trace, hollow, memory_of, tensors_in, without_data
+
+_LOG = logging.getLogger(__name__)
 
 
 def record(model: nn.Module, input_shape: tuple[int, ...], *, batch: int = 1, name: str = "model") -> Trace:
@@ -41,31 +46,42 @@ def record(model: nn.Module, input_shape: tuple[int, ...], *, batch: int = 1, na
         name: what to call the model in error messages.
 
     Raises:
-        ModelError: the model does not run on such an input.
+        ModelError: the model does not run on such an input, is a script, or has weights without a shape yet.
     """
+    _check_module(model, name)
     shape = (batch, *input_shape)
     try:
         return _recorded(without_data(model), torch.empty(shape, device=META), batch)
-    except Exception:  # whatever the model's own code raises when its tensors have no values; then with values
-        pass
+    except Exception as error:  # the model's own code may raise anything when its tensors have no values
+        _LOG.debug("%s needs values: %s", name, first_line(error, most=300, typed=True))
     try:
         real = copy.deepcopy(model).eval().to("cpu", torch.float32)
         return _recorded(real, torch.rand(shape, generator=torch_generator(0, "record")), batch)
-    except Exception as error:
+    except Exception as error:  # with values it fails for a reason of its own, which is quoted
         raise ModelError(
             f"{name} does not run on an input of shape {shape} ({first_line(error, most=150, typed=True)}): "
-            "check --input, --image-size and --channels against what the model expects."
+            "it gets one tensor; check --input, --image-size and --channels against what it expects."
         ) from error
+
+
+def _check_module(model: nn.Module, name: str) -> None:
+    if isinstance(model, torch.jit.ScriptModule):
+        raise ModelError(
+            f"{name} is a TorchScript module, which hides what it calls: pass the module it was made from."
+        )
+    if any(torch.nn.parameter.is_lazy(each) for each in (*model.parameters(), *model.buffers())):
+        raise ModelError(f"{name} has lazy layers without weights: call it once on an input before it is analyzed.")
 
 
 def _recorded(model: nn.Module, image: torch.Tensor, batch: int) -> Trace:
     recorder = _Recorder(model)
-    with _without_fast_path(), torch.inference_mode():
+    with _without_fast_path(), torch.inference_mode(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the model's own code, about itself
         recorder.enter(image, _first_argument(model))
         with recorder:
             outputs = model(image)
         recorder.leave(outputs)
-    return Trace(net=model, batch=batch, calls=tuple(recorder.calls))
+    return Trace(net=model, batch=batch, calls=tuple(recorder.calls), on_values=image.device != META)
 
 
 def _first_argument(model: nn.Module) -> str:
@@ -116,6 +132,11 @@ class _Recorder(TorchDispatchMode):
         given = tensors_in((args, kwargs))
         if not any(each.device == META or each in self._twins or id(each) in self._names for each in given):
             return func(*args, **kwargs)  # made of numbers in the code, which have values
+        if not is_known(func):  # one that is put together from others is counted by these
+            with self:
+                parts = func.decompose(*args, **kwargs)
+            if parts is not NotImplemented:
+                return parts
         twins = Given(function=func, args=self._twinned(args), kwargs=self._twinned(kwargs))
         result = None if any(each.device == META for each in given) else func(*args, **kwargs)
         pure = pure_form(func)

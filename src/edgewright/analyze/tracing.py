@@ -91,6 +91,7 @@ class Trace:
     net: nn.Module
     batch: int
     calls: tuple[Call, ...]
+    on_values: bool = False  # the model looked at values: the calls are those of one random input
 
 
 def trace(net: fx.GraphModule, *, batch: int = 1, input_shape: tuple[int, ...] | None = None) -> Trace:

@@ -88,7 +88,7 @@ class Trainee:
         except Exception as error:  # the user's code may raise anything
             raise ModelError(
                 f"{self.name} does not train on an input of shape {shape} ({first_line(error, most=150, typed=True)}): "
-                "check the input shape, and that it takes one tensor in train mode at this batch size."
+                "it is called without values and without targets; check the input shape and the batch."
             ) from error
 
 

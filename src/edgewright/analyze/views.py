@@ -11,11 +11,12 @@ SUMS = ("macs", "elementwise", "params", "weight_bytes", "activation_bytes", "la
 
 
 def by_layer(profile: ModelProfile) -> list[dict[str, Any]]:
-    """One row per operator in the order of execution, fused ones included."""
+    """One row per operator in the order of execution, fused ones included; None for what no formula tells."""
     rows = []
     for row in profile.rows:
         moved = {"intensity_macs_per_byte": row.intensity, "share_of_macs": share(row.macs, profile.macs)}
-        rows.append({**plain(row), **moved})
+        not_known = {} if row.counted else dict.fromkeys(("macs", "elementwise", *moved))
+        rows.append({**plain(row), **moved, **not_known})
     return rows
 
 
@@ -53,11 +54,13 @@ def total(profile: ModelProfile) -> dict[str, Any]:
     names = ("dtype", "device", "params", "buffers", "macs", "elementwise", "weight_bytes", "peak_ram_bytes", "peak_at")
     facts = {name: getattr(profile, name) for name in names}
     running = [row for row in profile.rows if row.fused_into is None]
+    activation_bytes = sum(row.activation_bytes for row in running)
     return {
         **facts,
         "flops": 2 * profile.macs,
         "operators": len(running),
-        "activation_bytes": sum(row.activation_bytes for row in running),
+        "activation_bytes": activation_bytes,
+        "intensity_macs_per_byte": share(profile.macs, profile.weight_bytes + activation_bytes),
         "peak_tensors": list(profile.peak_tensors),
         "unknown": list(profile.unknown),
         "latency_s": profile.cost.latency_s,
@@ -69,7 +72,10 @@ def total(profile: ModelProfile) -> dict[str, Any]:
 def _sums(rows: Iterable[OpProfile], profile: ModelProfile) -> dict[str, Any]:
     members = list(rows)
     sums = {name: sum_known(getattr(row, name) for row in members) for name in SUMS}
-    counts = {"operators": sum(row.fused_into is None for row in members)}
+    counts = {
+        "operators": sum(row.fused_into is None for row in members),
+        "uncounted": sum(not row.counted for row in members),
+    }
     return {**counts, **sums, "share_of_macs": share(sums["macs"], profile.macs)}
 
 

@@ -68,6 +68,18 @@ def matrix_product(left: int) -> Formula:
     return lambda call: Work(macs=call.out.numel() * call.inputs[left].shape[-1])
 
 
+def summed_product(call: Call) -> Work:
+    """A batch of matrix products, added up: every one of them is computed."""
+    return Work(macs=call.inputs[1].numel() * call.inputs[2].shape[-1])
+
+
+def bilinear(call: Call) -> Work:
+    """x W y for each output: first W meets x, then the result y."""
+    first, second, weight = (call.argument(name) for name in ("input1", "input2", "weight"))
+    rows = first.shape[:-1].numel()
+    return Work(macs=rows * (weight.numel() + weight.shape[0] * second.shape[-1]))
+
+
 def einsum(call: Call) -> Work:
     return Work(macs=einsum_macs(call.argument("equation"), [tuple(each.shape) for each in call.inputs]))
 
@@ -92,6 +104,11 @@ def per_input(count: int) -> Formula:
 
 def nothing(call: Call) -> Work:
     return Work()
+
+
+def distances(call: Call) -> Work:
+    """Between every two vectors: subtract, multiply, add for each entry."""
+    return Work(elementwise=3 * call.out.numel() * call.inputs[0].shape[-1])
 
 
 def fold_up(call: Call) -> Work:
