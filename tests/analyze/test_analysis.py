@@ -113,6 +113,25 @@ def test_the_content_is_json_and_agrees_with_itself(name, target):
     assert len(content["fits"]) == {None: 0, "stm32f746": 2, "generic-x86": 1}[target]
     if target:
         assert content["energy"]["energy_j"] == pytest.approx(totals["energy_j"])
+    assert content["energy"]["energy_j"] == pytest.approx(sum(row["energy_j"] for row in content["energy_by_layer"]))
+    for part in ("bit_operations", "bit_serial"):
+        assert sum(row["macs"] for row in content[part]["rows"]) == content[part]["totals"]["macs"] == totals["macs"]
+    assert content["two_four"]["totals"]["layers"] == len(content["two_four"]["rows"]) > 0
+
+
+@pytest.mark.parametrize(("kind", "known"), [("mcu", False), ("cpu", True)])
+def test_the_share_of_moving_data_is_not_known_where_a_mac_has_the_price_of_the_whole_chip(kind, known):
+    found = analysis(device=replace(MACHINE, kind=kind))
+    rows, totals = found.energy_by_layer()
+    shares = [row["share_of_data_movement"] for row in (*rows, totals, found.energy())]
+    assert [share is not None for share in shares] == [known] * len(shares)
+    assert totals["energy_j"] == pytest.approx(found.profile.cost.energy_j)
+
+
+def test_a_part_that_the_model_does_not_allow_is_none():
+    content = analysis(device=None, dtype="int4").content()  # the process table knows no int4
+    assert content["energy"] is content["energy_by_layer"] is None
+    assert content["bit_operations"]["totals"]["macs"] == content["totals"]["macs"]
 
 
 def test_energy_without_a_device_is_that_of_the_process_table_where_it_knows_the_type():

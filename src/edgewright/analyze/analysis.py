@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,9 +11,10 @@ import torch
 from torch import nn
 
 from .. import __version__
+from ..errors import EdgewrightError
 from ..types import BYTES_PER_ELEMENT, Check, Device, ModelProfile, plain
 from .fitting import fit_checks
-from .hardware import Memories, energy_of
+from .hardware import Memories, bit_operations, bit_serial, energy_of, total_bit_operations, two_four
 from .memory import Moment, timeline
 from .memory_variants import memory_variants
 from .operators import schedule
@@ -70,14 +72,50 @@ class Analysis:
         others = [each for each in self.at_each_dtype if BYTES_PER_ELEMENT[each.dtype] < BYTES_PER_ELEMENT[self.dtype]]
         return fit_checks(self.profile, self.device, moment=moment, others=others)
 
+    @property
+    def prices_whole_chip(self) -> bool:
+        """Whether the device's pJ per MAC holds its memory too: that of a microcontroller is supply current over MACs.
+
+        What moving data takes is then not known.
+        """
+        return self.device is not None and self.device.kind == "mcu"
+
+    def energy_by_layer(self) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        """Joules by what they are spent on, of each operator and of all, on the device or in the 45 nm table.
+
+        Raises:
+            ConfigError: no device, and a type that the table does not know.
+        """
+        found = energy_of(self.profile, device=self.device)
+        hidden = {"share_of_data_movement": None} if self.prices_whole_chip else {}
+        return [{**row, **hidden} for row in found.by_layer()], {**found.total(), **hidden}
+
     def energy(self) -> dict[str, Any] | None:
-        """Joules by what they are spent on, on the device or in the 45 nm table; None where that has no such type."""
+        """The joules of all operators; None where the 45 nm table has no such type."""
         if self.device is None and self.dtype not in ENERGY_DTYPES:
             return None
-        return energy_of(self.profile, device=self.device).total()
+        return self.energy_by_layer()[1]
+
+    def bit_operations(self) -> dict[str, Any]:
+        """Rows and totals of bit operations and effective MACs."""
+        rows = bit_operations(self.model, self.profile)
+        return {"rows": rows, "totals": total_bit_operations(rows)}
+
+    def two_four(self) -> dict[str, Any]:
+        """Rows and totals of 2:4 sparsity."""
+        found = two_four(self.model, self.profile, device=self.device)
+        return {"rows": found.by_layer(), "totals": found.total()}
+
+    def bit_serial(self) -> dict[str, Any]:
+        """Rows and totals of a bit-serial engine at the bits that the model's quantizers have."""
+        found = bit_serial(self.model, self.profile)
+        return {"rows": found.by_layer(), "totals": found.total()}
 
     def content(self) -> dict[str, Any]:
-        """All of it, JSON-able."""
+        """All that is cheap to know, JSON-able: no training, no compressed columns and no groups of channels.
+
+        A part that the model does not allow is None.
+        """
         return {
             "format": FORMAT,
             "model": self.name,
@@ -97,8 +135,20 @@ class Analysis:
             },
             "roofline": roofline(self.profile, self.device) if self.device else None,
             "energy": self.energy(),
+            "energy_by_layer": _if_possible(lambda: self.energy_by_layer()[0]),
+            "bit_operations": _if_possible(self.bit_operations),
+            "two_four": _if_possible(self.two_four),
+            "bit_serial": _if_possible(self.bit_serial),
             "fits": [plain(each) for each in self.fits()],
         }
+
+
+def _if_possible(part: Callable[[], Any]) -> Any:
+    """One view of a model must not keep the others from being written."""
+    try:
+        return part()
+    except EdgewrightError:
+        return None
 
 
 def _without_table(device: Device | None) -> dict[str, Any] | None:
