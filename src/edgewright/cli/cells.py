@@ -1,4 +1,4 @@
-"""How a value is shown, by the unit at the end of its name: `peak_bytes` as 4.01 MB, `share_of_macs` as 12.3 %."""
+"""How a value is shown, by the unit at the end of its name: `weight_bytes` as 1.25 KiB, `share_of_macs` as 12.3 %."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def is_number(rows: Iterable[Row], key: str) -> bool:
 
 
 def write_csv(rows: Sequence[Row], target: Path) -> None:
-    """Write rows with raw values, one column per key; sizes as `3x224x224`.
+    """Write rows with raw values, one column per key; sizes as `3x224x224`, names as `a;b`.
 
     Raises:
         ConfigError: the file cannot be written.
@@ -90,7 +90,7 @@ def write_csv(rows: Sequence[Row], target: Path) -> None:
 
 def _raw(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
-        return "x".join(map(str, value))
+        return ("x" if all(isinstance(each, (int, float)) for each in value) else ";").join(map(str, value))
     if isinstance(value, Mapping):
         return ";".join(f"{key}={_raw(entry)}" for key, entry in value.items())
     return value
