@@ -64,19 +64,48 @@ def test_a_batch_multiplies_the_work():
     assert four["totals"]["params"] == one["totals"]["params"]
 
 
-def test_json_holds_every_view_whichever_is_shown(tmp_path):
+def test_json_holds_the_costs_and_the_rows_of_the_view_that_is_shown(tmp_path):
     target = tmp_path / "cost.json"
     printed("resnet8", "--device", "stm32f746", "--by", "shapes", "--json", str(target))
     content = json.loads(target.read_text())
     assert content["format"] == "edgewright.analysis/1"
     assert content["totals"]["macs"] == 12_501_632
-    assert {"operators", "modules", "types", "shapes", "memory", "roofline", "energy", "fits"} < set(content)
+    kept = {"operators", "modules", "types", "shapes", "memory", "roofline", "energy", "energy_by_layer", "fits"}
+    assert {*kept, "bit_operations", "bit_serial", "two_four"} < set(content)
+    assert content["view"]["name"] == "shapes"
+    assert [row["shape_out"] for row in content["view"]["rows"]] == [row["shape_out"] for row in content["shapes"]]
+
+
+@pytest.mark.parametrize("view", sorted(VIEWS))
+def test_json_and_csv_hold_the_same_rows_of_every_view(view, tmp_path):
+    target = tmp_path / "rows.csv"
+    words = ("simple_cnn", "--by", view, "--device", "stm32f746", "--json", "-", "--csv", str(target))
+    shown = json.loads(printed(*words))["view"]
+    assert (shown["name"], len(shown["rows"])) == (view, len(list(csv.DictReader(target.read_text().splitlines()))))
+    if view in ("energy", "bit-serial", "sparse", "2:4", "bits", "layer", "module", "type", "total"):
+        assert shown["totals"]
+
+
+def test_sizes_are_the_view_that_json_holds():
+    shown = json.loads(printed("simple_cnn", "--sizes", "28,14", "--json", "-"))["view"]
+    assert shown["name"] == "sizes"
+    assert [(row["pixels"], row["macs"]) for row in shown["rows"] if "macs" in row] == [(28, 333_056)]
+
+
+def test_channels_are_rows_too(tmp_path):
+    assert "conv1" in printed("simple_cnn", "--by", "channels")
+    rows = list(csv.DictReader(printed("simple_cnn", "--by", "channels", "--csv", "-").splitlines()))
+    made = {row["made_by"]: row for row in rows}
+    assert (made["conv1"]["classes"], made["conv1"]["read_by"], made["conv1"]["locked"]) == ("8", "conv2", "")
+    assert made["fc2"]["locked"]
+    text = refused("simple_cnn", "--by", "channels", "--html", str(tmp_path / "page.html"))
+    assert "holds no channels" in text
 
 
 def test_csv_to_the_standard_output_is_nothing_but_csv():
     lines = printed("simple_cnn", "--by", "type", "--csv", "-").splitlines()
-    assert lines[0].startswith("op,operators,macs,")
-    assert lines[1].startswith("Conv2d,2,282240,")
+    assert lines[0].startswith("op,operators,uncounted,macs,")
+    assert lines[1].startswith("Conv2d,2,0,282240,")
 
 
 def test_the_page_is_one_file(tmp_path):
@@ -99,15 +128,84 @@ def test_several_sizes_stand_side_by_side_and_one_that_is_refused_says_why():
 def test_sizes_and_batches_that_are_none_are_refused():
     assert "--sizes takes image sizes in pixels" in refused("resnet8", "--sizes", "a")
     assert "takes none of these sizes" in refused("timm:vit_tiny_patch16_224", "--sizes", "30")
-    assert "--input is a shape as B,C,H,W, got '0,3,8,8'" in refused("resnet8", "--input", "0,3,8,8")
+    assert "--input is a shape as [B,]C,H,W, got '0,3,8,8'" in refused("resnet8", "--input", "0,3,8,8")
 
 
 def test_views_that_need_more_say_what():
     assert "--by roofline is about a device: add --device" in refused("resnet8", "--by", "roofline")
     assert "--by training takes --dtype float32 or float16" in refused("resnet8", "--by", "training", "--dtype", "int8")
-    assert "--train-ram-gb is greater than 0" in refused("resnet8", "--by", "training", "--train-ram-gb", "0")
+    for wrong in ("0", "-1", "inf", "nan"):
+        text = refused("resnet8", "--by", "training", "--train-ram-gb", wrong)
+        assert "--train-ram-gb is a number greater than 0" in text
     assert "in the 45 nm table, got 'int4'" in refused("resnet8", "--by", "energy", "--dtype", "int4")
     assert "optimizer" in refused("resnet8", "--by", "training", "--optimizer", "sdg")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--bits", "8"), "--bits changes nothing in --by layer: it goes with --by bit-serial or bits."),
+        (("--by", "energy", "--data", "digits"), "--data changes nothing in --by energy: it goes with --by bit-serial"),
+        (("--optimizer", "sgd"), "--optimizer changes nothing in --by layer: it goes with --by training."),
+        (("--by", "memory", "--train-ram-gb", "1"), "--train-ram-gb changes nothing in --by memory"),
+        (("--sizes", "28", "--bits", "8"), "--bits changes nothing in --sizes"),
+        (("--sizes", "28", "--by", "type"), "--sizes is a view of its own and does not go with --by type"),
+        (("--sizes", "28", "--html", "x.html"), "--sizes is a view of its own and does not go with --html"),
+        (("--json", "-", "--csv", "-"), "--json - and --csv - both print to the standard output"),
+        (("--by", "sparse", "--num-images", "4"), "--data-root and --num-images are about the images of --data"),
+        (("--by", "sparse", "--data", "digits", "--num-images", "0"), "--num-images is at least 1, got 0"),
+        (("--by", "bits", "--bits", "few"), "--bits is a number or a .json file that holds {layer: bits}, got 'few'"),
+        (("--by", "bits", "--bits", "nowhere.json"), "Cannot read nowhere.json"),
+        (("--by", "bit-serial", "--bits", "8", "--data", "digits"), "leave out one of the two"),
+    ],
+)
+def test_options_that_would_be_ignored_or_mean_nothing_are_refused(words, sentence):
+    assert sentence in refused("simple_cnn", *words)
+
+
+def test_bits_come_from_a_number_or_by_layer_from_a_file(tmp_path):
+    file = tmp_path / "bits.json"
+    file.write_text('{"conv1": 4, "conv2": 6}')
+    shown = json.loads(printed("simple_cnn", "--by", "bit-serial", "--bits", str(file), "--json", "-"))["view"]
+    assert [row["bits"] for row in shown["rows"]] == [4, 6, 16, 16]
+    first, second, linear = 56_448, 225_792, 50_176 + 640
+    ideal = (first + second + linear) / ((4 * first + 6 * second) / 16 + linear)
+    assert shown["totals"]["ideal_speed_up"] == pytest.approx(ideal)
+    rows = json.loads(printed("simple_cnn", "--by", "bits", "--bits", "4", "--json", "-"))["view"]["rows"]
+    assert [row["bit_operations"] for row in rows] == [16 * row["macs"] for row in rows]
+    file.write_text('{"conv9": 4}')
+    assert "There is no layer 'conv9' to give bits to" in refused("simple_cnn", "--by", "bits", "--bits", str(file))
+    for wrong in ('{"conv1": 4.5}', '{"conv1": true}', "[4]", "{"):
+        file.write_text(wrong)
+        assert "write for instance" in refused("simple_cnn", "--by", "bits", "--bits", str(file))
+
+
+def test_images_give_the_zeros_of_activations_and_the_bits_that_layers_need():
+    words = ("simple_cnn", "--data", "digits", "--num-images", "4")
+    text = printed(*words, "--by", "sparse")
+    assert "zero activations skipped on 4 images of digits\n" in text
+    assert "simple_cnn has random weights" in text
+    shown = json.loads(printed(*words, "--by", "sparse", "--json", "-"))["view"]
+    active = [row["share_of_nonzero_activations"] for row in shown["rows"]]
+    assert shown["totals"]["with_images"] and all(0 < share < 1 for share in active[1:])
+    shown = json.loads(printed(*words, "--by", "bit-serial", "--json", "-"))["view"]
+    assert all(1 <= row["bits"] <= 16 for row in shown["rows"]) and shown["rows"][0]["bits"] < 16
+    assert shown["totals"]["speed_up"] > 1
+    assert "that keep 40 dB of each layer's output on 4 images of digits" in shown["notes"][0]
+
+
+def test_a_microcontrollers_energy_is_of_the_whole_chip_and_has_no_share_of_movement():
+    text = printed("simple_cnn", "--device", "stm32f746", "--by", "total")
+    assert "(estimated, whole chip)\n" in text and "moves data" not in text
+    text = printed("simple_cnn", "--device", "stm32f746", "--by", "energy")
+    assert "moving data" not in text.splitlines()[0]
+    assert "pJ per MAC of stm32f746 is that of the whole chip, memory included" in text
+    assert " % moves data)" in printed("simple_cnn", "--device", "generic-x86", "--by", "total")
+
+
+def test_the_roofline_says_that_it_lists_operators_with_macs_only():
+    text = printed("simple_cnn", "--device", "generic-x86", "--by", "roofline")
+    assert "listed are the operators with MACs; the shares of the time are of all operators\n" in text
 
 
 def test_the_largest_batch_that_trains_in_a_budget():

@@ -293,7 +293,7 @@ def test_an_onnx_file_that_the_runtime_does_not_load_is_refused(here):
 
 @pytest.mark.parametrize("text", ["3", "a,b", "0,3,8,8", "1,3,8,0"])
 def test_a_shape_that_is_none_is_refused(here, text):
-    assert "--input is a shape as B,C,H,W" in refused("analyze", "resnet8", "--input", text)
+    assert "--input is a shape as [B,]C,H,W" in refused("analyze", "resnet8", "--input", text)
 
 
 @pytest.mark.parametrize(

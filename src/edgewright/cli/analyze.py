@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import ConfigError, EdgewrightError
+from ..errors import ConfigError, DataError
+from ..files import read_json
 from ..types import BYTES_PER_ELEMENT
-from .cost_views import VIEWS, Asked, Listing, show_listing
-from .options import Channels, ImageSize, Json, Model, Weights
-from .show import as_json, lines
+from .cost_listing import Asked, Listing, View, show_listing
+from .cost_views import VIEWS
+from .options import DATA_HELP, Channels, DataRoot, ImageSize, Json, Model, Weights
+from .show import as_json
 
 if TYPE_CHECKING:
-    from ..analyze.analysis import Analysis
-    from ..types import Device
+    import torch
 
-CHANNELS = "channels"  # a view of the captured graph, not of costs
-NAMES = "|".join((*VIEWS, CHANNELS))
+    from ..analyze.analysis import Analysis
+    from .load import Opened
+
+NAMES = "|".join(VIEWS)
+NUM_IMAGES = 8
 
 
 def analyze(
@@ -26,7 +33,7 @@ def analyze(
     input_shape: Annotated[
         str | None,
         typer.Option(
-            "--input", metavar="B,C,H,W", help="Shape of the input, batch first; default: one of the model's."
+            "--input", metavar="[B,]C,H,W", help="Shape of the input, after the batch; default: one of the model's."
         ),
     ] = None,
     device: Annotated[
@@ -41,11 +48,25 @@ def analyze(
         typer.Option("--sizes", metavar="N,N,...", help="The totals at several image sizes (pixels) side by side."),
     ] = None,
     bits: Annotated[
-        int | None, typer.Option("--bits", metavar="N", help="Bits per activation, for --by bit-serial and bits.")
+        str | None,
+        typer.Option(
+            "--bits",
+            metavar="N|FILE.json",
+            help="Bits, for all layers or {layer: bits}: --by bit-serial and bits.",
+        ),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option("--data", metavar="DATA", help=f"Images for --by sparse and bit-serial: {DATA_HELP}"),
+    ] = None,
+    data_root: DataRoot = None,
+    num_images: Annotated[
+        int | None, typer.Option("--num-images", metavar="N", help=f"How many of --data; default: {NUM_IMAGES}.")
     ] = None,
     optimizer: Annotated[
-        str, typer.Option("--optimizer", metavar="NAME", help="Whose state counts in --by training.")
-    ] = "adamw",
+        str | None,
+        typer.Option("--optimizer", metavar="NAME", help="Whose state counts in --by training; default: adamw."),
+    ] = None,
     train_ram_gb: Annotated[
         float | None, typer.Option("--train-ram-gb", metavar="GB", help="Find the largest batch that trains in this.")
     ] = None,
@@ -60,16 +81,23 @@ def analyze(
         Path | None, typer.Option("--csv", metavar="FILE", help="Write the view's rows as CSV; - prints them instead.")
     ] = None,
     html_file: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write everything as one page with plots.")
+        Path | None, typer.Option("--html", metavar="FILE", help="Write the model's cost as one page with plots.")
     ] = None,
 ) -> None:
     """Count MACs, parameters, bytes, peak RAM; with a device also roofline, latency and energy.
 
-    --json writes all views at once, whichever is shown.
+    --json writes totals and operators whichever view is shown, and that view's rows under "view".
     """
-    _check(by, dtype)
+    files = _Files(json=json_file, csv=csv_file, html=html_file)
+    given = {"--bits": bits, "--data": data, "--optimizer": optimizer, "--train-ram-gb": train_ram_gb}
+    _check(by, dtype, sizes=sizes, files=files)
+    _refuse_unused(given, by if sizes is None else None)
+    if data is None and (data_root is not None or num_images is not None):
+        raise ConfigError("--data-root and --num-images are about the images of --data: add it, or leave them out.")
+    settings: dict[str, Any] = {"bits": _bits(bits), "memory_bytes": _bytes(train_ram_gb), "optimizer": optimizer or "adamw"}
     from ..analyze.analysis import Analysis
     from ..devices import device as find_device
+    from .cost_sizes import SIZE_COLUMNS, by_size
     from .load import open_model, parse_shape
 
     target = find_device(device) if device else None
@@ -77,164 +105,132 @@ def analyze(
     opened = open_model(
         model, num_classes=num_classes, channels=channels, image_size=image_size, weights=weights, input_shape=shape
     )
-    if by == CHANNELS:
-        _show_channels(opened)
-        return
     subject = Analysis(
-        model=opened.model, name=opened.name, input_shape=opened.input_shape, batch=batch, dtype=dtype, device=target
-    )
+        model=opened.model if data is None else _captured(opened), name=opened.name, input_shape=opened.input_shape,
+        batch=batch, dtype=dtype, device=target,
+    )  # fmt: skip
     if sizes is not None:
-        _write(subject, _by_size(subject, sizes), SIZE_COLUMNS, json_file, csv_file, html_file)
+        view = View(list_=lambda subject, asked: by_size(subject, sizes), columns=SIZE_COLUMNS)
+        _write(subject, "sizes", view, Asked(), files)
         return
-    asked = Asked(bits=bits, optimizer=optimizer, memory_bytes=_bytes(train_ram_gb))
-    view = VIEWS[by]
-    listing = view.list_(subject, asked)
-    if view.sums:
-        listing = Listing(rows=listing.rows, below=["", *_totals(subject), *_fits(subject), *listing.below])
-    _write(subject, listing, view.columns, json_file, csv_file, html_file)
+    if data is not None:
+        images_BCHW = _images(opened, data, data_root, NUM_IMAGES if num_images is None else num_images)
+        settings |= {"images_BCHW": images_BCHW, "source": data}
+    _write(subject, by, VIEWS[by], Asked(trained=opened.trained, **settings), files)
 
 
-def _check(by: str, dtype: str) -> None:
-    if by not in (*VIEWS, CHANNELS):
-        raise ConfigError(f"--by is one of {', '.join((*VIEWS, CHANNELS))}, got '{by}'.")
+@dataclass(frozen=True, kw_only=True)
+class _Files:
+    """Where to write what."""
+
+    json: Path | None
+    csv: Path | None
+    html: Path | None
+
+
+# --- what was typed ---------------------------------------------------------------------------------------------------
+
+
+def _check(by: str, dtype: str, *, sizes: str | None, files: _Files) -> None:
+    if by not in VIEWS:
+        raise ConfigError(f"--by is one of {', '.join(VIEWS)}, got '{by}'.")
     if dtype not in BYTES_PER_ELEMENT:
         raise ConfigError(f"--dtype is one of {', '.join(BYTES_PER_ELEMENT)}, got '{dtype}'.")
+    if str(files.json) == str(files.csv) == "-":
+        raise ConfigError("--json - and --csv - both print to the standard output: give one of them a file.")
+    if sizes is not None and (by != "layer" or files.html is not None):
+        other = "--html" if files.html is not None else f"--by {by}"
+        raise ConfigError(f"--sizes is a view of its own and does not go with {other}: leave out one of them.")
+    if by == "channels" and files.html is not None:
+        raise ConfigError("The page of --html is about costs and holds no channels: leave it out, or take --json.")
+
+
+def _refuse_unused(given: Mapping[str, Any], by: str | None) -> None:
+    """Refuse an option that the view would ignore; `by` is None for --sizes."""
+    takes = VIEWS[by].takes if by else ()
+    for flag, value in given.items():
+        if value is not None and flag not in takes:
+            users = " or ".join(name for name, view in VIEWS.items() if flag in view.takes)
+            shown = f"--by {by}" if by else "--sizes"
+            raise ConfigError(f"{flag} changes nothing in {shown}: it goes with --by {users}.")
 
 
 def _bytes(gigabytes: float | None) -> int | None:
     if gigabytes is None:
         return None
-    if not gigabytes > 0:
-        raise ConfigError(f"--train-ram-gb is greater than 0, got {gigabytes}.")
+    if not (gigabytes > 0 and math.isfinite(gigabytes)):
+        raise ConfigError(f"--train-ram-gb is a number greater than 0, got {gigabytes}.")
     return int(gigabytes * 1024**3)
 
 
-def _write(
-    subject: Analysis, listing: Listing, columns: Any, json_file: Path | None, csv_file: Path | None, html: Path | None
-) -> None:
-    """The files that were asked for, and the table unless one of them went to the standard output."""
-    from .cells import write_csv
-
-    content = subject.content() if json_file or html else None
-    if html is not None:
-        from ..report import write_cost_page
-
-        write_cost_page(content or {}, html)
-    if csv_file is not None:
-        write_csv(listing.rows, csv_file)
-    if as_json(content, json_file) or str(csv_file) == "-":
-        return
-    show_listing(listing, columns)
-    if html is not None:
-        print(f"page: {html}")
-
-
-def _show_channels(opened: Any) -> None:
-    from ..model import capture, find_channels
-
-    lines([find_channels(capture(opened.model, opened.input_shape, name=opened.name)).table()])
-
-
-# --- several sizes ----------------------------------------------------------------------------------------------------
-
-SIZE_COLUMNS = (
-    ("pixels", "pixels"), ("macs", "MACs"), ("elementwise", "other ops"), ("activation_bytes", "moved"),
-    ("peak_ram_bytes", "peak RAM"), ("latency_s", "latency"), ("energy_j", "energy"), ("note", ""),
-)  # fmt: skip
-
-
-def _by_size(subject: Analysis, text: str) -> Listing:
-    """The totals at each size; one that the model does not take says so in its row."""
-    rows = []
-    for pixels in _pixels(text):
-        try:
-            rows.append({"pixels": pixels, **_totals_at(subject, pixels)})
-        except EdgewrightError as error:
-            rows.append({"pixels": pixels, "note": str(error)})
-    if all("note" in row for row in rows):
-        raise ConfigError(f"{subject.name} takes none of these sizes ({rows[0]['note']})")
-    return Listing(rows=rows, below=["", f"{subject.name} at {subject.dtype}, batch {subject.batch}"])
-
-
-def _pixels(text: str) -> list[int]:
+def _bits(text: str | None) -> dict[str, int] | int | None:
+    """`8` as a number, anything else as the name of a file with {layer: bits}."""
+    if text is None:
+        return None
     try:
-        found = [int(part) for part in text.split(",")]
+        return int(text)
     except ValueError:
-        found = [0]
-    if min(found) < 1:
-        raise ConfigError(f"--sizes takes image sizes in pixels, separated by commas, got '{text}': write 128,192,224.")
+        pass
+    if not text.endswith(".json"):
+        raise ConfigError(f"--bits is a number or a .json file that holds {{layer: bits}}, got '{text}'.")
+    try:
+        found = read_json(Path(text))
+    except OSError as error:
+        raise ConfigError(f"Cannot read {text} ({error.strerror}): choose another file with --bits.") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f'{text} is not valid JSON ({error}): write for instance {{"conv1": 6}}.') from error
+    if not isinstance(found, dict) or not all(type(bits) is int for bits in found.values()):
+        raise DataError(f'{text} holds no whole number of bits by layer: write for instance {{"conv1": 6}}.')
     return found
 
 
-def _totals_at(subject: Analysis, pixels: int) -> dict[str, Any]:
-    from ..analyze import profile, total
-
-    shape = (subject.input_shape[0], pixels, pixels)
-    found = profile(subject.model, input_shape=shape, batch=subject.batch, device=subject.device, dtype=subject.dtype)
-    return {key: total(found)[key] for key, _ in SIZE_COLUMNS if key not in ("pixels", "note")}
+# --- images -----------------------------------------------------------------------------------------------------------
 
 
-# --- totals -----------------------------------------------------------------------------------------------------------
+def _captured(opened: Opened) -> Any:
+    from ..model import capture
+
+    return capture(opened.model, opened.input_shape, name=opened.name)
 
 
-def _totals(subject: Analysis) -> list[str]:
-    from ..report import units
+def _images(opened: Opened, source: str, root: Path | None, count: int) -> torch.Tensor:
+    """So many training images, as the model takes them."""
+    from ..data import load_data
 
-    found, moved = subject.profile, sum(row.activation_bytes for row in subject.profile.rows)
-    weights = ", ".join(f"{units.bytes_text(each.weight_bytes)} at {each.dtype}" for each in subject.at_each_dtype)
-    intensity = found.macs / (found.weight_bytes + moved) if found.weight_bytes + moved else 0.0
-    facts = [
-        ("input", f"{subject.batch} x {'x'.join(map(str, subject.input_shape))} at {subject.dtype}"),
-        ("MACs", f"{found.macs:,}"),
-        ("FLOPs (2 per MAC)", f"{2 * found.macs:,}"),
-        ("other operations", f"{found.elementwise:,}"),
-        ("parameters", f"{found.params:,} trainable, {found.buffers:,} in buffers"),
-        ("weights", weights),
-        ("intensity", f"{units.number_text(intensity)} MACs per byte"),
-        (
-            "peak RAM (bound)",
-            f"{units.bytes_text(found.peak_ram_bytes)}{f' at {found.peak_at}' if found.peak_at else ''}",
-        ),
-        ("alive there", ", ".join(found.peak_tensors)),
-    ]
-    if subject.device is not None:
-        facts += _on_device(subject, subject.device)
-    width = max(len(name) for name, _ in facts)
-    texts = [f"{name:<{width}}  {value}" for name, value in facts]
-    if found.unknown:
-        texts.append(f"without a formula, not counted: {', '.join(found.unknown)}")
-    return texts
+    if count < 1:
+        raise ConfigError(f"--num-images is at least 1, got {count}.")
+    fitted = load_data(source, root=root).fitted_to(opened.input_shape, opened.mean, opened.std)
+    return fitted.calibration(count, seed=0)
 
 
-def _on_device(subject: Analysis, device: Device) -> list[tuple[str, str]]:
-    from ..report import units
-
-    cost, energy = subject.profile.cost, subject.energy()
-    moving = units.share_text(energy["share_of_data_movement"]) if energy else ""
-    return [
-        (f"latency on {device.name}", f"{units.seconds_text(cost.latency_s)} ({_how(subject, device)})"),
-        (f"energy on {device.name}", f"{units.joules_text(cost.energy_j)} (estimated, {moving} moves data)"),
-    ]
+# --- what is written --------------------------------------------------------------------------------------------------
 
 
-def _how(subject: Analysis, device: Device) -> str:
-    """How the latency was found, and how far off it may be."""
-    if device.latency_table is None:
-        return "estimated from the data sheet, roofline"
-    from ..analyze.latency import coverage
+def _write(subject: Analysis, name: str, view: View, asked: Asked, files: _Files) -> None:
+    """The files that were asked for, and the table unless one of them went to the standard output."""
+    from .cells import write_csv
 
-    answered, running = coverage(subject.profile.rows, device.latency_table, subject.dtype)
-    accuracy = device.latency_table.accuracy(subject.dtype)
-    return f"estimated from measured operators, {answered} of {running} in the table; {accuracy}"
+    listing = view.list_(subject, asked)
+    content = subject.content() if files.json or files.html else {}
+    if files.html is not None:
+        from ..report import write_cost_page
+
+        write_cost_page(content, files.html)
+    if files.csv is not None:
+        write_csv(listing.rows, files.csv)
+    if as_json({**content, "view": _shown(listing, name, view, content)}, files.json) or str(files.csv) == "-":
+        return
+    show_listing(listing, view.columns, below=_below(subject) if view.sums else ())
+    if files.html is not None:
+        print(f"page: {files.html}")
 
 
-def _fits(subject: Analysis) -> list[str]:
-    """Each memory of the device, whether the model fits into it, and who is to blame if not."""
-    from ..report import units
+def _below(subject: Analysis) -> list[str]:
+    from .cost_totals import fits, totals
 
-    texts = []
-    for check in subject.fits():
-        needed, there = units.bytes_text(check.value), units.bytes_text(check.limit)
-        verdict = "fits" if check.passed else f"DOES NOT FIT: {check.blame}"
-        texts.append(f"{check.name} of {subject.device.name if subject.device else ''}: {needed} of {there}, {verdict}")
-    return texts
+    return [*totals(subject), *fits(subject)]
+
+
+def _shown(listing: Listing, name: str, view: View, content: Mapping[str, Any]) -> dict[str, Any]:
+    found = listing.content(name)
+    return {**found, "totals": content.get("totals")} if view.sums else found

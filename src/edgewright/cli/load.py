@@ -72,7 +72,7 @@ def parse_shape(text: str) -> tuple[int, tuple[int, int, int]]:
         sizes = ()
     batch, sizes = (sizes[0], sizes[1:]) if len(sizes) == 4 else (1, sizes)
     if len(sizes) != 3 or min(batch, *sizes) < 1:
-        raise ConfigError(f"--input is a shape as B,C,H,W, got '{text}': write for instance 1,3,224,224.")
+        raise ConfigError(f"--input is a shape as [B,]C,H,W, got '{text}': write for instance 3,224,224.")
     return batch, (sizes[0], sizes[1], sizes[2])
 
 
