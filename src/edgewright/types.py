@@ -27,6 +27,7 @@ How = Literal["estimated", "measured"]
 BYTES_PER_ELEMENT: Mapping[str, float] = {"float32": 4, "float16": 2, "int8": 1, "int4": 0.5}
 
 RUN_FILE, RUN_FORMAT = "run.json", "edgewright.run/1"
+ANALYSIS_FORMAT = "edgewright.analysis/1"  # what `analyze` finds about one model
 MANIFEST_FILE, ARTIFACT_FORMAT = "manifest.json", "edgewright.artifact/1"
 EXPECTED_FILE = "expected.npz"  # golden vectors of an artifact
 ARTIFACT_FOLDERS: Mapping[str, str] = {"int8": "artifact", "fp32": "artifact-fp32"}  # in a run, by kind of model

@@ -12,7 +12,7 @@ from torch import nn
 
 from .. import __version__
 from ..errors import EdgewrightError
-from ..types import BYTES_PER_ELEMENT, Check, Device, ModelProfile, plain
+from ..types import ANALYSIS_FORMAT, BYTES_PER_ELEMENT, Check, Device, ModelProfile, plain
 from .fitting import fit_checks
 from .hardware import Memories, bit_operations, bit_serial, energy_of, total_bit_operations, two_four
 from .memory import Moment, timeline
@@ -24,7 +24,6 @@ from .roofline import roofline
 from .tracing import Trace
 from .views import by_layer, by_module, by_type, total
 
-FORMAT = "edgewright.analysis/1"
 ENERGY_DTYPES = tuple(Memories().technology.multiply_pj)  # the process table knows no int4
 
 
@@ -117,7 +116,7 @@ class Analysis:
         A part that the model does not allow is None.
         """
         return {
-            "format": FORMAT,
+            "format": ANALYSIS_FORMAT,
             "model": self.name,
             "input_shape": list(self.input_shape),
             "batch": self.batch,

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import DataError
+from ..types import ANALYSIS_FORMAT
 from .source import Content
 
-ANALYSIS_FORMAT = "edgewright.analysis/1"
 REQUIRED = ("format", "model", "dtype", "totals", "operators")
 TOTALS = ("params", "macs", "weight_bytes", "peak_ram_bytes")
 OBJECTS = ("totals", "device", "versions", "memory", "roofline", "energy")
