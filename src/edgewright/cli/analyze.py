@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -94,7 +94,7 @@ def analyze(
     _refuse_unused(given, by if sizes is None else None)
     if data is None and (data_root is not None or num_images is not None):
         raise ConfigError("--data-root and --num-images are about the images of --data: add it, or leave them out.")
-    settings: dict[str, Any] = {"bits": _bits(bits), "memory_bytes": _bytes(train_ram_gb), "optimizer": optimizer or "adamw"}
+    asked = Asked(bits=_bits(bits), memory_bytes=_bytes(train_ram_gb), optimizer=optimizer or "adamw")
     from ..analyze.analysis import Analysis
     from ..devices import device as find_device
     from .cost_sizes import SIZE_COLUMNS, by_size
@@ -111,12 +111,12 @@ def analyze(
     )  # fmt: skip
     if sizes is not None:
         view = View(list_=lambda subject, asked: by_size(subject, sizes), columns=SIZE_COLUMNS)
-        _write(subject, "sizes", view, Asked(), files)
+        _write(subject, "sizes", view, asked, files)
         return
+    asked = replace(asked, trained=opened.trained, source=data or "")
     if data is not None:
-        images_BCHW = _images(opened, data, data_root, NUM_IMAGES if num_images is None else num_images)
-        settings |= {"images_BCHW": images_BCHW, "source": data}
-    _write(subject, by, VIEWS[by], Asked(trained=opened.trained, **settings), files)
+        asked = replace(asked, images_BCHW=_images(opened, data, data_root, num_images))
+    _write(subject, by, VIEWS[by], asked, files)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,10 +193,11 @@ def _captured(opened: Opened) -> Any:
     return capture(opened.model, opened.input_shape, name=opened.name)
 
 
-def _images(opened: Opened, source: str, root: Path | None, count: int) -> torch.Tensor:
+def _images(opened: Opened, source: str, root: Path | None, asked: int | None) -> torch.Tensor:
     """So many training images, as the model takes them."""
     from ..data import load_data
 
+    count = NUM_IMAGES if asked is None else asked
     if count < 1:
         raise ConfigError(f"--num-images is at least 1, got {count}.")
     fitted = load_data(source, root=root).fitted_to(opened.input_shape, opened.mean, opened.std)
