@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 
 import pytest
+from torch import nn
 from typer.testing import CliRunner
 
+from edgewright.analyze import Analysis
 from edgewright.cli import app
+from edgewright.cli.cost_totals import totals
 from edgewright.cli.cost_views import VIEWS
+from edgewright.devices import device
+from edgewright.types import LatencyTable, Validated
 
 
 def run(*words):
@@ -206,6 +212,97 @@ def test_a_microcontrollers_energy_is_of_the_whole_chip_and_has_no_share_of_move
 def test_the_roofline_says_that_it_lists_operators_with_macs_only():
     text = printed("simple_cnn", "--device", "generic-x86", "--by", "roofline")
     assert "listed are the operators with MACs; the shares of the time are of all operators\n" in text
+
+
+ODD_MODELS = """
+import torch
+from torch import nn
+
+
+class Odd(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x):
+        return torch.linalg.svdvals(self.conv(x))
+
+
+class Values(Odd):
+    def forward(self, x):
+        y = self.conv(x)
+        return y[torch.nonzero(y > y.mean(), as_tuple=True)]
+
+
+class Bare(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.w = nn.Parameter(torch.ones(4, 3, 3, 3))
+
+    def forward(self, x):
+        return nn.functional.conv2d(x, self.w)
+"""
+
+
+@pytest.fixture
+def odd_models(tmp_path):
+    file = tmp_path / "odd.py"
+    file.write_text(ODD_MODELS)
+    return file
+
+
+def test_an_operator_without_a_formula_is_a_question_mark_and_totals_are_at_least(odd_models, tmp_path):
+    words = (f"{odd_models}:Odd", "--input", "3,8,8")
+    text = printed(*words)
+    row = next(line for line in text.splitlines() if line.startswith("aten._linalg_svd"))
+    assert row.split()[3:5] == ["?", "?"]
+    assert "MACs               at least 3,888\n" in text
+    assert "other operations   at least 0\n" in text
+    lines = printed(*words, "--by", "type").splitlines()
+    assert "not counted" in lines[0] and lines[2].split()[1:5] == ["1", "1", "?", "?"]
+    page = tmp_path / "page.html"
+    assert f"page: {page}" in printed(*words, "--html", str(page))
+    known = printed("simple_cnn")
+    assert "at least" not in known and "?" not in known
+
+
+def test_a_model_that_was_run_on_numbers_says_that_its_counts_are_those_of_one_image(odd_models):
+    said = "counted on one random image: what runs depends on its values"
+    assert said in printed(f"{odd_models}:Values", "--input", "3,8,8")
+    assert said not in printed("simple_cnn")
+
+
+@pytest.mark.parametrize("view", ["bits", "bit-serial", "sparse", "2:4"])
+def test_a_model_that_convolves_with_a_bare_parameter_has_every_hardware_view(view, odd_models):
+    shown = json.loads(printed(f"{odd_models}:Bare", "--input", "3,8,8", "--by", view, "--json", "-"))["view"]
+    if view == "bits":
+        assert [row["macs"] for row in shown["rows"]] == [4 * 27 * 36]
+    else:
+        assert len(shown["totals"]["unseen"]) == 1
+
+
+def timed(*, batch=1, measured_s):
+    """The line on the latency of two linear layers and a softplus: each layer takes `measured_s` by the table."""
+    points = tuple((float(i * o), float(i), float(o), measured_s) for i in (4, 8) for o in (4, 8))
+    seen = (Validated(name="net", dtype="float32", predicted_s=1.1, measured_s=1.0),)
+    kinds = {"linear_vector": points, "linear_rows": tuple((*point[:3], 4.0, point[3]) for point in points)}
+    table = LatencyTable(
+        runtime="a runtime", machine="a machine", threads=1, call_overhead_s=0.0, points={"float32": kinds},
+        validation=seen,
+    )  # fmt: skip
+    model = nn.Sequential(nn.Linear(8, 6), nn.Flatten(), nn.Linear(6, 5), nn.Softplus())
+    machine = replace(device("generic-x86"), latency_table=table)
+    subject = Analysis(model=model, name="net", input_shape=(8,), batch=batch, device=machine)
+    return next(line for line in totals(subject) if line.startswith("latency"))
+
+
+def test_the_error_of_a_table_stands_only_where_it_answers_for_most_of_the_time():
+    text = timed(measured_s=1.0)
+    assert "estimated from measured operators, 2 of 3 in the table, 100 % of the time" in text
+    assert "; the rest by roofline, error unknown; median error 10 %, worst 10 % on 1 unseen model)" in text
+    text = timed(measured_s=1e-9)
+    assert "2 of 3 in the table, 0 % of the time; " in text and text.endswith("the rest by roofline, error unknown)")
+    assert "on 1 unseen model, measured at batch 1)" in timed(measured_s=1.0, batch=4)
 
 
 def test_the_largest_batch_that_trains_in_a_budget():

@@ -20,7 +20,7 @@ COUNTS: Columns = (
     ("macs", "MACs"), ("elementwise", "other ops"), ("params", "params"), ("weight_bytes", "weights"),
     ("activation_bytes", "moved"), ("latency_s", "latency"), ("energy_j", "energy"),
 )  # fmt: skip
-COUNTED = ("macs", "elementwise")  # None there: an operator without a formula
+COUNTED = ("macs", "elementwise")  # nothing there and no formula: not known, and not 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +84,10 @@ def _shown(row: Row, key: str) -> str:
         return "  " * row["depth"] + (row["module"] or "(model)")
     if key == "uncounted" and not row.get(key):
         return ""
+    if key in COUNTED and (row.get(key, 0) is None or (row.get("uncounted") and not row[key])):
+        return "?"
     if row.get(key) is None:
-        return "?" if key in COUNTED and key in row else ""
+        return ""
     return cell(key, row[key])
 
 

@@ -68,13 +68,12 @@ def _how(subject: Analysis, device: Device) -> str:
     if device.latency_table is None:
         return "estimated from the data sheet, roofline"
     from ..analyze.latency import coverage
-    from ..report import units
 
     table = device.latency_table
     answered, running = coverage(subject.profile.rows, table, subject.dtype)
     share = _share_answered(subject, table)
     parts = [f"estimated from measured operators, {answered} of {running} in the table"]
-    parts.append(f"{units.share_text(share)} of the time")
+    parts.append(f"{100 * share:.0f} % of the time")
     if answered < running:
         parts.append("the rest by roofline, error unknown")
     if share >= MOSTLY:
