@@ -241,6 +241,16 @@ class Bare(nn.Module):
 
     def forward(self, x):
         return nn.functional.conv2d(x, self.w)
+
+
+class Positions(Odd):
+    def __init__(self):
+        super().__init__()
+        self.mlp = nn.Linear(2, 4)
+        self.register_buffer("table", torch.ones(2))
+
+    def forward(self, x):
+        return self.conv(x) + self.mlp(self.table)[:, None, None]
 """
 
 
@@ -279,6 +289,11 @@ def test_a_model_that_convolves_with_a_bare_parameter_has_every_hardware_view(vi
         assert [row["macs"] for row in shown["rows"]] == [4 * 27 * 36]
     else:
         assert len(shown["totals"]["unseen"]) == 1
+
+
+def test_a_layer_that_runs_on_weights_alone_needs_no_bits(odd_models):
+    words = (f"{odd_models}:Positions", "--input", "3,8,8", "--by", "bit-serial", "--data", "digits", "--json", "-")
+    assert [row["layer"] for row in json.loads(printed(*words))["view"]["rows"]] == ["conv"]
 
 
 def timed(*, batch=1, measured_s):

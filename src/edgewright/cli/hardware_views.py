@@ -36,7 +36,9 @@ def _bit_serial(subject: Analysis, asked: Asked) -> Listing:
     if asked.images_BCHW is not None:
         if bits is not None:
             raise ConfigError("--bits says the bits that --data would find: leave out one of the two.")
-        bits = needed_bits(subject.model, asked.images_BCHW, min_sqnr_db=MIN_SQNR_DB)
+        found_bits = needed_bits(subject.model, asked.images_BCHW, min_sqnr_db=MIN_SQNR_DB)
+        running = {row.layer for row in subject.profile.rows if row.macs}  # others depend on weights alone
+        bits = {layer: width for layer, width in found_bits.items() if layer in running}
         notes = [f"bits: the fewest that keep {MIN_SQNR_DB:g} dB of each layer's output on {_images(asked)}"]
         notes += _random(subject, asked)
     found = bit_serial(subject.model, subject.profile, bits=bits)
