@@ -21,8 +21,9 @@ FLAGS = {
         "--epochs",
     },
     "analyze": {
-        "--input", "--device", "--by", "--dtype", "--sizes", "--bits", "--data", "--data-root", "--num-images", "--optimizer",
-        "--train-ram-gb", "--num-classes", "--weights", "--image-size", "--channels", "--json", "--csv", "--html", "--debug",
+        "--input", "--device", "--by", "--dtype", "--sizes", "--bits", "--data", "--data-root", "--num-images",
+        "--optimizer", "--train-ram-gb", "--num-classes", "--weights", "--image-size", "--channels", "--json", "--csv",
+        "--html", "--debug",
     },
     "train": STAGE | TRAINING | {"--optimizer", "--ema-decay", "--patience"},
     "prune": STAGE | {"--keep-macs", "--round-to", "--score", "--preset"},
