@@ -270,6 +270,8 @@ def test_an_operator_without_a_formula_is_a_question_mark_and_totals_are_at_leas
     assert "other operations   at least 0\n" in text
     lines = printed(*words, "--by", "type").splitlines()
     assert "not counted" in lines[0] and lines[2].split()[1:5] == ["1", "1", "?", "?"]
+    text = printed(*words, "--sizes", "8,9")
+    assert "MACs and other operations are at least these: no formula for aten._linalg_svd (_linalg_svd)\n" in text
     page = tmp_path / "page.html"
     assert f"page: {page}" in printed(*words, "--html", str(page))
     known = printed("simple_cnn")

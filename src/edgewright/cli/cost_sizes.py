@@ -30,7 +30,10 @@ def by_size(subject: Analysis, text: str) -> Listing:
             rows.append({"pixels": pixels, "note": str(error)})
     if all("note" in row for row in rows):
         raise ConfigError(f"{subject.name} takes none of these sizes ({rows[0]['note']})")
-    return Listing(rows=rows, notes=[f"{subject.name} at {subject.dtype}, batch {subject.batch}"])
+    notes = [f"{subject.name} at {subject.dtype}, batch {subject.batch}"]
+    if unknown := {name for row in rows for name in row.pop("unknown", ())}:
+        notes.append(f"MACs and other operations are at least these: no formula for {', '.join(sorted(unknown))}")
+    return Listing(rows=rows, notes=notes)
 
 
 def _pixels(text: str) -> list[int]:
@@ -48,4 +51,5 @@ def _totals_at(subject: Analysis, pixels: int) -> dict[str, Any]:
 
     shape = (subject.input_shape[0], pixels, pixels)
     found = profile(subject.model, input_shape=shape, batch=subject.batch, device=subject.device, dtype=subject.dtype)
-    return {key: total(found)[key] for key, _ in SIZE_COLUMNS if key not in ("pixels", "note")}
+    sums = total(found)
+    return {key: sums[key] for key, _ in SIZE_COLUMNS if key in sums} | {"unknown": sums["unknown"]}
