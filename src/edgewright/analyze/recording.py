@@ -15,7 +15,7 @@ import inspect
 import logging
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -48,12 +48,12 @@ def record(model: nn.Module, input_shape: tuple[int, ...], *, batch: int = 1, na
     Raises:
         ModelError: the model does not run on such an input, is a script, or has weights without a shape yet.
     """
-    _check_module(model, name)
     shape = (batch, *input_shape)
     try:
         return _recorded(without_data(model), torch.empty(shape, device=META), batch)
     except Exception as error:  # the model's own code may raise anything when its tensors have no values
         _LOG.debug("%s needs values: %s", name, first_line(error, most=300, typed=True))
+        _check_module(model, name)
     try:
         real = copy.deepcopy(model).eval().to("cpu", torch.float32)
         return _recorded(real, torch.rand(shape, generator=torch_generator(0, "record")), batch)
@@ -106,7 +106,7 @@ class _Recorder(TorchDispatchMode):
         super().__init__()
         self.calls: list[Call] = []
         self._modules = dict(model.named_modules())
-        self._names = {id(each): name for name, each in (*model.named_buffers(), *model.named_parameters())}
+        self._names = _names_of(self._modules)
         self._stored: dict[int, str] = {}  # twin of a stored tensor -> its name
         self._twins = WeakTensorKeyDictionary()
         self._first: dict[int, int] = {}  # memory -> the twin that was there before its views
@@ -215,6 +215,16 @@ class _Recorder(TorchDispatchMode):
         self._uses[base] += 1
         unique = f"{base}_{number}" if number else base
         self.calls.append(Call(name=unique, kind=kind, scope=self._scope[-1], **{"outputs": (), "kwargs": {}, **facts}))
+
+
+def _names_of(modules: Mapping[str, nn.Module]) -> dict[int, str]:
+    """Stored tensor -> its first name. In one pass: torch's own two take a tenth of the time of a small model."""
+    names: dict[int, str] = {}
+    for path, module in modules.items():
+        for name, tensor in (*module._parameters.items(), *module._buffers.items()):
+            if tensor is not None:
+                names.setdefault(id(tensor), f"{path}.{name}" if path else name)
+    return names
 
 
 def _entering(scope: list[str], path: str) -> Callable[..., None]:

@@ -9,7 +9,7 @@ copies by looking instead of by a list of names.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Literal
 
 import torch
@@ -77,11 +77,15 @@ class Call:
 
 def argument_of(function: torch._ops.OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], name: str) -> Any:
     """The value that `function` gets for the argument `name` of its schema, the default where none is given."""
-    for position, parameter in enumerate(function._schema.arguments):
-        if parameter.name == name:
-            given = args[position] if position < len(args) else kwargs.get(name)
-            return parameter.default_value if given is None else given
-    raise KeyError(f"{function} has no argument '{name}'")
+    position, default = _parameters_of(function)[name]
+    given = args[position] if position < len(args) else kwargs.get(name)
+    return default if given is None else given
+
+
+@cache
+def _parameters_of(function: torch._ops.OpOverload) -> dict[str, tuple[int, Any]]:
+    """Name -> position and default of each parameter of a function."""
+    return {each.name: (position, each.default_value) for position, each in enumerate(function._schema.arguments)}
 
 
 @dataclass(frozen=True, kw_only=True)
