@@ -26,6 +26,8 @@ from edgewright.tasks import Classify, evaluate
 from edgewright.train import Train
 from edgewright.types import Device, Job, Score, Stage, StageResult, plain
 
+pytestmark = pytest.mark.slow  # every stage trains a small net
+
 QUICK = Train(epochs=2, batch_size=128, lr=0.01)
 
 # name -> a stage with settings that are not the defaults, quick enough to run a few times

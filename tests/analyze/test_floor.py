@@ -37,6 +37,7 @@ def test_where_the_macs_of_mobilenet_v1_are():
     assert [round(part / measured.macs, 4) for part in shares] == [0.0191, 0.0306, 0.9486, 0.0018]
 
 
+@pytest.mark.slow
 def test_mobilenet_v2_peak_ram_at_int8_by_every_convention():
     net = small("mobilenet_v2")
     measured = profile(net, dtype="int8")

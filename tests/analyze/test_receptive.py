@@ -95,6 +95,7 @@ LAYERS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(LAYERS)
 def test_no_output_value_depends_on_more_than_its_field_and_some_on_all_of_it(drawn):

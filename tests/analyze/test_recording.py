@@ -45,7 +45,12 @@ def without_names(row):
             row.params, row.weight_bytes, row.activation_bytes, row.fused_into is not None)  # fmt: skip
 
 
-@pytest.mark.parametrize("name", zoo.names())
+LARGE = ("mobilenet_v1", "mobilenet_v2", "resnet32")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in zoo.names()]
+)
 @pytest.mark.parametrize("fused", [True, False])
 def test_every_zoo_model_costs_the_same_recorded_and_captured(name, fused):
     built = zoo.resolve(name, num_classes=None)

@@ -186,6 +186,7 @@ def test_bits_come_from_a_number_or_by_layer_from_a_file(tmp_path):
         assert "write for instance" in refused("simple_cnn", "--by", "bits", "--bits", str(file))
 
 
+@pytest.mark.slow
 def test_images_give_the_zeros_of_activations_and_the_bits_that_layers_need():
     words = ("simple_cnn", "--data", "digits", "--num-images", "4")
     text = printed(*words, "--by", "sparse")

@@ -14,6 +14,8 @@ from edgewright.tasks import Classify, evaluate
 from edgewright.train import Train, train_weights
 from edgewright.types import Device, Job
 
+pytestmark = pytest.mark.slow  # most tests train a small net
+
 TASK = Classify(num_classes=10)
 DATA = load_data("digits")
 DEVICE = Device(

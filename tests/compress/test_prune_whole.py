@@ -10,6 +10,8 @@ from edgewright.model import capture
 from edgewright.tasks import Classify
 from edgewright.types import Job
 
+pytestmark = pytest.mark.slow  # every test plans and cuts a net
+
 
 @pytest.fixture(scope="module")
 def job() -> Job:

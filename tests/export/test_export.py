@@ -17,6 +17,8 @@ from edgewright.export import export_onnx
 from edgewright.export.freeze import freeze
 from edgewright.model.quantized import quantizers
 
+pytestmark = pytest.mark.slow  # every test exports and runs files
+
 PREPROCESS = {"shape": [3, 12, 12], "mean": [0.5], "std": [0.25]}
 
 

@@ -14,6 +14,8 @@ from edgewright.runs import load_final_model, read_run
 from edgewright.tasks import evaluate
 from edgewright.types import Budget
 
+pytestmark = pytest.mark.slow  # every test fits a small net, seconds each
+
 
 class KillAt(Progress):
     """Stops a run the moment it announces a stage."""

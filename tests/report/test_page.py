@@ -217,6 +217,7 @@ def damaged(value, draw: random.Random):
         return copy
 
 
+@pytest.mark.slow
 def test_damage_inside_a_part_never_breaks_the_page(example, outline_of):
     from edgewright.errors import DataError
     from edgewright.report.source import check_frame

@@ -84,6 +84,7 @@ def test_a_form_that_computes_something_else_is_pointed_at(small):
     assert "two in eager gives other outputs than" in said and "another function" in said
 
 
+@pytest.mark.slow
 def test_cold_start_and_memory_are_those_of_a_process_with_the_runtime_alone(made):
     files = [file_subject(made.int8.folder), file_subject(made.fp32.model_path)]
     found = bench(files, plan=BenchPlan(timing=QUICK, starts=2))

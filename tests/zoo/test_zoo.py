@@ -66,6 +66,7 @@ def test_every_model_adapts_to_classes_channels_and_size(entry):
     assert not built.trained and not built.model.training
 
 
+@pytest.mark.slow
 @EVERY
 def test_capture_gives_the_same_outputs(entry):
     built = zoo.resolve(entry.name, num_classes=5, channels=3, image_size=32)
