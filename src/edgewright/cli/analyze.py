@@ -33,7 +33,9 @@ def analyze(
     input_shape: Annotated[
         str | None,
         typer.Option(
-            "--input", metavar="[B,]C,H,W", help="Shape of the input, after the batch; default: one of the model's."
+            "--input",
+            metavar="[B,]C,H,W",
+            help="Shape of the input, batch first; default: one sample of the model's own size.",
         ),
     ] = None,
     device: Annotated[
