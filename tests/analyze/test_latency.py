@@ -1,14 +1,15 @@
 """Latency from a table: between measured points a known law is found again, outside of them nothing is claimed."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgewright.analyze.latency import coverage, fit_points, kind_of, table_latency
-from edgewright.types import LatencyTable, OpProfile, Validated, Window
+from edgewright.analyze.latency import fit_points, kind_of, table_latency, table_source
+from edgewright.types import LatencyTable, ModelProfile, OpProfile, Validated, Window
 
 
 def conv(channels_in, channels_out, side, *, kernel=1, stride=1, groups=1, **changes):
@@ -134,9 +135,26 @@ def test_what_another_operator_does_costs_nothing():
     assert table_latency(conv(64, 64, 14, fused_into="host"), SATURATING) == 0.0
 
 
-def test_coverage_counts_the_operators_that_run():
-    rows = [conv(64, 64, 14), other("aten.silu", 64), conv(64, 64, 14, fused_into="host")]
-    assert coverage(rows, SATURATING) == (1, 2)
+def profile_of(*latencies):
+    """A convolution that the table knows, a function that it does not, and one that another operator does."""
+    rows = (conv(64, 64, 14), other("aten.silu", 64), conv(64, 64, 14, fused_into="host"))
+    timed = tuple(replace(row, latency_s=each) for row, each in zip(rows, latencies, strict=True))
+    return ModelProfile(
+        rows=timed, dtype="float32", device="mine", params=0, buffers=0, macs=1, elementwise=0, weight_bytes=0.0,
+        peak_ram_bytes=1, peak_at="", peak_tensors=(), unknown=(),
+    )  # fmt: skip
+
+
+def test_an_estimate_says_what_the_table_answered_and_its_error_where_that_is_most_of_the_time():
+    seen = Validated(name="net", dtype="float32", predicted_s=1.1, measured_s=1.0)
+    table = replace(SATURATING, validation=(seen,))
+    most, little = profile_of(3.0, 1.0, 0.0), profile_of(1.0, 3.0, 0.0)
+    assert table_source(most, table, batch=1) == (
+        "estimated from measured operators, 1 of 2 in the table, 75 % of the time; the rest by roofline, error "
+        "unknown; median error 10 %, worst 10 % on 1 unseen model"
+    )
+    assert table_source(most, table, batch=4).endswith("on 1 unseen model, measured at batch 1")
+    assert table_source(little, table, batch=1).endswith("25 % of the time; the rest by roofline, error unknown")
 
 
 def test_a_function_is_timed_by_its_bytes():

@@ -1,6 +1,6 @@
 """The verdict as lines of text."""
 
-from edgewright.report import summary_lines
+from edgewright.report import render, summary_lines
 
 
 def test_a_passing_run_in_lines(example):
@@ -32,3 +32,14 @@ def test_a_single_stage_is_done():
 
 def test_a_bare_run_still_has_its_verdict():
     assert summary_lines({"verdict": {"passed": False, "sentence": "No."}})[0] == "FAILED  No."
+
+
+def test_an_estimate_from_a_calibrated_device_comes_with_the_error_of_its_table(example):
+    run = example["digits"]()
+    seen = [{"name": "a", "dtype": "float32", "predicted_s": 1.2, "measured_s": 1.0}, {"name": "broken"}]
+    run["device"] |= {"name": "mine", "latency_table": {"validation": seen}}
+    assert (
+        "  latency is estimated from measured operators of mine: float32: median error 20 %, worst 20 % on 1 unseen "
+        "model; int8: error at int8 unknown"
+    ) in summary_lines(run)
+    assert "median error 20 %, worst 20 % on 1 unseen model" in render(run)

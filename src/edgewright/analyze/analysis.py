@@ -15,6 +15,7 @@ from ..errors import EdgewrightError
 from ..types import ANALYSIS_FORMAT, BYTES_PER_ELEMENT, Check, Device, ModelProfile, plain
 from .fitting import fit_checks
 from .hardware import Memories, bit_operations, bit_serial, energy_of, total_bit_operations, two_four
+from .latency import table_source
 from .memory import Moment, timeline
 from .memory_variants import memory_variants
 from .operators import schedule
@@ -110,6 +111,18 @@ class Analysis:
         found = bit_serial(self.model, self.profile)
         return {"rows": found.by_layer(), "totals": found.total()}
 
+    def latency_source(self) -> str:
+        """How the latency on the device was found, and how far off it may be; "" without a device."""
+        if self.device is None:
+            return ""
+        if self.device.latency_table is None:
+            return "estimated from the data sheet, roofline"
+        return table_source(self.profile, self.device.latency_table, batch=self.batch)
+
+    def _totals(self) -> dict[str, Any]:
+        found = total(self.profile)
+        return found if self.device is None else {**found, "how": {**found["how"], "latency_s": self.latency_source()}}
+
     def content(self) -> dict[str, Any]:
         """All that is cheap to know, JSON-able: no training, no compressed columns and no groups of channels.
 
@@ -123,7 +136,7 @@ class Analysis:
             "dtype": self.dtype,
             "versions": {"edgewright": __version__, "torch": torch.__version__},
             "device": _without_table(self.device),
-            "totals": {**total(self.profile), "by_dtype": self.by_dtype()},
+            "totals": {**self._totals(), "by_dtype": self.by_dtype()},
             "operators": by_layer(self.profile),
             "modules": by_module(self.profile),
             "types": by_type(self.profile),

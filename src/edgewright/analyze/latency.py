@@ -12,14 +12,13 @@ sections 2.2 (prediction), 2.7 (trend) and 5.4.2 (leave one out in closed form).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 
 import numpy as np
 
-from ..types import LatencyTable, OpProfile
+from ..types import LatencyTable, ModelProfile, OpProfile
 
 Points = tuple[tuple[float, ...], ...]
 
@@ -30,6 +29,7 @@ BEYOND = 1.5  # how far a feature, or a time per work, may lie outside the measu
 BLOCKS = (1, 4, 8, 16)  # lanes of float32: none, NEON or SSE, AVX2, AVX-512
 SMOOTHNESS = tuple(product((0.15, 0.4, 0.8), (1.5, 3.0, 6.0), (0.03, 0.1)))  # deviation, length in doublings, noise
 TREND = 0.3  # expected change of ln(time per work) for each doubling of a feature
+MOSTLY = 0.5  # of a model's time: from here on its error is taken for that of the table
 FEW = 3  # points that a kind needs
 
 
@@ -44,10 +44,23 @@ def table_latency(row: OpProfile, table: LatencyTable, dtype: str = "float32") -
     return _fitted(points, kind).seconds(point)
 
 
-def coverage(rows: Iterable[OpProfile], table: LatencyTable, dtype: str = "float32") -> tuple[int, int]:
-    """How many operators the table answers for, and of how many; fused ones are not counted."""
-    running = [row for row in rows if row.fused_into is None]
-    return sum(table_latency(row, table, dtype) is not None for row in running), len(running)
+def table_source(profile: ModelProfile, table: LatencyTable, *, batch: int) -> str:
+    """What a model's estimate from a table rests on, and how far off it may be.
+
+    The error stands only where the table answers for most of the time: the rest is the roofline's, whose error nobody
+    measured.
+    """
+    running = [row for row in profile.rows if row.fused_into is None]
+    answered = [row for row in running if table_latency(row, table, profile.dtype) is not None]
+    whole = sum(row.latency_s or 0.0 for row in running)
+    share = sum(row.latency_s or 0.0 for row in answered) / whole if whole else 0.0
+    parts = [f"{100 * share:.0f} % of the time"]
+    if len(answered) < len(running):
+        parts.append("the rest by roofline, error unknown")
+    if share >= MOSTLY:
+        parts.append(table.accuracy(profile.dtype) + (", measured at batch 1" if batch != 1 else ""))
+    found = f"estimated from measured operators, {len(answered)} of {len(running)} in the table"
+    return f"{found}, {'; '.join(parts)}"
 
 
 def kind_of(row: OpProfile) -> tuple[str, tuple[float, ...] | None]:

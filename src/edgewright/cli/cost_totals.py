@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..analyze.analysis import Analysis
-    from ..types import Device, LatencyTable
-
-MOSTLY = 0.5  # a table's error says something about a model of whose time it answers for at least this share
+    from ..types import Device
 
 
 def totals(subject: Analysis) -> list[str]:
@@ -58,37 +56,9 @@ def _on_device(subject: Analysis, device: Device) -> list[tuple[str, str]]:
     if subject.prices_whole_chip:
         moving = ", whole chip"
     return [
-        (f"latency on {device.name}", f"{units.seconds_text(cost.latency_s)} ({_how(subject, device)})"),
+        (f"latency on {device.name}", f"{units.seconds_text(cost.latency_s)} ({subject.latency_source()})"),
         (f"energy on {device.name}", f"{units.joules_text(cost.energy_j)} (estimated{moving})"),
     ]
-
-
-def _how(subject: Analysis, device: Device) -> str:
-    """How the latency was found, and how far off it may be."""
-    if device.latency_table is None:
-        return "estimated from the data sheet, roofline"
-    from ..analyze.latency import coverage
-
-    table = device.latency_table
-    answered, running = coverage(subject.profile.rows, table, subject.dtype)
-    share = _share_answered(subject, table)
-    parts = [f"estimated from measured operators, {answered} of {running} in the table"]
-    parts.append(f"{100 * share:.0f} % of the time")
-    if answered < running:
-        parts.append("the rest by roofline, error unknown")
-    if share >= MOSTLY:
-        parts.append(table.accuracy(subject.dtype) + (", measured at batch 1" if subject.batch != 1 else ""))
-    return f"{parts[0]}, {'; '.join(parts[1:])}"
-
-
-def _share_answered(subject: Analysis, table: LatencyTable) -> float:
-    """What the table answers for of the operators' time."""
-    from ..analyze.latency import table_latency
-
-    running = [row for row in subject.profile.rows if row.fused_into is None]
-    answered = [row for row in running if table_latency(row, table, subject.dtype) is not None]
-    whole = sum(row.latency_s or 0.0 for row in running)
-    return sum(row.latency_s or 0.0 for row in answered) / whole if whole else 0.0
 
 
 def fits(subject: Analysis) -> list[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from .estimates import latency_accuracy
 from .figures import figures
 from .limits import limit_title, limit_value
 from .scores import score_text, scores
-from .source import Content, entries, is_judged, look, number, text
+from .source import Content, entries, is_judged, look, mapping, number, text
 from .units import change_text
 
 
@@ -21,6 +22,8 @@ def summary_lines(content: Content) -> list[str]:
     failed = [check for check in entries(content, "checks") if look(check, "passed") is not True]
     lines += [f"  failed: {_check_line(check)}" for check in failed]
     lines += ["", *_table(_rows(content))]
+    accuracy = latency_accuracy(mapping(content, "device"))
+    lines += [f"  latency is estimated from {accuracy}"] if accuracy else []
     helps = [_relax_line(each) for each in entries(content, "verdict", "relax")]
     lines += ["", "What would help:", *helps] if helps else []
     files = _file_lines(content)

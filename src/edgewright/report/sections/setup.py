@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..estimates import latency_accuracy
 from ..facts import Facts, facts, scalar_text
 from ..limits import command
 from ..source import Content, entries, look, mapping, number, text
@@ -87,7 +88,8 @@ def device_rows(device: Content) -> list[dict[str, str]]:
                         "source": text(device, "sources", key) or text(device, "sources", field),
                     }
                 )
-    return rows
+    accuracy = latency_accuracy(device)
+    return [*rows, {"title": "latency", "value": "estimated", "source": accuracy}] if accuracy else rows
 
 
 def _files(artifacts: Content) -> list[dict[str, str]]:
