@@ -189,6 +189,7 @@ def all_orders(needs: dict[str, set[str]], done: tuple[str, ...] = ()) -> Iterat
             yield from all_orders(needs, (*done, name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sharing", IN_PLACE, ids=str)
 @settings(max_examples=5, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=st.lists(STEPS, min_size=2, max_size=5), fused=st.booleans())

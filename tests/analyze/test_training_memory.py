@@ -91,6 +91,7 @@ def tensors_kept(model: nn.Module, images: torch.Tensor) -> int:
     return sum(each.untyped_storage().nbytes() for each in kept.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_saved_activations_are_those_of_a_real_forward_pass(name):
     build, shape = MODELS[name]

@@ -58,6 +58,7 @@ def random_kept(options, seed: int) -> list[int]:
     return [int(draw.integers(1, count + 1)) for count in options]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETS.SMALL)
 def test_costs_are_those_of_the_model_that_is_cut(name):
     net, channels = NETS.make_small(name), NETS.map_of(NETS.make_small(name))
@@ -334,6 +335,7 @@ def test_the_target_is_met_from_below_until_nothing_wider_fits(planned, target):
         assert (planner.cost.macs.vary(kept, place, wider) > target * planner.macs).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", [0.7, 0.3])
 def test_without_measurements_a_resnet_comes_within_two_percent_of_the_target(job, target):
     model = resolve("resnet20", num_classes=10).model

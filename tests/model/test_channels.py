@@ -136,6 +136,7 @@ def test_a_modern_block_cuts_layer_norm_and_layer_scale_with_its_channels(small_
     assert touches(channels, "a")["scale", "loose"] == singles(4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, layer, places",
     [("transformer", "qkv", 9), ("written_out_attention", "qkv", 12), ("einsum_attention", "qkv", 12)],
@@ -240,6 +241,7 @@ def test_an_unknown_group_offers_near_names(small_net):
         find_channels(small_net("chain")).group("fcc")
 
 
+@pytest.mark.slow
 def test_finding_groups_changes_nothing_and_repeats_itself(small, channels):
     before = {name: value.clone() for name, value in small.state_dict().items()}
     assert find_channels(small).groups == channels.groups

@@ -29,6 +29,7 @@ def assert_equal_outputs(got: torch.Tensor, want: torch.Tensor) -> None:
     assert (got - want).abs().max() <= 1e-5 * want.abs().max().clamp(min=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.3, 0.6])
 def test_a_narrow_net_equals_the_masked_one(small, channels, masked, share):
     drop = some(channels, share, seed=int(10 * share))
@@ -98,6 +99,7 @@ def test_macs_fall_with_the_product_of_both_widths(share_in, share_out, kept):
     assert after["0"] == pytest.approx((1 - share_in) * before["0"], abs=0)
 
 
+@pytest.mark.slow
 def test_the_input_model_is_untouched_and_cuts_repeat_bit_for_bit(small, channels):
     before = fingerprint(small)
     drop = some(channels, 0.5)
@@ -119,6 +121,7 @@ def test_a_narrow_net_saves_and_loads(small, channels, tmp_path):
         assert torch.equal(loaded(IMAGES), narrow(IMAGES))
 
 
+@pytest.mark.slow
 def test_a_narrow_net_can_be_cut_again(small, channels, masked):
     once = cut(small, some(channels, 0.3), channels=channels)
     left = find_channels(once)

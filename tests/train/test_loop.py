@@ -74,6 +74,7 @@ def test_what_others_draw_from_the_global_generator_changes_nothing(net, digits)
     assert torch.equal(torch.get_rng_state(), before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [QUICK, Train(epochs=3, batch_size=128, optimizer="sgd", lr=0.1, patience=3)])
 @pytest.mark.parametrize("step", [0, 5, 9, 17, 26])  # before the first epoch, inside, at its end (9 steps), later
 def test_a_run_that_was_killed_continues_to_the_same_bits(step, settings, net, digits, tmp_path):
@@ -114,6 +115,7 @@ class Notes(Progress):
         yield Bar()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["other settings", "other net", "other loss", "cut", "text", "empty"])
 def test_a_checkpoint_that_does_not_fit_is_told_and_not_used(how, net, digits, tmp_path):
     settings = Train(epochs=1, batch_size=256)
@@ -202,6 +204,7 @@ def test_clipping_bounds_the_step(net, digits):
     assert (seen[1] - seen[0]).norm().item() == pytest.approx(0.5 * 0.01, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_epoch_images_bounds_an_epoch(net, digits):
     notes = Notes()
     train(net, digits, Train(epochs=2, batch_size=50, epoch_images=100), progress=notes)
