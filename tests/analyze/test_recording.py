@@ -243,3 +243,22 @@ class Attended(nn.Module):
 
     def forward(self, x):
         return self.attention(x, x, x)[0]
+
+
+class TwoComputed(nn.Module):
+    """Two convolutions in one module whose weights are put together from parts, and a normalization behind them."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Parameter(torch.ones(4, 2, 3, 3)), nn.Parameter(torch.ones(4, 4, 3, 3))
+        self.norm = nn.BatchNorm2d(4)
+
+    def forward(self, x):
+        return self.norm(functional.conv2d(functional.conv2d(x, self.a * 2), self.b * 2))
+
+
+def test_computed_weights_of_one_module_are_stored_each_and_fold_as_captured():
+    ours = profile(TwoComputed(), input_shape=IMAGE)
+    assert ours.weight_bytes == 4 * (4 * 18 + 4 * 36 + 4)  # the normalization leaves a bias
+    assert ours.rows[-1].fused_into == ours.rows[-2].name
+    assert totals(ours) == totals(profile(capture(TwoComputed(), IMAGE)))

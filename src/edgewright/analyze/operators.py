@@ -145,15 +145,15 @@ class _Plan:
 
     def _find_hosts(self) -> None:
         by_name = {call.name: call for call in self.computing}
-        uses = Counter(call.path for call in self.computing if call.layer is not None)
+        uses = Counter(call.weights_key for call in self.computing if call.layer is not None)
         last_writer = {self.buffers.of(each): call.name for call in self.computing for each in call.outputs}
         for call in self.computing:
             source = self._only_source(call)
             host = by_name.get(last_writer.get(self.buffers.of(source), "")) if source is not None else None
             if source is None or host is None or len(call.outputs) > 1:
                 continue
-            direct = self.made_by.get(id(next(iter(call.inputs)))) == host.name
-            if direct and can_fold(call, host, calls_of_layer=uses[host.path]):
+            direct = self.made_by.get(id(call.inputs[0])) == host.name
+            if direct and can_fold(call, host, calls_of_layer=uses[host.weights_key]):
                 self.hosts[call.name] = host.name
                 self.folding[host.name] = call.name
             elif can_fuse(call, host):

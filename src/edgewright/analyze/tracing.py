@@ -60,6 +60,12 @@ class Call:
         return tuple(tensors_in((self.args, self.kwargs)))
 
     @property
+    def weights_key(self) -> str:
+        """What is equal for two layer calls that read the same stored weights, and for no others."""
+        computed = self.inputs[1:]  # weights that no parameter stores follow the data
+        return f"memory {memory_of(computed[0])}" if computed else (*self.parameters, self.path)[0]
+
+    @property
     def out(self) -> torch.Tensor:
         """The first tensor that the call makes."""
         return self.outputs[0]

@@ -79,7 +79,7 @@ def _stored(constant: Constant, dtype: str) -> Stored:
 
 def constants_of_layer(call: Call, *, folds_norm: bool) -> tuple[Constant, ...]:
     """The constants of a layer; `folds_norm`: a batch normalization was folded in, which needs a bias."""
-    layer, path = call.layer, (*call.parameters, call.path)[0]  # one name for parameters that layers share
+    layer, path = call.layer, call.weights_key
     if isinstance(layer, (_ConvNd, nn.Linear)):
         outputs = layer.out_channels if isinstance(layer, _ConvNd) else layer.out_features
         has_bias = layer.bias is not None or folds_norm
