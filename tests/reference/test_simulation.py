@@ -9,7 +9,7 @@ import torch
 from torch import fx, nn
 from torch.nn import functional as F
 
-from edgewright.compress.quantize import observe, plan_quantizers, ranges_of, simulate
+from edgewright.compress.quantize import Precision, observe, plan_quantizers, ranges_of, simulate
 from edgewright.model import capture, layer_of, watch
 from edgewright.model.fold import fold_batch_norms
 from edgewright.model.functions import CLAMPS
@@ -46,7 +46,7 @@ def simulation(bits: int) -> fx.GraphModule:
             net(X)
         folded, _ = fold_batch_norms(capture(net.eval(), (3, 11, 9)))
     plan = plan_quantizers(folded, float_output=False)
-    return simulate(folded, plan, ranges_of(observe(folded, plan, X), method="minmax", percentile=100.0), bits=bits)
+    return simulate(folded, plan, ranges_of(observe(folded, plan, X), method="minmax", percentile=100.0), precision=Precision(weights=bits))
 
 
 class Values:

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from edgewright.analyze import profile
 from edgewright.analyze.hardware import activation_bits, bit_operations, bit_serial, total_bit_operations, weight_bits
-from edgewright.compress.quantize import observe, plan_quantizers, ranges_of, simulate
+from edgewright.compress.quantize import Precision, observe, plan_quantizers, ranges_of, simulate
 from edgewright.errors import ConfigError
 from edgewright.model import capture, rewrite
 from edgewright.model.quantized import QUANTIZED, QuantizeActivation
@@ -103,7 +103,7 @@ def test_bits_are_found_where_the_quantizer_left_them(images_BCHW):
     float_net = capture(model, (3, 12, 12))
     plan = plan_quantizers(float_net)
     ranges = ranges_of(observe(float_net, plan, images_BCHW), method="minmax", percentile=100.0)
-    twin = simulate(float_net, plan, ranges, bits=5)
+    twin = simulate(float_net, plan, ranges, precision=Precision(weights=5))
     assert weight_bits(twin) == {"0": 5, "3": 5, "7": 5}
     assert activation_bits(twin) == {"0": 8, "3": 8, "7": 8}
     assert bit_serial(twin, profile(twin)).rows[0].bits == 8

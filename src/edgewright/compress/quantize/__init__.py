@@ -2,7 +2,8 @@
 
 from .observers import RANGE_METHODS, Histogram
 from .placement import Plan, plan_quantizers
+from .precision import Precision
 from .simulate import observe, ranges_of, simulate
 from .stage import Quantize
 
-__all__ = ["RANGE_METHODS", "Histogram", "Plan", "Quantize", "observe", "plan_quantizers", "ranges_of", "simulate"]
+__all__ = ["RANGE_METHODS", "Histogram", "Plan", "Precision", "Quantize", "observe", "plan_quantizers", "ranges_of", "simulate"]

@@ -14,7 +14,9 @@ from ...progress import SILENT, Progress
 from ...types import QuantSpec
 from .observers import RANGE_METHODS, Histogram
 from .placement import Plan
+from .precision import Precision
 
+DEFAULT = Precision()
 BATCH = 32  # images at a time: enough to be fast, few enough for the memory of a small machine
 
 
@@ -46,15 +48,22 @@ def ranges_of(histograms: Mapping[str, Histogram], *, method: str, percentile: f
 
 
 def simulate(
-    net: fx.GraphModule, plan: Plan, ranges: Mapping[str, tuple[float, float]], *, bits: int = 8
+    net: fx.GraphModule,
+    plan: Plan,
+    ranges: Mapping[str, tuple[float, float]],
+    *,
+    precision: Precision = DEFAULT,
 ) -> fx.GraphModule:
-    """The simulation of `net` (folded, eval) in integers: weights of `bits`, activations of 8 bits in `ranges`."""
-    specs = {name: affine_spec(*plan.fixed.get(name, ranges[name])) for name in plan.points}
+    """The simulation of `net` (folded, eval) in integers of `precision`, activations in `ranges`."""
+    specs = {
+        name: affine_spec(*plan.fixed.get(name, ranges[name]), bits=precision.of_point(name)) for name in plan.points
+    }
 
     def edit(changed: fx.GraphModule) -> None:
         nodes = {node.name: node for node in changed.graph.nodes}
         for name, point in plan.layers.items():
-            _quantize_layer(changed, nodes[name], input_scale=specs[point].scale[0], bits=bits)
+            scale, bits = specs[point].scale[0], precision.of_layer(name)
+            _quantize_layer(changed, nodes[name], input_scale=scale, bits=bits)
         for name in plan.points:
             _insert_quantizer(changed, nodes[name], specs[name])
 

@@ -23,6 +23,7 @@ from ...train import Train, train_weights
 from ...types import Job, Score, StageResult, plain
 from .observers import RANGE_METHODS
 from .placement import Plan, plan_quantizers
+from .precision import Precision
 from .simulate import BATCH, observe, ranges_of, simulate
 
 GENTLE = Train(epochs=4, lr=1e-4, weight_decay=0.0, warmup_epochs=0.5)  # the weights are almost right: small steps
@@ -108,7 +109,7 @@ class Quantize:
         histograms = observe(folded, plan, images_BCHW, progress=progress)
         methods = list(RANGE_METHODS) if self.method == "best" else [self.method]
         ranges = {each: ranges_of(histograms, method=each, percentile=self.percentile) for each in methods}
-        simulations = {each: simulate(folded, plan, ranges[each], bits=self.bits) for each in methods}
+        simulations = {each: simulate(folded, plan, ranges[each], precision=Precision(weights=self.bits)) for each in methods}
         decibels = {each: signal_to_noise(folded, net, images_BCHW) for each, net in simulations.items()}
         best = max(methods, key=decibels.__getitem__)
         subset = job.data.calibration_subset(self.num_calibration, job.seed)
