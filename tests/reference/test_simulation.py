@@ -46,7 +46,12 @@ def simulation(bits: int) -> fx.GraphModule:
             net(X)
         folded, _ = fold_batch_norms(capture(net.eval(), (3, 11, 9)))
     plan = plan_quantizers(folded, float_output=False)
-    return simulate(folded, plan, ranges_of(observe(folded, plan, X), method="minmax", percentile=100.0), precision=Precision(weights=bits))
+    return simulate(
+        folded,
+        plan,
+        ranges_of(observe(folded, plan, X), method="minmax", percentile=100.0),
+        precision=Precision(weights=bits),
+    )
 
 
 class Values:

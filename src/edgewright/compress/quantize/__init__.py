@@ -6,4 +6,14 @@ from .precision import Precision
 from .simulate import observe, ranges_of, simulate
 from .stage import Quantize
 
-__all__ = ["RANGE_METHODS", "Histogram", "Plan", "Precision", "Quantize", "observe", "plan_quantizers", "ranges_of", "simulate"]
+__all__ = [
+    "RANGE_METHODS",
+    "Histogram",
+    "Plan",
+    "Precision",
+    "Quantize",
+    "observe",
+    "plan_quantizers",
+    "ranges_of",
+    "simulate",
+]

@@ -109,7 +109,9 @@ class Quantize:
         histograms = observe(folded, plan, images_BCHW, progress=progress)
         methods = list(RANGE_METHODS) if self.method == "best" else [self.method]
         ranges = {each: ranges_of(histograms, method=each, percentile=self.percentile) for each in methods}
-        simulations = {each: simulate(folded, plan, ranges[each], precision=Precision(weights=self.bits)) for each in methods}
+        simulations = {
+            each: simulate(folded, plan, ranges[each], precision=Precision(weights=self.bits)) for each in methods
+        }
         decibels = {each: signal_to_noise(folded, net, images_BCHW) for each, net in simulations.items()}
         best = max(methods, key=decibels.__getitem__)
         subset = job.data.calibration_subset(self.num_calibration, job.seed)
