@@ -79,7 +79,7 @@ def fingerprint(net: fx.GraphModule) -> str:
     digest = hashlib.sha256(json.dumps(describe(net), sort_keys=True).encode())
     for name, value in sorted(net.state_dict().items()):
         digest.update(name.encode())
-        digest.update(value.detach().contiguous().numpy().tobytes())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]
 
 

@@ -2,5 +2,6 @@
 
 from .classify import Classify
 from .evaluate import decide, evaluate, score_of
+from .place import device_of
 
-__all__ = ["Classify", "decide", "evaluate", "score_of"]
+__all__ = ["Classify", "decide", "device_of", "evaluate", "score_of"]

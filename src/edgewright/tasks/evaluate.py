@@ -1,4 +1,7 @@
-"""Scoring a model on a split. A model is an `nn.Module` or any function from a float batch to outputs."""
+"""Scoring a model on a split. A model is an `nn.Module` or any function from a float batch to outputs.
+
+A module is scored on the device where its parameters are; decisions come back to the CPU.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from torch import nn
 from ..data import Data
 from ..progress import SILENT, Progress
 from ..types import Score, Task
+from .place import device_of, on_cpu
 
 Model = nn.Module | Callable[[torch.Tensor], Any]
 
@@ -58,12 +62,13 @@ def score_of(decisions: np.ndarray, targets: np.ndarray, task: Task, split: str)
 
 
 def _decisions(model: Model, task: Task, data: Data, split: str, batch_size: int) -> Iterator[tuple[Any, torch.Tensor]]:
+    device = device_of(model)
     with _judged(model):
         for inputs_BCHW, targets in data.batches(split, batch_size=batch_size):
             with torch.no_grad():
-                outputs = model(inputs_BCHW)
+                outputs = model(inputs_BCHW.to(device, non_blocking=True))
             task.check_outputs(outputs, model_name="The model")
-            yield task.decode(outputs), targets
+            yield on_cpu(task.decode(outputs)), on_cpu(targets)
 
 
 @contextmanager

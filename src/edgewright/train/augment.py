@@ -50,5 +50,8 @@ def _crop(images_BCHW: torch.Tensor, generator: torch.Generator, *, share: float
         mirrored_B1 = torch.rand(batch, 1, generator=generator) < 0.5
         columns_BW = torch.where(mirrored_B1, width - 1 - columns_BW, columns_BW)
     rows_BH, columns_BW = top_B1 + torch.arange(height), left_B1 + columns_BW
-    index_B, index_C = torch.arange(batch)[:, None, None, None], torch.arange(channels)[None, :, None, None]
+    # drawn on the CPU, so that they are the same for images on any device
+    rows_BH, columns_BW = rows_BH.to(padded.device), columns_BW.to(padded.device)
+    index_B, index_C = (torch.arange(size, device=padded.device) for size in (batch, channels))
+    index_B, index_C = index_B[:, None, None, None], index_C[None, :, None, None]
     return padded[index_B, index_C, rows_BH[:, None, :, None], columns_BW[:, None, None, :]]

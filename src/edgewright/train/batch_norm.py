@@ -11,6 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from ..data import Data
 from ..errors import ConfigError
 from ..seeding import torch_generator
+from ..tasks import device_of
 from .augment import augmentation
 
 
@@ -42,9 +43,10 @@ def reestimate_batch_norm(
         augment=augmentation(augment, torch_generator(seed, "train.batch_norm.augment")),
         num_images=num_batches * batch_size,
     )
+    device = device_of(measured)
     with torch.no_grad():
         for inputs, _ in batches if norms else ():
-            measured(inputs)
+            measured(inputs.to(device, non_blocking=True))
     for layer, momentum in zip(norms, momenta, strict=True):
         layer.momentum = momentum
     return measured.eval()

@@ -7,6 +7,8 @@ import copy
 import torch
 from torch import nn
 
+from ..tasks import device_of
+
 
 def fastest_layout(net: nn.Module, input_shape: tuple[int, ...]) -> tuple[nn.Module, torch.memory_format]:
     """A copy of `net` and the layout its inputs should have: channels last wherever the model runs on it.
@@ -15,7 +17,7 @@ def fastest_layout(net: nn.Module, input_shape: tuple[int, ...]) -> tuple[nn.Mod
     views an image as a flat row needs the plain layout.
     """
     converted = copy.deepcopy(net).to(memory_format=torch.channels_last)
-    example = torch.zeros((2, *input_shape)).contiguous(memory_format=torch.channels_last)
+    example = torch.zeros((2, *input_shape), device=device_of(net)).contiguous(memory_format=torch.channels_last)
     trial = copy.deepcopy(converted).eval()
     try:
         with torch.no_grad():

@@ -4,16 +4,15 @@
 
 Shuffling, augmentation and dropout draw from generators named by purpose and epoch, and the checkpoint is written in
 one step, so a run that is killed at any instant and started again ends with the same bits as one that was not (on the
-same machine, with the same number of threads).
+same machine, with the same number of threads; some kernels of GPUs add up in another order each time).
 """
 
 from __future__ import annotations
 
 import copy
-import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,13 +26,14 @@ from ..files import content_key
 from ..progress import SILENT, Progress
 from ..progress import Task as Bar
 from ..seeding import derive, torch_generator
-from ..tasks import evaluate
+from ..tasks import device_of, evaluate
 from ..types import Task, plain
 from .augment import augmentation
 from .layout import fastest_layout
 from .optimizers import make_optimizer
 from .schedule import lr_factor
 from .state import Average, Epoch, Training, load_checkpoint, save_checkpoint, weights_digest, weights_of
+from .tally import Tally
 
 if TYPE_CHECKING:
     from .settings import Train
@@ -65,7 +65,8 @@ def train_weights(
     """A trained copy of `net`.
 
     Args:
-        net: any module that takes float32 (B, C, H, W) as `data` gives it; left as it is.
+        net: any module that takes float32 (B, C, H, W) as `data` gives it; left as it is. It is trained on the device
+            where its parameters are, and stays there.
         task: gives the loss and the score.
         data: learns from "train", scores on "val".
         settings: how.
@@ -125,22 +126,25 @@ def _train_epoch(state: Training, plan: _Plan, teller: _Teller) -> tuple[float, 
         augment=augmentation(settings.augment, torch_generator(plan.seed, "train.augment", number)),
         num_images=settings.epoch_images,
     )
-    sum_loss, num_images, lr = 0.0, 0, 0.0
+    device, lr = device_of(state.net), 0.0
+    tally = Tally(device)
     state.net.train()
-    with _random_layers(plan.seed, number):
+    with _random_layers(plan.seed, number, device):
         for position, (inputs, targets) in enumerate(batches):
             lr = _set_lr(state.optimizer, plan, step=(number - 1) * plan.num_steps + position)
-            value = _step(state, plan, inputs, targets)
-            if not math.isfinite(value):
-                raise _diverged(value, settings, f"epoch {number}, step {position + 1}")
-            sum_loss, num_images = sum_loss + value * len(targets), num_images + len(targets)
-            teller.step(sum_loss / num_images, lr, len(targets))
-    return sum_loss / num_images, lr
+            broken = tally.add(_step(state, plan, inputs, targets), len(targets))
+            _raise_if_diverged(broken, settings, number)
+            teller.step(tally.mean, lr, len(targets))
+    _raise_if_diverged(tally.look(), settings, number)
+    return tally.mean, lr
 
 
-def _step(state: Training, plan: _Plan, inputs: torch.Tensor, targets: torch.Tensor) -> float:
-    """One update of the weights; the loss before it."""
-    with torch.autocast("cpu", torch.bfloat16, enabled=plan.settings.dtype == "bfloat16"):
+def _step(state: Training, plan: _Plan, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """One update of the weights, where they are; the loss before it, which nobody has waited for."""
+    device = device_of(state.net)
+    inputs, targets = (values.to(device, non_blocking=True) for values in (inputs, targets))
+    half = plan.settings.dtype == "bfloat16"
+    with torch.autocast(device.type, torch.bfloat16) if half else nullcontext():
         value = plan.loss(state.net, inputs.contiguous(memory_format=state.layout), targets)
     state.optimizer.zero_grad(set_to_none=True)
     value.backward()
@@ -149,7 +153,7 @@ def _step(state: Training, plan: _Plan, inputs: torch.Tensor, targets: torch.Ten
     state.optimizer.step()
     if state.average is not None:
         state.average.update(state.net)
-    return value.item()
+    return value.detach()
 
 
 def _begin(net: nn.Module, plan: _Plan) -> Training:
@@ -196,9 +200,9 @@ def _set_lr(optimizer: torch.optim.Optimizer, plan: _Plan, *, step: int) -> floa
 
 
 @contextmanager
-def _random_layers(seed: int, epoch: int) -> Iterator[None]:
-    """Dropout can only draw from torch's global generator: seed it for this epoch and put it back afterwards."""
-    with torch.random.fork_rng(devices=[]):
+def _random_layers(seed: int, epoch: int, device: torch.device) -> Iterator[None]:
+    """Dropout can only draw from torch's global generators: seed them for this epoch and put them back afterwards."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(derive(seed, "train.dropout", epoch))
         yield
 
@@ -210,9 +214,12 @@ def _loss_of(task: Task) -> Loss:
     return loss
 
 
-def _diverged(value: float, settings: Train, where: str) -> ModelError:
-    remedy = f"use a smaller lr than {settings.lr:g}" + ("" if settings.clip_norm else " or set clip_norm")
-    return ModelError(f"The training loss became {value} at {where}: {remedy}.")
+def _raise_if_diverged(broken: tuple[int, float] | None, settings: Train, epoch: int) -> None:
+    """`broken`: step and value of a loss that is not finite."""
+    if broken is not None:
+        step, value = broken
+        remedy = f"use a smaller lr than {settings.lr:g}" + ("" if settings.clip_norm else " or set clip_norm")
+        raise ModelError(f"The training loss became {value} at epoch {epoch}, step {step}: {remedy}.")
 
 
 def _key(net: nn.Module, plan: _Plan, loss: Loss | None) -> str:

@@ -130,7 +130,7 @@ def weights_digest(net: nn.Module) -> str:
     digest = hashlib.sha256()
     for name, value in net.state_dict().items():
         digest.update(name.encode())
-        digest.update(value.detach().contiguous().numpy().tobytes())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]
 
 
@@ -156,7 +156,8 @@ def save_checkpoint(folder: Path | None, key: str, state: Training) -> None:
 def load_checkpoint(folder: Path | None, key: str) -> tuple[dict[str, Any] | None, str]:
     """The state that `save_checkpoint` wrote under the same key, or None and the reason in words ("" for no file).
 
-    Half-written files that a kill left beside it are removed. Only tensors and plain values are read, never code.
+    Half-written files that a kill left beside it are removed. Tensors come on the CPU, wherever they were written
+    from. Only tensors and plain values are read, never code.
     """
     path = Path(folder or "") / FILE
     if folder is None or not folder.is_dir():
@@ -166,7 +167,7 @@ def load_checkpoint(folder: Path | None, key: str) -> tuple[dict[str, Any] | Non
     if not path.exists():
         return None, ""
     try:
-        content = torch.load(path, weights_only=True)
+        content = torch.load(path, weights_only=True, map_location="cpu")
         if content["key"] == key:
             return content["state"], ""
         return None, f"{path} belongs to another training"
