@@ -48,6 +48,8 @@ ASKED = {
     "quantize": {"low": -1, "high": 1, "values": (0.5,)},
     "requantize": {"multiplier": 0.3},
     "integer-dot": {"codes_x": [1], "zero_x": 0, "scale_x": 0.1, "codes_w": [2], "scale_w": 0.1},
+    "float": {"value": 0.1},
+    "fixed": {"value": 0.1, "q": "3.4"},
     "sparsity": {"rows": 4, "columns": 4},
     "sparsity-table": {"rows": 8, "columns": 8},
     "sparse-pattern": {"positions": (0, 1)},

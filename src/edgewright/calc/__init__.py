@@ -11,6 +11,7 @@ from .blocks import bottleneck, fire, inverted_residual, squeeze_excite, stack
 from .chains import chain
 from .elementwise import batch_norm, group_norm, layer_norm, pool
 from .energies import energy, energy_ratios, energy_table, memory_energy
+from .formats import fixed_number, float_number
 from .hardware import layer_memory, roofline, stripes
 from .layers import conv, depthwise, linear, transposed
 from .numbers import integer_dot, quantize, requantize
@@ -38,7 +39,10 @@ GROUPS: Mapping[str, Mapping[str, Callable[..., Worked]]] = {
         "shufflenet-v2-unit": shufflenet_v2_unit, "memory-access": memory_access, "compound-scaling": compound_scaling,
         "subnets": subnets, "latency-reward": latency_reward,
     },
-    "Numbers": {"quantize": quantize, "requantize": requantize, "integer-dot": integer_dot},
+    "Numbers": {
+        "quantize": quantize, "requantize": requantize, "integer-dot": integer_dot, "float": float_number,
+        "fixed": fixed_number,
+    },
     "Sparse storage": {
         "sparsity": sparsity, "sparsity-table": sparsity_table, "sparse-pattern": sparse_pattern,
         "sparse-row": sparse_row, "unstructured": unstructured, "eie": eie, "eie-column": eie_column,
@@ -74,6 +78,8 @@ __all__ = [
     "energy_ratios",
     "energy_table",
     "fire",
+    "fixed_number",
+    "float_number",
     "group_norm",
     "hard_swish",
     "integer_dot",
