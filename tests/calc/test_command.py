@@ -54,6 +54,8 @@ WORDS = {
     "quantize": "--low -1 --high 3 --no-signed --values -0.3,0.5,1.7",
     "requantize": "--multiplier 0.007247427341846",
     "integer-dot": "--codes-x 192,96 --zero-x 128 --scale-x 0.1 --codes-w 42,-85 --scale-w 0.1",
+    "float": "--value -118.625 --format fp16",
+    "fixed": "--value 1.25 --q 3.4 --times -2.125",
     "sparsity": "--rows 1024 --columns 1024 --dtype int4 --pattern 4:8",
     "sparsity-table": "",
     "sparse-pattern": "--positions 1,3",

@@ -21,7 +21,7 @@ def test_single_precision_codes_equal_the_worked_ones(value, code):
 
 def test_the_steps_lead_from_the_number_to_the_code_and_back():
     lines = calc.float_number(value=-118.625, format="fp16").lines()
-    assert "floor(6.89026) = 6" in lines[1] and lines[4].endswith("1101011101101010 = 0xd76a")
+    assert "floor(6.89026) = 6" in lines[1] and lines[4].endswith("0b1101011101101010 = 0xd76a")
     assert lines[8].endswith("-1.853515625 x 2^6 = -118.625")
 
 

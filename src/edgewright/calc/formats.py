@@ -16,7 +16,7 @@ from .worked import Step, Worked, finite, one_of
 def float_number(
     *, value: float | None = None, code: str | None = None, format: str = "fp32", saturate: bool = False
 ) -> Worked:
-    """A value as a floating-point code, or what a code stands for.
+    """A value as a floating-point code, or a code read back.
 
     (-1)^s 1.M 2^(E - bias), and 0.M 2^(1 - bias) where E = 0; ties round to the even code.
 
@@ -64,7 +64,7 @@ def _coding(form: FloatFormat, value: float, code: int) -> tuple[Step, ...]:
         Step("exponent", "max(floor(log2|v|), 1 - bias)", f"floor({math.log2(abs(value)):.6g})", power),
         Step("significand", "|v| 2^-e", f"{abs(value):.10g} x 2^{-power}", significand),
         Step("units", f"rnd(significand 2^{form.mantissa_bits})", f"rnd({units:.10g})", round(units)),
-        Step("code", "s | (e - (1 - bias)) 2^m + units", f"{code:0{form.bits}b}", f"{code:#0{form.bits // 4 + 2}x}"),
+        Step("code", "s | (e - (1 - bias)) 2^m + units", f"0b{code:0{form.bits}b}", f"{code:#0{form.bits // 4 + 2}x}"),
     )
 
 
@@ -75,8 +75,8 @@ def _reading(form: FloatFormat, code: int, fields: Fields) -> tuple[Step, ...]:
     exponent = pattern[1 : 1 + form.exponent_bits]
     steps = (
         Step("sign", "", pattern[0], fields.sign),
-        Step("exponent field", "", exponent, fields.exponent, f"({fields.kind})"),
-        Step("mantissa field", "", mantissa, fields.mantissa),
+        Step("exponent field", "", f"0b{exponent}", fields.exponent, f"({fields.kind})"),
+        Step("mantissa field", "", f"0b{mantissa}", fields.mantissa),
     )
     if fields.power is None:
         return (*steps, Step("value", "", "", str(fields.value)))

@@ -12,11 +12,12 @@ from __future__ import annotations
 import math
 import operator
 from dataclasses import dataclass
-from typing import Any, Literal
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import ConfigError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Overflow = Literal["special", "saturate"]
 
@@ -154,6 +155,8 @@ class FloatFormat:
 
     def round(self, values: Any, *, overflow: Overflow = "special") -> np.ndarray:
         """Every value as the nearest number of the format, float64: `decode(encode(value))` of a whole array."""
+        import numpy as np  # here: single numbers are explained without it
+
         _check_overflow(overflow)
         values = np.asarray(values, dtype=np.float64)
         power = np.maximum(np.frexp(values)[1] - 1, self.least_power)
