@@ -42,7 +42,7 @@ def float_number(
     }  # fmt: skip
     if value is not None and math.isfinite(fields.value):
         result["error"] = fields.value - value
-        steps += (Step("error", "read - value", f"{fields.value:.10g} - {value:.10g}", result["error"]),)
+        steps += (Step("error", "read - value", f"{fields.value:.17g} - {value:.17g}", result["error"]),)
     limits = (
         f"largest {form.largest:.8g}, least normal {form.smallest_normal:.8g}, subnormal {form.smallest_subnormal:.5g}"
     )
