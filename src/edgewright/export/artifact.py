@@ -25,6 +25,7 @@ from .freeze import freeze
 from .frozen import SHIFT
 from .lanes import fill_lanes
 from .onnx_file import INPUT, OPSET, to_onnx
+from .packing import bits_by_layer, pack_weights
 
 MODEL_FILE = "model.onnx"
 
@@ -41,8 +42,8 @@ def export_onnx(
 ) -> Artifact:
     """Write a captured model to `folder`, which is replaced as a whole.
 
-    A quantized model keeps its integers (int8 weights, int32 biases, uint8 activations) and its own scales. Any other
-    is written in float32, batch normalization folded.
+    A quantized model keeps its integers (int8 weights, int32 biases, uint8 activations) and its own scales; weights of
+    fewer bits are packed. Any other is written in float32, batch normalization folded.
 
     Args:
         name: what the model is called in the file.
@@ -57,6 +58,7 @@ def export_onnx(
     quantized = is_quantized(net)
     written, lanes = fill_lanes(net) if quantized else (fold_batch_norms(net)[0], {})
     model = to_onnx(freeze(written), name=name)
+    weight_bits = pack_weights(model, bits_by_layer(written))
     data = model.SerializeToString(deterministic=True)
     _check_loads(data, name)
     folder = Path(folder)
@@ -68,8 +70,8 @@ def export_onnx(
         manifest = {
             "format": ARTIFACT_FORMAT, "name": name, "model": MODEL_FILE, "quantized": quantized,
             **_interface(model, net), "preprocess": dict(preprocess), "class_names": list(class_names),
-            "tensors": _tensors(net, model), "lanes": lanes, "weights": fingerprint(net), "versions": _versions(),
-            **(facts or {}),
+            "tensors": _tensors(net, model), "weight_bits": weight_bits, "lanes": lanes, "weights": fingerprint(net),
+            "versions": _versions(), **(facts or {}),
             "files": [_file(path) for path in sorted(temporary.iterdir())],
         }  # fmt: skip
         write_json(temporary / MANIFEST_FILE, manifest)

@@ -8,6 +8,7 @@ from .elementwise import ELEMENTWISE
 from .integers import INTEGERS
 from .layers import LAYERS
 from .op import Builder, Built, Op
+from .packing import PACKING
 from .parts import PARTS
 from .patterns import multiply
 from .reductions import REDUCTIONS
@@ -27,6 +28,7 @@ def constant(op: Op) -> Built:
 BUILDERS: dict[str, Builder] = {
     "Constant": constant, "Mul": multiply,
     **ELEMENTWISE, **SHAPES, **PARTS, **REDUCTIONS, **WINDOWS, **LAYERS, **RESIZING, **INTEGERS,
+    **PACKING,
 }  # fmt: skip
 
 # Operators that work on codes as on the values they stand for.
@@ -38,7 +40,7 @@ ON_CODES = {
 INSTEAD = {
     **dict.fromkeys(("If", "Loop", "Scan"), "it is control flow: export the model without branches and loops"),
     **dict.fromkeys(
-        ("QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger", "DynamicQuantizeLinear"),
+        ("QLinearConv", "QLinearMatMul", "ConvInteger", "DynamicQuantizeLinear"),
         "it computes on integers directly: quantize to the QDQ form (QuantizeLinear and DequantizeLinear)",
     ),
     **dict.fromkeys(
