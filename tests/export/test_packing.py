@@ -20,7 +20,6 @@ from edgewright.model.packed import pack, packed_bytes, unpack
 from edgewright.model.quantized import quant_specs
 from edgewright.verify.kernels import kernels
 
-
 # --- the layout -----------------------------------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ and fuses quantized operators at level 2, in this order; stored 4-bit types it l
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import onnx
@@ -21,6 +22,7 @@ from torch import nn
 from ..model.packed import GROUP, PACKED_BITS, pack, place_values
 from ..model.quantized import IntegerWeights
 
+Step = tuple[str, list[str], dict[str, Any]]  # an operator, its inputs beside the tensor, its attributes
 SHIFTS, ONE = "unpack.shifts", "unpack.one"
 
 
@@ -81,14 +83,14 @@ class _Writer:
         shifts = self._constant(SHIFTS, np.arange(GROUP, dtype=np.uint8)[:, None])
         one = self._constant(ONE, np.array(1, dtype=np.uint8))
         values = self._constant(f"unpack.values{bits}", place_values(bits).numpy()[:, None])
-        steps = [("BitShift", [shifts], {"direction": "RIGHT"}), ("BitwiseAnd", [one], {}),
+        steps: list[Step] = [("BitShift", [shifts], {"direction": "RIGHT"}), ("BitwiseAnd", [one], {}),
                  ("MatMulInteger", [values], {}), ("Cast", [], {"to": TensorProto.INT8})]  # fmt: skip
         if codes.size % GROUP:
             steps += [("Reshape", [self._sizes(-1)], {}), ("Slice", [self._sizes(0), self._sizes(codes.size)], {})]
         steps += [("Reshape", [self._sizes(*codes.shape)], {})]
         return list(self._chain(tensor.name, steps)), self._name()
 
-    def _chain(self, source: str, steps: list[tuple[str, list[str], dict]]) -> Iterator[onnx.NodeProto]:
+    def _chain(self, source: str, steps: list[Step]) -> Iterator[onnx.NodeProto]:
         for op, more, attributes in steps:
             self.number += 1
             yield helper.make_node(op, [source, *more], [self._name()], **attributes)
