@@ -1,13 +1,11 @@
-"""Where quantizers are placed, and what ranges they get."""
+"""Where quantizers are placed."""
 
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from edgewright.compress.quantize import Histogram, observe, plan_quantizers, ranges_of, simulate
-from edgewright.compress.quantize.observers import percentile_range, whole_range
-from edgewright.errors import ModelError
+from edgewright.compress.quantize import observe, plan_quantizers, ranges_of, simulate
 from edgewright.model import capture, load_model, save_model
 from edgewright.model.quantized import is_quantized, quant_specs, quantizers
 
@@ -161,38 +159,3 @@ def test_a_quantized_model_saves_and_loads_with_the_same_outputs(tmp_path):
     loaded = load_model(tmp_path)
     assert torch.equal(loaded(X), simulation(X))
     assert quant_specs(loaded) == quant_specs(simulation)
-
-
-# -- ranges -----------------------------------------------------------------------------------------------------------
-def test_a_histogram_of_many_batches_equals_that_of_one():
-    values = torch.randn(4000, generator=torch.Generator().manual_seed(1)) * torch.linspace(0.01, 5, 4000)
-    parts, whole = Histogram(), Histogram()
-    for part in values.split(100):
-        parts.observe(part)
-    whole.observe(values)
-    assert (parts.minimum, parts.maximum) == (whole.minimum, whole.maximum) == (values.min(), values.max())
-    assert parts.counts.sum() == 4000
-    for share in (0.01, 0.3, 0.5, 0.99):
-        value, slack = parts.quantile(share), parts.width
-        below = [(values < value + side * slack).double().mean().item() for side in (-1, 1)]
-        assert below[0] <= share <= below[1] + 1 / 4000
-
-
-def test_a_percentile_cuts_one_outlier_off_and_minmax_keeps_it():
-    histogram = Histogram()
-    histogram.observe(torch.cat([torch.linspace(0, 1, 100_000), torch.tensor([50.0])]))
-    assert whole_range(histogram, 99.9) == (0.0, 50.0)
-    low, high = percentile_range(histogram, 99.9)
-    assert 0 <= low < 0.01 and 0.99 < high < 1.02
-
-
-def test_a_constant_tensor_has_a_range():
-    histogram = Histogram()
-    histogram.observe(torch.full((10,), 3.0))
-    assert whole_range(histogram, 99) == (3.0, 3.0)
-    assert percentile_range(histogram, 99) == (3.0, 3.0)
-
-
-def test_values_that_are_not_finite_are_refused():
-    with pytest.raises(ModelError, match="NaN or infinity on the calibration images"):
-        Histogram().observe(torch.tensor([1.0, float("nan")]))

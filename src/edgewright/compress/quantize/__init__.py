@@ -1,9 +1,9 @@
 """Integers instead of floats: fold, calibrate, simulate, score; train through the rounding when it costs too much."""
 
-from .observers import RANGE_METHODS, Histogram
 from .placement import Plan, plan_quantizers
 from .precision import Precision
-from .simulate import observe, ranges_of, simulate
+from .ranges import RANGE_METHODS, Histogram, observe, ranges_of
+from .simulate import simulate
 from .stage import Quantize
 
 __all__ = [

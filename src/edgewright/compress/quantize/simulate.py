@@ -1,4 +1,4 @@
-"""Carry out a plan: find each tensor's range on the calibration images, and build the simulation."""
+"""Carry out a plan: build the simulation from the ranges of its tensors."""
 
 from __future__ import annotations
 
@@ -8,43 +8,13 @@ from collections.abc import Mapping
 import torch
 from torch import fx
 
-from ...model import layer_of, rewrite, watch
+from ...model import layer_of, rewrite
 from ...model.quantized import QUANTIZED, IntegerWeights, QuantizeActivation, affine_spec, weight_scales
-from ...progress import SILENT, Progress
 from ...types import QuantSpec
-from .observers import RANGE_METHODS, Histogram
 from .placement import Plan
 from .precision import Precision
 
 DEFAULT = Precision()
-BATCH = 32  # images at a time: enough to be fast, few enough for the memory of a small machine
-
-
-def observe(
-    net: fx.GraphModule, plan: Plan, images_BCHW: torch.Tensor, *, progress: Progress = SILENT
-) -> dict[str, Histogram]:
-    """The histogram of each point of the plan over the calibration images, those that share a grid merged."""
-    histograms = {name: Histogram() for name in plan.points}
-
-    def see(node: fx.Node, values: torch.Tensor) -> None:
-        if node.name in histograms:
-            histograms[node.name].observe(values)
-
-    batches = images_BCHW.split(BATCH)
-    with progress.task("calibrate", len(batches)) as task:
-        for batch_BCHW in batches:
-            watch(net, batch_BCHW, see)
-            task.advance()
-    for group in plan.shared:
-        union = histograms[group[0]].merged_with([histograms[name] for name in group[1:]])
-        histograms.update(dict.fromkeys(group, union))
-    return histograms
-
-
-def ranges_of(histograms: Mapping[str, Histogram], *, method: str, percentile: float) -> dict[str, tuple[float, float]]:
-    """The range of each tensor under one method."""
-    find = RANGE_METHODS[method]
-    return {name: find(histogram, percentile) for name, histogram in histograms.items()}
 
 
 def simulate(

@@ -21,10 +21,10 @@ from ...progress import SILENT, Progress
 from ...tasks import evaluate
 from ...train import Train, train_weights
 from ...types import Job, Score, StageResult, plain
-from .observers import RANGE_METHODS
 from .placement import Plan, plan_quantizers
 from .precision import Precision
-from .simulate import BATCH, observe, ranges_of, simulate
+from .ranges import BATCH, RANGE_METHODS, observe, ranges_of
+from .simulate import simulate
 
 GENTLE = Train(epochs=4, lr=1e-4, weight_decay=0.0, warmup_epochs=0.5)  # the weights are almost right: small steps
 
