@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
+from ..model.floats import RoundActivation
 from ..model.quantized import QuantizeActivation
 from .buffers import Buffers, View
 from .formulas import layer_type, work_of
@@ -216,7 +217,7 @@ class _Plan:
 
 def is_quantizer(call: Call) -> bool:
     """Whether a call only rounds its input to a grid of integers."""
-    return isinstance(call.layer, QuantizeActivation) or call.function == "edgewright.fake_quantize"
+    return isinstance(call.layer, (QuantizeActivation, RoundActivation)) or call.function == "edgewright.fake_quantize"
 
 
 def writes_over(call: Call) -> bool:

@@ -18,6 +18,7 @@ from torch import fx, nn
 from ..errors import ModelError, first_line
 from ..model import input_shape as own_shape
 from ..model import layer_of
+from ..model.floats import RoundActivation
 from ..model.quantized import QuantizeActivation
 from .copying import Model, copied_with
 
@@ -158,7 +159,7 @@ class _Walker(fx.Interpreter):
         value = super().run_node(n)
         kind, path = KINDS[n.op], str(n.target) if n.op in ("call_module", "get_attr") else ""
         layer = layer_of(self.module, n)  # type: ignore[arg-type]
-        if layer is not None and not isinstance(layer, QuantizeActivation):
+        if layer is not None and not isinstance(layer, (QuantizeActivation, RoundActivation)):
             self._scope = path.rpartition(".")[0]
         outputs = tuple(tensors_in(value))
         self.calls.append(

@@ -14,7 +14,10 @@ import torch
 from torch import fx, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
+from .dynamic import DynamicConv2d, DynamicLinear
+from .floats import FloatConv2d, FloatConvTranspose2d, FloatLinear, RoundActivation
 from .quantized import QuantConv2d, QuantConvTranspose2d, QuantizeActivation, QuantLinear
+from .weight_only import WeightOnlyConv2d, WeightOnlyConvTranspose2d, WeightOnlyLinear
 
 aten = torch.ops.aten
 
@@ -192,6 +195,8 @@ LIFTED: dict[Any, Callable[[Call], LayerSite | None]] = {
 WEIGHTED = frozenset(function for function in LIFTED if "conv" in str(function) or "linear" in str(function))
 
 _CONVOLUTION = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "bias")
+_LINEAR = ("in_features", "out_features", "bias")
+_GROUPS = ("bits", "group_size", "symmetric", "signed")
 _BATCH_NORM = ("num_features", "eps", "momentum", "affine")
 
 SETTINGS: dict[type[nn.Module], tuple[str, ...]] = {
@@ -199,7 +204,7 @@ SETTINGS: dict[type[nn.Module], tuple[str, ...]] = {
     nn.Conv2d: _CONVOLUTION,
     nn.Conv3d: _CONVOLUTION,
     nn.ConvTranspose2d: (*_CONVOLUTION, "output_padding"),
-    nn.Linear: ("in_features", "out_features", "bias"),
+    nn.Linear: _LINEAR,
     nn.BatchNorm1d: _BATCH_NORM,
     nn.BatchNorm2d: _BATCH_NORM,
     nn.BatchNorm3d: _BATCH_NORM,
@@ -208,8 +213,17 @@ SETTINGS: dict[type[nn.Module], tuple[str, ...]] = {
     nn.Dropout: ("p",),
     QuantConv2d: (*_CONVOLUTION, "bits"),
     QuantConvTranspose2d: (*_CONVOLUTION, "output_padding", "bits"),
-    QuantLinear: ("in_features", "out_features", "bias", "bits"),
+    QuantLinear: (*_LINEAR, "bits"),
     QuantizeActivation: ("bits", "signed"),
+    WeightOnlyConv2d: (*_CONVOLUTION, *_GROUPS),
+    WeightOnlyConvTranspose2d: (*_CONVOLUTION, "output_padding", *_GROUPS),
+    WeightOnlyLinear: (*_LINEAR, *_GROUPS),
+    DynamicConv2d: (*_CONVOLUTION, "bits"),
+    DynamicLinear: (*_LINEAR, "bits"),
+    FloatConv2d: (*_CONVOLUTION, "format"),
+    FloatConvTranspose2d: (*_CONVOLUTION, "output_padding", "format"),
+    FloatLinear: (*_LINEAR, "format"),
+    RoundActivation: ("format",),
 }
 
 

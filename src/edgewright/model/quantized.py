@@ -100,9 +100,16 @@ def _float32(value: float) -> float:
     return torch.tensor(value, dtype=torch.float32).item()
 
 
-class QuantizeActivation(nn.Module):
+class Reduced:
+    """Marks a layer that rounds. `scheme` says when activations are: "static", "dynamic" or "weight-only" (never)."""
+
+    scheme: str
+
+
+class QuantizeActivation(Reduced, nn.Module):
     """Rounds a tensor of activations to its affine grid. `codes` gives the integers."""
 
+    scheme = "static"
     scale: torch.Tensor
     zero_point: torch.Tensor
 
@@ -139,17 +146,30 @@ class QuantizeActivation(nn.Module):
         return f"scale={self.scale.item():.6g}, zero_point={int(self.zero_point)}, bits={self.bits}"
 
 
-class IntegerWeights:
-    """What the quantized layers have in common: float weights with the grid that they are rounded to.
+class StoredWeights(Reduced):
+    """What every layer has that keeps float weights and computes with fewer bits of each.
 
-    Buffers: `weight_scale` one value per output channel (along `weight_axis`), `input_scale` the scale of the
-    activations that flow in, which decides the grid of the bias.
+    `bits` of one stored weight; `weight_axis` is the axis of the weight that holds the output channels.
     """
 
     weight_axis = 0
     bits: int
     weight: torch.Tensor
     bias: torch.Tensor | None
+
+    def rounded_weight(self) -> torch.Tensor:
+        """The weights that the stored ones stand for, float32."""
+        raise NotImplementedError
+
+
+class IntegerWeights(StoredWeights):
+    """What the quantized layers have in common: float weights with the grid that they are rounded to.
+
+    Buffers: `weight_scale` one value per output channel (along `weight_axis`), `input_scale` the scale of the
+    activations that flow in, which decides the grid of the bias.
+    """
+
+    scheme = "static"
     weight_scale: torch.Tensor
     input_scale: torch.Tensor
 
@@ -257,17 +277,32 @@ QUANTIZED: dict[type[nn.Module], type[nn.Module]] = {
 }
 
 
-def weight_scales(layer: nn.Module, *, bits: int = 8) -> torch.Tensor:
-    """Min-max scales of a layer's weights, one per output channel; a channel of zeros gets 1."""
-    axis = QUANTIZED[type(layer)].weight_axis  # type: ignore[attr-defined]
+def weight_scales(layer: nn.Module, *, bits: int = 8, per_tensor: bool = False) -> torch.Tensor:
+    """Min-max scales of a layer's weights, one per output channel; a channel of zeros gets 1.
+
+    Args:
+        per_tensor: the same scale for every channel, that of the largest weight of all.
+    """
+    axis = getattr(QUANTIZED.get(type(layer), layer), "weight_axis", 0)
     weight: torch.Tensor = layer.weight.detach()  # type: ignore[union-attr, operator]
     largest = weight.abs().transpose(0, axis).flatten(1).amax(1)
+    if per_tensor:
+        largest = largest.amax().expand_as(largest)
     return torch.tensor(symmetric_spec(largest.tolist(), bits=bits, axis=axis).scale)
 
 
 def is_quantized(net: nn.Module) -> bool:
     """Whether a model simulates integers."""
     return any(isinstance(layer, QuantizeActivation) for layer in net.modules())
+
+
+def scheme_of(net: nn.Module) -> str | None:
+    """How a model rounds: "static", "dynamic" or "weight-only"; None for a plain float model.
+
+    A model with layers of two kinds is called by the one that does more: dynamic models store some layers only.
+    """
+    found = {layer.scheme for layer in net.modules() if isinstance(layer, Reduced)}
+    return next((scheme for scheme in ("static", "dynamic", "weight-only") if scheme in found), None)
 
 
 def quantizers(net: fx.GraphModule) -> dict[str, QuantizeActivation]:

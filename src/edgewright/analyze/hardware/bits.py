@@ -18,7 +18,7 @@ from torch import fx, nn
 
 from ...errors import ConfigError
 from ...model import is_captured
-from ...model.quantized import IntegerWeights, QuantizeActivation
+from ...model.quantized import IntegerWeights, QuantizeActivation, StoredWeights
 from ...types import BYTES_PER_ELEMENT, ModelProfile, OpProfile
 from .products import Product, products, stored_weight
 
@@ -56,7 +56,7 @@ def _bits_before(net: fx.GraphModule, node: fx.Node) -> int | None:
 
 def weight_bits(net: nn.Module) -> dict[str, int]:
     """Bits of the weights of each layer of a quantized model, by the layer's path."""
-    return {path: layer.bits for path, layer in net.named_modules() if isinstance(layer, IntegerWeights)}
+    return {path: layer.bits for path, layer in net.named_modules() if isinstance(layer, StoredWeights)}
 
 
 def bits_per_layer(given: Bits, known: Mapping[str, int], layers: list[str], *, otherwise: int) -> dict[str, int]:

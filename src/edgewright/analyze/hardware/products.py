@@ -22,7 +22,7 @@ from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from ...errors import ModelError, ShapeError, UnsupportedError
 from ...model import capture, input_shape, is_captured, layer_of, watch
-from ...model.quantized import IntegerWeights
+from ...model.quantized import StoredWeights
 from ...types import ModelProfile, OpProfile
 
 SeeLayer = Callable[[str, nn.Module, torch.Tensor], None]
@@ -138,7 +138,7 @@ def kernel_places(layer: nn.Module) -> int:
 
 def stored_weight(layer: nn.Module) -> torch.Tensor:
     """The weights as they ship: on their grid of integers where the layer has one."""
-    weight = layer.rounded_weight() if isinstance(layer, IntegerWeights) else layer.weight
+    weight = layer.rounded_weight() if isinstance(layer, StoredWeights) else layer.weight
     return weight.detach()  # type: ignore[union-attr, operator]
 
 
