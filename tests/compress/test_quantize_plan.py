@@ -114,7 +114,7 @@ def test_an_input_that_others_read_too_keeps_its_own_grid():
         return torch.cat([a, 3 * m["b"](a)], 1), m["c"](a)
 
     plan = plan_quantizers(net_of(forward, a=conv(), b=conv(), c=conv()))
-    assert not plan.shared
+    assert plan.shared == (("cat", "mul"),)
 
 
 def test_a_softmax_between_integers_covers_all_probabilities():

@@ -19,12 +19,12 @@ from torch import fx, nn
 from ..model import layer_of, rewrite, tensor_specs
 from ..model.functions import CLAMPS, COPIES, RESHAPES, SPLITS, clamp_bounds, is_global_average, zero_padding
 from ..model.quantized import IntegerWeights, QuantConv2d, QuantConvTranspose2d, QuantizeActivation, QuantLinear
+from .constants import has_range, store_numbers
 from .frozen import FrozenActivation, FrozenConv2d, FrozenConvTranspose2d, FrozenLinear, FrozenPad
 
 aten = torch.ops.aten
 MOVING = RESHAPES | {aten.max_pool2d.default, aten.upsample_nearest2d.vec}  # on codes as on values; copies vanish
 MAX_INPUT_GROWTH = 0.02  # of the weights
-ONE_ULP = 1 + 2**-20  # a range of [0, 6] ends at 255 * float32(6 / 255), a rounding error above 6
 
 
 def freeze(net: fx.GraphModule) -> fx.GraphModule:
@@ -32,7 +32,15 @@ def freeze(net: fx.GraphModule) -> fx.GraphModule:
     ranks = {name: len(spec.shape) for name, spec in tensor_specs(net).items()}
 
     def edit(changed: fx.GraphModule) -> None:
-        for step in (_drop_dropout, _drop_absorbed_clamp, _pass_codes_on, _fill_input, _freeze_layer, _simplify):
+        for step in (
+            _drop_dropout,
+            _drop_absorbed_clamp,
+            _pass_codes_on,
+            _fill_input,
+            store_numbers,
+            _freeze_layer,
+            _simplify,
+        ):
             for node in list(changed.graph.nodes):
                 step(changed, node, ranks)
 
@@ -68,10 +76,7 @@ def _drop_absorbed_clamp(net: fx.GraphModule, node: fx.Node, ranks: dict[str, in
     if not isinstance(clamp, fx.Node) or clamp.target not in CLAMPS or len(clamp.users) > 1:
         return
     assert isinstance(layer, QuantizeActivation)
-    low, high = clamp_bounds(clamp)
-    spec = layer.spec
-    lowest, highest = ((code - spec.zero_point[0]) * spec.scale[0] for code in (spec.low, spec.high))
-    if (low is None or lowest >= low) and (high is None or highest <= high * ONE_ULP):
+    if has_range(layer, *clamp_bounds(clamp)):
         clamp.replace_all_uses_with(clamp.args[0])  # type: ignore[arg-type]
         net.graph.erase_node(clamp)
 
@@ -180,3 +185,8 @@ def _flattens(node: fx.Node, ranks: dict[str, int]) -> bool:
         return list(node.args[1:]) == [1]
     batch = node.args[1][0]  # type: ignore[index]
     return isinstance(batch, fx.Node) and batch.target is aten.sym_size.int and bool(batch.args[1] == 0)
+
+
+STEPS = (
+    _drop_dropout, _drop_absorbed_clamp, _pass_codes_on, _fill_input, store_numbers, _freeze_layer, _simplify,
+)  # fmt: skip

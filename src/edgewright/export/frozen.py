@@ -16,22 +16,58 @@ from . import operators  # noqa: F401  (defines torch.ops.edgewright.quantize an
 SHIFT = 128  # int8 code + SHIFT = uint8 code
 
 
-class FrozenActivation(nn.Module):
-    """Quantize to uint8, then dequantize."""
+class FrozenCodes(nn.Module):
+    """Quantize to uint8. Codes of fewer bits are clipped behind it: the runtime's type is wider than their range."""
+
+    scale: torch.Tensor
+    zero_point: torch.Tensor
 
     def __init__(self, layer: QuantizeActivation) -> None:
         super().__init__()
         spec = layer.spec
+        shift = SHIFT if spec.signed else 0
         self.register_buffer("scale", layer.scale.detach().clone())
-        zero_point = spec.zero_point[0] + (SHIFT if spec.signed else 0)
-        self.register_buffer("zero_point", torch.tensor(zero_point, dtype=torch.uint8))
+        self.register_buffer("zero_point", torch.tensor(spec.zero_point[0] + shift, dtype=torch.uint8))
+        self.bounds = (spec.low + shift, spec.high + shift)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         codes = torch.ops.edgewright.quantize(x, self.scale, self.zero_point)
+        return codes if self.bounds == (0, 255) else torch.ops.edgewright.clip_codes(codes, *self.bounds)
+
+
+class FrozenValues(nn.Module):
+    """The values that a tensor's codes stand for, times `factor`: the same codes with another scale."""
+
+    def __init__(self, codes: FrozenCodes, factor: float = 1.0) -> None:
+        super().__init__()
+        self.register_buffer("scale", codes.scale * factor)
+        self.register_buffer("zero_point", codes.zero_point.clone())
+
+    def forward(self, codes: torch.Tensor) -> torch.Tensor:
         return torch.ops.edgewright.dequantize(codes, self.scale, self.zero_point)
 
 
-class FrozenPad(FrozenActivation):
+class FrozenNumber(nn.Module):
+    """A number as a quantized tensor: the largest distance from the zero point that codes have, times its scale."""
+
+    def __init__(self, value: float) -> None:
+        super().__init__()
+        self.register_buffer("code", torch.tensor(255 if value > 0 else 0, dtype=torch.uint8))
+        self.register_buffer("zero_point", torch.tensor(0 if value > 0 else 255, dtype=torch.uint8))
+        self.register_buffer("scale", torch.tensor(abs(value) / 255))
+
+    def forward(self) -> torch.Tensor:
+        return torch.ops.edgewright.dequantize(self.code, self.scale, self.zero_point)
+
+
+class FrozenActivation(FrozenCodes):
+    """Quantize to uint8, then dequantize."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.ops.edgewright.dequantize(super().forward(x), self.scale, self.zero_point)
+
+
+class FrozenPad(FrozenCodes):
     """Quantize, pad the integers with the zero point, dequantize: ONNX Runtime 1.31 has no rule that does it itself."""
 
     def __init__(self, layer: QuantizeActivation, begins: list[int], ends: list[int]) -> None:
@@ -39,7 +75,7 @@ class FrozenPad(FrozenActivation):
         self.begins, self.ends = begins, ends
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        codes = torch.ops.edgewright.quantize(x, self.scale, self.zero_point)
+        codes = super().forward(x)
         padded = torch.ops.edgewright.pad(codes, self.begins, self.ends, self.zero_point)
         return torch.ops.edgewright.dequantize(padded, self.scale, self.zero_point)
 

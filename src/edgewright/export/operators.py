@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import onnx
 import torch
 from onnxscript import opset18 as onnx_op
 
@@ -83,6 +85,19 @@ def _pad_shape(codes, begins, ends, value):  # type: ignore[no-untyped-def]
     return codes.new_empty([size + b + e for size, b, e in zip(codes.shape, begins, ends, strict=True)])
 
 
+@torch.library.custom_op(
+    "edgewright::clip_codes", mutates_args=(), schema="(Tensor codes, int low, int high) -> Tensor"
+)
+def clip_codes(codes, low, high):  # type: ignore[no-untyped-def]
+    """ONNX Clip of integers."""
+    return codes.clamp(low, high)
+
+
+@clip_codes.register_fake
+def _clip_codes_shape(codes, low, high):  # type: ignore[no-untyped-def]
+    return torch.empty_like(codes)
+
+
 def _quantize_onnx(x: Any, scale: Any, zero_point: Any) -> Any:
     return onnx_op.QuantizeLinear(x, scale, zero_point)
 
@@ -105,6 +120,25 @@ def _pad_onnx(codes: Any, begins: Sequence[int], ends: Sequence[int], value: Any
     return onnx_op.Pad(codes, onnx_op.Constant(value_ints=[*begins, *ends]), value)  # type: ignore[arg-type]
 
 
+def _clip_codes_onnx(codes: Any, low: int, high: int) -> Any:
+    bounds = (onnx_op.Cast(onnx_op.Constant(value_int=bound), to=onnx.TensorProto.UINT8) for bound in (low, high))
+    return onnx_op.Clip(codes, *bounds)
+
+
+def _gelu_onnx(x: Any, approximate: str = "none") -> Any:
+    """x * (1 + erf(x / sqrt 2)) / 2 in the order of operations that ONNX Runtime joins to one kernel."""
+    if approximate != "none":
+        cubic = onnx_op.Mul(onnx_op.Mul(onnx_op.Mul(x, x), x), _number(0.044715))
+        inner = onnx_op.Mul(onnx_op.Add(x, cubic), _number(math.sqrt(2 / math.pi)))
+        return onnx_op.Mul(onnx_op.Mul(x, onnx_op.Add(onnx_op.Tanh(inner), _number(1.0))), _number(0.5))
+    inner = onnx_op.Erf(onnx_op.Div(x, _number(math.sqrt(2))))
+    return onnx_op.Mul(onnx_op.Mul(x, onnx_op.Add(inner, _number(1.0))), _number(0.5))
+
+
+def _number(value: float) -> Any:
+    return onnx_op.Constant(value_float=value)
+
+
 OPSET = 18  # from 21 on ONNX Runtime 1.31 mixes up signed and unsigned activations when it fuses
 TRANSLATIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.ops.edgewright.quantize.default: _quantize_onnx,
@@ -112,4 +146,6 @@ TRANSLATIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.ops.edgewright.global_average.default: _global_average_onnx,
     torch.ops.edgewright.flatten.default: _flatten_onnx,
     torch.ops.edgewright.pad.default: _pad_onnx,
+    torch.ops.edgewright.clip_codes.default: _clip_codes_onnx,
+    torch.ops.aten.gelu.default: _gelu_onnx,
 }

@@ -3,7 +3,7 @@
 The roles are tables; a new operator is one entry.
 
     STRONG      worth computing in integers by itself: convolutions, linear layers, matrix products
-    FOLLOWING   integer when what flows in is integer: additions, products, concatenations, averages, sigmoid
+    FOLLOWING   integer when what flows in is integer: additions, products, concatenations, averages, sigmoids
     CLAMPS      vanish into the range of the quantizer behind them
     PASSING     hand integers through: reshapes, max pooling
 """
@@ -25,8 +25,11 @@ aten = torch.ops.aten
 STRONG = {aten.matmul.default, aten.bmm.default}
 FOLLOWING = {
     aten.add.Tensor, aten.mul.Tensor, aten.cat.default, aten.adaptive_avg_pool2d.default, aten.avg_pool2d.default,
-    aten.mean.dim, aten.sigmoid.default, aten.leaky_relu.default,
+    aten.mean.dim, aten.sigmoid.default, aten.hardsigmoid.default, aten.leaky_relu.default, aten.div.Tensor,
+    aten.sub.Tensor,
 }  # fmt: skip
+ARITHMETIC = {aten.add.Tensor, aten.mul.Tensor, aten.sub.Tensor, aten.div.Tensor}
+WITH_NUMBERS_ONLY = {aten.sub.Tensor, aten.div.Tensor}  # of two tensors there is no integer kernel
 PASSING = MOVES | {
     aten.max_pool2d.default, aten.pixel_shuffle.default, aten.channel_shuffle.default, aten.upsample_nearest2d.vec,
 }  # fmt: skip
@@ -51,7 +54,7 @@ class Flow:
     def is_following(self, node: fx.Node) -> bool:
         if node.target in (aten.adaptive_avg_pool2d.default, aten.mean.dim):
             return is_global_average(node, rank=len(self.specs[_node(node.args[0]).name].shape))
-        if node.target is aten.add.Tensor and node.kwargs.get("alpha", 1) != 1:
+        if node.target in ARITHMETIC and not _has_integer_form(node):
             return False
         return node.target in FOLLOWING
 
@@ -83,9 +86,24 @@ class Flow:
     def point(self, node: fx.Node) -> fx.Node:
         """Where the quantizer of a node's output stands: behind the clamp that alone reads it, or the node itself."""
         users = list(node.users)
-        if len(users) == 1 and users[0].target in CLAMPS and clamp_bounds(users[0])[0] == 0.0:
-            return users[0]
-        return node
+        return users[0] if len(users) == 1 and self.is_range(users[0]) else node
+
+    def is_range(self, node: fx.Node) -> bool:
+        """Whether the range of a quantizer behind the node does the node's work: a clamp whose bounds hold 0."""
+        if node.target not in CLAMPS:
+            return False
+        low, high = clamp_bounds(node)
+        return (low is None or low <= 0.0) and (high is None or high >= 0.0)
+
+
+def _has_integer_form(node: fx.Node) -> bool:
+    """Whether a sum or product is one of two tensors, or of a tensor and a number that is not 0."""
+    if node.kwargs:
+        return False
+    other = node.args[1]
+    if isinstance(other, fx.Node):
+        return node.target not in WITH_NUMBERS_ONLY
+    return isinstance(other, (int, float)) and other != 0
 
 
 def _node(value: Any) -> fx.Node:

@@ -13,7 +13,7 @@ import torch
 from torch import fx, nn
 
 from ...model import layer_of
-from ...model.functions import CLAMPS
+from ...model.functions import CLAMPS, clamp_bounds
 from .flow import STRONG, Flow
 
 aten = torch.ops.aten
@@ -92,8 +92,7 @@ def _is_integer(flow: Flow, points: dict[fx.Node, fx.Node], node: fx.Node, *, fl
 def _integers_arrive(flow: Flow, points: dict[fx.Node, fx.Node], node: fx.Node) -> bool:
     """Whether all inputs are integers. A gate (one side of a product) that is not is quantized for its sake."""
     inputs = flow.inputs(node)
-    pairs = node.target in (aten.add.Tensor, aten.mul.Tensor)
-    if any(each.op == "get_attr" for each in inputs) or (pairs and len(node.all_input_nodes) < 2):
+    if not inputs or any(each.op == "get_attr" for each in inputs):
         return False
     if node.target is aten.mul.Tensor and any(each in points for each in inputs):
         points.update({each: each for each in inputs if each not in points})
@@ -108,8 +107,8 @@ def _shared(flow: Flow, points: dict[fx.Node, fx.Node]) -> tuple[tuple[str, ...]
             continue
         parts = [points[each] for each in flow.inputs(node)]
         alone = [part.name for part in parts if flow.readers(part) == [node] and part.target is not aten.cat.default]
-        same_lower_bound = len({part.target in CLAMPS for part in parts}) == 1  # or a ReLU would not vanish
-        if alone and same_lower_bound:
+        bounds = {clamp_bounds(part) if part.target in CLAMPS else None for part in parts}
+        if alone and len(bounds) == 1:  # or a clamp would not vanish
             groups.append((points[node].name, *dict.fromkeys(alone)))
     return tuple(groups)
 
