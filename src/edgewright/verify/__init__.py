@@ -5,6 +5,7 @@ from .bench import Bench, BenchPlan, bench, file_subject
 from .cold import ColdStart
 from .conditions import Conditions
 from .end_to_end import EndToEnd, Samples, read_samples
+from .integers import LayerParity, ReferenceParity, compare_with_reference, run_in_integers
 from .judge import Verification, verify_artifact
 from .kernels import FloatNode, Kernels, kernels
 from .machine import saturation_warning
@@ -26,8 +27,10 @@ __all__ = [
     "FloatNode",
     "Kernels",
     "Latency",
+    "LayerParity",
     "OnnxRunner",
     "Race",
+    "ReferenceParity",
     "Samples",
     "Skipped",
     "Stored",
@@ -39,6 +42,7 @@ __all__ = [
     "WarmUp",
     "bench",
     "compare_codes",
+    "compare_with_reference",
     "file_subject",
     "kernels",
     "parity",
@@ -46,6 +50,7 @@ __all__ = [
     "read_artifact",
     "read_expected",
     "read_samples",
+    "run_in_integers",
     "saturation_warning",
     "verify_artifact",
 ]

@@ -1,0 +1,92 @@
+"""Sums of the layers that multiply: int32, at the scale of the one input times the scale of the other.
+
+Products and sums are taken in float64, which holds every integer up to 2**53 exactly and is quick; `as_int32` then
+refuses what a 32-bit accumulator could not hold. The order of additions does not matter to integers.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .fixed_point import as_int32
+from .windows import Pair, Window
+
+
+def linear(x_I: np.ndarray, weight_OI: np.ndarray, bias_O: np.ndarray, *, zero_point: int) -> np.ndarray:
+    """Sums of a linear layer over the last axis, (..., O).
+
+    Args:
+        x_I: codes with `zero_point`, (..., I).
+        weight_OI: codes with zero point 0.
+        bias_O: codes at the scale of x times the scale of the weight.
+    """
+    offset_O = bias_O.astype(np.int64) - zero_point * weight_OI.astype(np.int64).sum(1)
+    return as_int32(_product(x_I, weight_OI.T) + offset_O)
+
+
+def matmul(a: np.ndarray, b: np.ndarray, *, zero_points: tuple[int, int]) -> np.ndarray:
+    """Sums of a product of two tensors of activations, both with a zero point; leading axes are broadcast."""
+    return as_int32(_product(a.astype(np.int64) - zero_points[0], b.astype(np.int64) - zero_points[1]))
+
+
+def conv2d(
+    x_BCHW: np.ndarray,
+    weight_OIKK: np.ndarray,
+    bias_O: np.ndarray,
+    *,
+    zero_point: int,
+    window: Window,
+    groups: int = 1,
+) -> np.ndarray:
+    """Sums of a convolution, (B, O, H, W). What is padded is the value 0, whose code is `zero_point`."""
+    weight_GOIKK = weight_OIKK.reshape(groups, -1, *weight_OIKK.shape[1:])
+    offset_O = bias_O.astype(np.int64) - zero_point * weight_OIKK.astype(np.int64).sum((1, 2, 3))
+    sums: np.ndarray | int = 0
+    for row, column, each_BCHW in window.taps(x_BCHW.astype(np.float64), fill=zero_point):
+        batch, channels, height, width = each_BCHW.shape
+        each_BGIP = each_BCHW.reshape(batch, groups, channels // groups, height * width)
+        sums = sums + weight_GOIKK[..., row, column].astype(np.float64) @ each_BGIP
+    assert isinstance(sums, np.ndarray)
+    acc_BOHW = sums.astype(np.int64).reshape(batch, len(bias_O), height, width)
+    return as_int32(acc_BOHW + offset_O.reshape(1, -1, 1, 1))
+
+
+def conv_transpose2d(
+    x_BCHW: np.ndarray,
+    weight_IOKK: np.ndarray,
+    bias_O: np.ndarray,
+    *,
+    zero_point: int,
+    window: Window,
+    output_padding: Pair = (0, 0),
+    groups: int = 1,
+) -> np.ndarray:
+    """Sums of a transposed convolution: every input is spread over one window of the output, overlaps add up.
+
+    Args:
+        weight_IOKK: codes, I input channels in `groups` equal parts, O output channels of one part.
+        window: where the windows lie in the output; its padding is cut off.
+        output_padding: rows below and columns to the right that no window need reach.
+    """
+    batch, channels, height, width = x_BCHW.shape
+    parts = (groups, channels // groups)
+    x_BGIP = (x_BCHW.astype(np.float64) - zero_point).reshape(batch, *parts, height * width)
+    weight_GOIKK = np.swapaxes(weight_IOKK.reshape(*parts, *weight_IOKK.shape[1:]), 1, 2).astype(np.float64)
+    rows, columns = (
+        (size - 1) * window.stride[axis] + window.reach(axis) + output_padding[axis]
+        for axis, size in enumerate((height, width))
+    )
+    sums_BOHW = np.zeros((batch, len(bias_O), rows, columns))
+    for row in range(window.kernel[0]):
+        for column in range(window.kernel[1]):
+            spread = (weight_GOIKK[..., row, column] @ x_BGIP).reshape(batch, -1, height, width)
+            top, left = row * window.dilation[0], column * window.dilation[1]
+            target = sums_BOHW[:, :, top :: window.stride[0], left :: window.stride[1]]
+            target[:, :, :height, :width] += spread
+    (above, below), (left, right) = window.padding
+    kept = sums_BOHW[:, :, above : rows - below, left : columns - right]
+    return as_int32(kept.astype(np.int64) + bias_O.astype(np.int64).reshape(1, -1, 1, 1))
+
+
+def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.matmul(a.astype(np.float64), b.astype(np.float64)).astype(np.int64)

@@ -1,0 +1,49 @@
+"""A tensor of codes with its grid, and the grid of a quantizer of the simulation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import fx
+
+from ...model.quantized import QuantizeActivation
+from ...reference.integer import Grid
+
+
+@dataclass(frozen=True, kw_only=True)
+class Codes:
+    """Integers that stand for values.
+
+    Attributes:
+        array: int64, any shape.
+        made_for: the quantizer whose work the operator that made them has done; None behind it.
+    """
+
+    array: np.ndarray
+    grid: Grid
+    made_for: fx.Node | None = None
+
+    def values(self) -> torch.Tensor:
+        """What they stand for, float32."""
+        return torch.from_numpy(np.asarray(self.grid.values(self.array), dtype=np.float32))
+
+
+def grid_of(layer: QuantizeActivation) -> Grid:
+    """The grid of a quantizer."""
+    spec = layer.spec
+    return Grid(scale=spec.scale[0], zero_point=spec.zero_point[0], low=spec.low, high=spec.high)
+
+
+def dequantized(value: Any) -> Any:
+    """Float values for codes; anything else as it is."""
+    return value.values() if isinstance(value, Codes) else value
+
+
+def all_codes(values: Any) -> list[Codes] | None:
+    """The codes among an operator's tensors; None when one of its tensors is float, or when it reads none."""
+    found: list[Any] = []
+    fx.node.map_aggregate(values, lambda each: found.append(each) if isinstance(each, (Codes, torch.Tensor)) else None)
+    return found if found and all(isinstance(each, Codes) for each in found) else None

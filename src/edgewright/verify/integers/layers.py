@@ -1,0 +1,105 @@
+"""The layers of a simulation in the integer reference: 32-bit sums, and the scale of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ...model.quantized import IntegerWeights, QuantConv2d, QuantConvTranspose2d, QuantLinear
+from ...reference import integer
+from ...reference.integer import Grid, Window
+from .codes import Codes
+
+aten = torch.ops.aten
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sums:
+    """What a layer adds up: acc * scale, `scale` one number or one per channel along `axis`."""
+
+    acc: np.ndarray
+    scale: np.ndarray
+    axis: int
+
+    def codes(self, out: Grid) -> np.ndarray:
+        return integer.requantize(self.acc, self.scale / out.scale, out, axis=self.axis)
+
+    def values(self) -> torch.Tensor:
+        """The sums as float32, where no integers go on."""
+        shape = [1] * self.acc.ndim
+        shape[self.axis] = -1
+        return torch.from_numpy((self.acc * self.scale.reshape(shape)).astype(np.float32))
+
+
+def layer_sums(layer: nn.Module, codes: Codes) -> Sums:
+    """The sums of a quantized layer.
+
+    Raises:
+        OverflowError: one does not fit into 32 bits.
+    """
+    return LAYERS[type(layer)](layer, codes)
+
+
+def product_sums(a: Codes, b: Codes) -> Sums:
+    """The sums of a matrix product of two tensors of activations."""
+    acc = integer.matmul(a.array, b.array, zero_points=(a.grid.zero_point, b.grid.zero_point))
+    return Sums(acc=acc, scale=np.array([a.grid.scale * b.grid.scale]), axis=0)
+
+
+def _linear(layer: QuantLinear, x: Codes) -> Sums:
+    acc = integer.linear(x.array, _weight(layer), _bias(layer, layer.out_features), zero_point=x.grid.zero_point)
+    return Sums(acc=acc, scale=_scale(layer, x), axis=acc.ndim - 1)
+
+
+def _conv(layer: QuantConv2d, x: Codes) -> Sums:
+    acc = integer.conv2d(
+        x.array, _weight(layer), _bias(layer, layer.out_channels), zero_point=x.grid.zero_point, window=window(layer),
+        groups=layer.groups,
+    )  # fmt: skip
+    return Sums(acc=acc, scale=_scale(layer, x), axis=1)
+
+
+def _conv_transpose(layer: QuantConvTranspose2d, x: Codes) -> Sums:
+    rows, columns = layer.output_padding
+    acc = integer.conv_transpose2d(
+        x.array, _weight(layer), _bias(layer, layer.out_channels), zero_point=x.grid.zero_point, window=window(layer),
+        output_padding=(rows, columns), groups=layer.groups,
+    )  # fmt: skip
+    return Sums(acc=acc, scale=np.tile(_scale(layer, x), layer.groups), axis=1)  # groups share a channel's scale
+
+
+def window(layer: Any) -> Window:
+    """The window of a convolution; what "same" adds in all is split, the larger half behind."""
+    kernel, dilation = tuple(layer.kernel_size), tuple(layer.dilation)
+    if layer.padding == "same":
+        whole = [step * (size - 1) for step, size in zip(dilation, kernel, strict=True)]
+        padding = [(total // 2, total - total // 2) for total in whole]
+    else:
+        padding = [(0, 0)] * 2 if layer.padding == "valid" else [(size, size) for size in layer.padding]
+    return Window(kernel=kernel, stride=tuple(layer.stride), padding=(padding[0], padding[1]), dilation=dilation)
+
+
+def _weight(layer: IntegerWeights) -> np.ndarray:
+    return layer.weight_codes().numpy()
+
+
+def _bias(layer: IntegerWeights, num: int) -> np.ndarray:
+    codes = layer.bias_codes()
+    return np.zeros(num, dtype=np.int64) if codes is None else codes.numpy().astype(np.int64)
+
+
+def _scale(layer: IntegerWeights, x: Codes) -> np.ndarray:
+    return x.grid.scale * layer.weight_scale.double().numpy()
+
+
+LAYERS: dict[type[nn.Module], Callable[..., Sums]] = {
+    QuantLinear: _linear,
+    QuantConv2d: _conv,
+    QuantConvTranspose2d: _conv_transpose,
+}
+PRODUCTS = {aten.matmul.default, aten.bmm.default}
