@@ -60,6 +60,7 @@ def train_weights(
     seed: int,
     checkpoint: Path | None = None,
     loss: Loss | None = None,
+    before_epoch: Callable[[nn.Module, int], None] | None = None,
     progress: Progress = SILENT,
 ) -> TrainOutcome:
     """A trained copy of `net`.
@@ -74,6 +75,8 @@ def train_weights(
         checkpoint: folder for the state after each epoch; a run found there under the same settings is continued.
         loss: replaces the task's loss, for instance to imitate a teacher. An attribute `name` on it, where there is
             one, tells its checkpoints from those of other losses.
+        before_epoch: called with the copy that is trained and the number of the epoch (from 1) that begins, for
+            instance to freeze a part; what it does must follow from the number alone, or a continued run differs.
         progress: told loss, score, learning rate and speed.
 
     Raises:
@@ -94,6 +97,8 @@ def train_weights(
     with progress.task("Train", total=left) as bar:
         teller = _Teller(bar, state, plan)
         while not _is_finished(state, settings):
+            if before_epoch is not None:
+                before_epoch(state.net, len(state.history) + 1)
             loss_of_epoch, lr = _train_epoch(state, plan, teller)
             score = evaluate(state.judged, task, data, "val").value
             state.record(Epoch(number=len(state.history) + 1, loss=loss_of_epoch, score=score, lr=lr))

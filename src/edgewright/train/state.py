@@ -50,7 +50,7 @@ class Average:
         self.num_steps += 1
         decay = min(self.decay, (1 + self.num_steps) / (10 + self.num_steps))
         with torch.no_grad():
-            for mean, value in zip(self.net.state_dict().values(), net.state_dict().values(), strict=True):
+            for mean, value in zip(_tensors(self.net), _tensors(net), strict=True):
                 if mean.is_floating_point():
                     mean.lerp_(value, 1 - decay)
                 else:
@@ -118,6 +118,11 @@ class Training:
         self.score_before = content["score_before"]
         self.best = content["best"]
         self.history = [Epoch(**epoch) for epoch in content["history"]]
+
+
+def _tensors(net: nn.Module) -> list[torch.Tensor]:
+    """All weights and running statistics, each once, however many layers share it."""
+    return [*net.parameters(), *net.buffers()]
 
 
 def weights_of(net: nn.Module) -> Weights:
