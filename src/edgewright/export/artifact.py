@@ -26,6 +26,7 @@ from .frozen import SHIFT
 from .lanes import fill_lanes
 from .onnx_file import INPUT, OPSET, to_onnx
 from .packing import bits_by_layer, pack_weights
+from .stored import store_weights
 
 MODEL_FILE = "model.onnx"
 
@@ -58,6 +59,7 @@ def export_onnx(
     quantized = is_quantized(net)
     written, lanes = fill_lanes(net) if quantized else (fold_batch_norms(net)[0], {})
     model = to_onnx(freeze(written), name=name)
+    store_weights(model, written)
     weight_bits = pack_weights(model, bits_by_layer(written))
     data = model.SerializeToString(deterministic=True)
     _check_loads(data, name)

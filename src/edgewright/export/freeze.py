@@ -18,9 +18,17 @@ from torch import fx, nn
 
 from ..model import layer_of, rewrite, tensor_specs
 from ..model.functions import CLAMPS, COPIES, RESHAPES, SPLITS, clamp_bounds, is_global_average, zero_padding
-from ..model.quantized import IntegerWeights, QuantConv2d, QuantConvTranspose2d, QuantizeActivation, QuantLinear
+from ..model.quantized import (
+    IntegerWeights,
+    QuantConv2d,
+    QuantConvTranspose2d,
+    QuantizeActivation,
+    QuantLinear,
+    Reduced,
+)
 from .constants import has_range, store_numbers
 from .frozen import FrozenActivation, FrozenConv2d, FrozenConvTranspose2d, FrozenLinear, FrozenPad
+from .schemes import frozen_scheme
 
 aten = torch.ops.aten
 MOVING = RESHAPES | {aten.max_pool2d.default, aten.upsample_nearest2d.vec}  # on codes as on values; copies vanish
@@ -58,6 +66,8 @@ def _freeze_layer(net: fx.GraphModule, node: fx.Node, ranks: dict[str, int]) -> 
         frozen = FrozenConvTranspose2d(layer)
     elif isinstance(layer, QuantLinear):
         frozen = FrozenLinear(layer, rank=ranks[node.args[0].name])  # type: ignore[union-attr, index]
+    elif isinstance(layer, Reduced):
+        frozen = frozen_scheme(layer, rank=ranks[node.args[0].name])  # type: ignore[union-attr, index]
     if frozen is not None:
         net.set_submodule(str(node.target), frozen)
 

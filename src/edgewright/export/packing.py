@@ -20,7 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from ..model.packed import GROUP, PACKED_BITS, pack, place_values
-from ..model.quantized import IntegerWeights
+from ..model.quantized import StoredWeights
 
 Step = tuple[str, list[str], dict[str, Any]]  # an operator, its inputs beside the tensor, its attributes
 SHIFTS, ONE = "unpack.shifts", "unpack.one"
@@ -28,7 +28,7 @@ SHIFTS, ONE = "unpack.shifts", "unpack.one"
 
 def bits_by_layer(net: nn.Module) -> dict[str, int]:
     """Bits of the weights of each layer of a simulation, by the layer's path."""
-    return {path: layer.bits for path, layer in net.named_modules() if isinstance(layer, IntegerWeights)}
+    return {path: layer.bits for path, layer in net.named_modules() if isinstance(layer, StoredWeights)}
 
 
 def pack_weights(model: onnx.ModelProto, bits_of: Mapping[str, int]) -> dict[str, int]:
