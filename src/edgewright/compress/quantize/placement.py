@@ -105,7 +105,7 @@ def _shared(flow: Flow, points: dict[fx.Node, fx.Node]) -> tuple[tuple[str, ...]
     for node in flow.nodes:
         if node.target is not aten.cat.default or node not in points:
             continue
-        parts = [points[each] for each in flow.inputs(node)]
+        parts = [points[each] for each in flow.inputs(node) if each in points]  # others arrive in float
         alone = [part.name for part in parts if flow.readers(part) == [node] and part.target is not aten.cat.default]
         bounds = {clamp_bounds(part) if part.target in CLAMPS else None for part in parts}
         if alone and len(bounds) == 1:  # or a clamp would not vanish
