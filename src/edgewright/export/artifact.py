@@ -68,12 +68,12 @@ def export_onnx(
     with folder_atomic(folder) as temporary:
         write_atomic(temporary / MODEL_FILE, data)
         if samples_BCHW is not None:
-            write_atomic(temporary / EXPECTED_FILE, _npz(expected(net, samples_BCHW)))
+            write_atomic(temporary / EXPECTED_FILE, npz(expected(net, samples_BCHW)))
         manifest = {
             "format": ARTIFACT_FORMAT, "name": name, "model": MODEL_FILE, "quantized": quantized,
-            **_interface(model, net), "preprocess": dict(preprocess), "class_names": list(class_names),
-            "tensors": _tensors(net, model), "weight_bits": weight_bits, "lanes": lanes, "weights": fingerprint(net),
-            "versions": _versions(), **(facts or {}),
+            **interface(model, net), "preprocess": dict(preprocess), "class_names": list(class_names),
+            "tensors": tensors(net, model), "weight_bits": weight_bits, "lanes": lanes, "weights": fingerprint(net),
+            "versions": versions(), **(facts or {}),
             "files": [_file(path) for path in sorted(temporary.iterdir())],
         }  # fmt: skip
         write_json(temporary / MANIFEST_FILE, manifest)
@@ -97,7 +97,8 @@ def expected(net: fx.GraphModule, samples_BCHW: torch.Tensor) -> dict[str, np.nd
     return found
 
 
-def _npz(arrays: Mapping[str, np.ndarray]) -> bytes:
+def npz(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """The arrays as the content of an `.npz` file."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
@@ -116,7 +117,8 @@ def _check_loads(data: bytes, name: str) -> None:
         raise ExportError(f"{runtime} does not load {name} ({first_line(error)}).") from error
 
 
-def _interface(model: onnx.ModelProto, net: fx.GraphModule) -> dict[str, Any]:
+def interface(model: onnx.ModelProto, net: fx.GraphModule) -> dict[str, Any]:
+    """Opset, input and outputs, as the manifest says them."""
     shape = ["batch", *input_shape(net)]
     outputs = [
         {"name": value.name, "shape": [size.dim_param or size.dim_value for size in value.type.tensor_type.shape.dim]}
@@ -125,7 +127,7 @@ def _interface(model: onnx.ModelProto, net: fx.GraphModule) -> dict[str, Any]:
     return {"opset": OPSET, "input": {"name": INPUT, "shape": shape, "dtype": "float32"}, "outputs": outputs}
 
 
-def _tensors(net: fx.GraphModule, model: onnx.ModelProto) -> dict[str, Any]:
+def tensors(net: fx.GraphModule, model: onnx.ModelProto) -> dict[str, Any]:
     """Node of the simulation -> tensor in the file and its grid; codes in the file are unsigned."""
     written = {node.output[0] for node in model.graph.node if node.op_type == "QuantizeLinear"}
     missing = set(quantizers(net)) - written
@@ -142,7 +144,8 @@ def _file(path: Path) -> dict[str, Any]:
     return {"path": path.name, "bytes": path.stat().st_size, "sha256": sha256_file(path)}
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Of the libraries that write a file."""
     import onnxruntime
 
     return {"torch": torch.__version__, "onnx": onnx.__version__, "onnxruntime": onnxruntime.__version__}

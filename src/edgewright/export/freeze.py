@@ -41,8 +41,8 @@ def freeze(net: fx.GraphModule) -> fx.GraphModule:
 
     def edit(changed: fx.GraphModule) -> None:
         for step in (
-            _drop_dropout,
-            _drop_absorbed_clamp,
+            drop_dropout,
+            drop_absorbed_clamp,
             _pass_codes_on,
             _fill_input,
             store_numbers,
@@ -72,14 +72,14 @@ def _freeze_layer(net: fx.GraphModule, node: fx.Node, ranks: dict[str, int]) -> 
         net.set_submodule(str(node.target), frozen)
 
 
-def _drop_dropout(net: fx.GraphModule, node: fx.Node, ranks: dict[str, int]) -> None:
+def drop_dropout(net: fx.GraphModule, node: fx.Node, ranks: dict[str, int]) -> None:
     """Dropout does nothing in a file."""
     if isinstance(layer_of(net, node), nn.Dropout):
         node.replace_all_uses_with(node.args[0])  # type: ignore[arg-type]
         net.graph.erase_node(node)
 
 
-def _drop_absorbed_clamp(net: fx.GraphModule, node: fx.Node, ranks: dict[str, int]) -> None:
+def drop_absorbed_clamp(net: fx.GraphModule, node: fx.Node, ranks: dict[str, int]) -> None:
     """Leave out a clamp that only a quantizer reads whose own range is no wider."""
     layer = layer_of(net, node)
     clamp = node.args[0] if isinstance(layer, QuantizeActivation) else None
@@ -198,5 +198,5 @@ def _flattens(node: fx.Node, ranks: dict[str, int]) -> bool:
 
 
 STEPS = (
-    _drop_dropout, _drop_absorbed_clamp, _pass_codes_on, _fill_input, store_numbers, _freeze_layer, _simplify,
+    drop_dropout, drop_absorbed_clamp, _pass_codes_on, _fill_input, store_numbers, _freeze_layer, _simplify,
 )  # fmt: skip
