@@ -12,7 +12,7 @@ from typing import Any
 
 from .compress.distill import Distill
 from .compress.prune import Prune
-from .compress.quantize import Quantize
+from .compress.quantize import LearnRounding, Limits, Mixed, Qat, Quantize, Scheme
 from .errors import ConfigError, unknown_name
 from .train import Train
 from .types import Budget, ModelProfile, plain
@@ -66,7 +66,10 @@ class Recipe:
 
 def _build(kind: type[Any], content: Mapping[str, Any]) -> Any:
     """A settings dataclass from a dict; settings inside settings are built the same way."""
-    nested = {"train": Train, "prune": Prune, "recover": Distill, "quantize": Quantize, "qat": Train}
+    nested: dict[str, type[Any]] = {
+        "train": Train, "prune": Prune, "recover": Distill, "quantize": Quantize, "qat": Qat, "mixed": Mixed,
+        "limits": Limits, "scheme": Scheme, "rounding": LearnRounding,
+    }  # fmt: skip
     if not isinstance(content, Mapping):
         raise ConfigError(f"The settings of {kind.__name__} are an object with names and values, got {content!r}.")
     known = {each.name for each in dataclasses.fields(kind)}
@@ -82,7 +85,7 @@ def _build(kind: type[Any], content: Mapping[str, Any]) -> Any:
         raise ConfigError(f"A setting of {kind.__name__} has the wrong type ({error}): see its defaults.") from error
 
 
-CAREFUL = Quantize(qat_if_drop_over=0.5)  # half a point lost to rounding is worth a few epochs of training through it
+CAREFUL = Quantize(repair_if_drop_over=0.5, qat_if_drop_over=0.5)  # half a point is worth repairs, then training
 SHORT = Train(epochs=5)
 
 RECIPES: Mapping[str, Recipe] = {

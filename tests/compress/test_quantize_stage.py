@@ -7,14 +7,15 @@ import pytest
 import torch
 from torch import fx, nn
 
-from edgewright.compress.quantize import Quantize
+from edgewright.compress.quantize import LearnRounding, Limits, Mixed, Qat, Quantize, Scheme
 from edgewright.data import load_data
 from edgewright.errors import ConfigError, UnsupportedError
 from edgewright.model import capture, fingerprint
 from edgewright.model.quantized import IntegerWeights, is_quantized, quantizers
+from edgewright.recipes import Recipe
 from edgewright.tasks import Classify
 from edgewright.train import Train, train_weights
-from edgewright.types import Device, Job, plain
+from edgewright.types import Device, Job
 
 TASK = Classify(num_classes=10)
 DATA = load_data("digits")
@@ -37,6 +38,11 @@ def job() -> Job:
     return Job(model=trained, task=TASK, data=DATA, device=DEVICE)
 
 
+def short(epochs: int = 1, **settings) -> Qat:
+    """A training of a second."""
+    return Qat(train=Train(epochs=epochs, lr=3e-3, augment="none"), **settings)
+
+
 def test_8_bits_keep_the_score_within_a_point_and_fold_the_batch_norm(job):
     result = Quantize().run(job)
     assert result.score.value >= result.details["score_float"] - 1.0
@@ -46,10 +52,45 @@ def test_8_bits_keep_the_score_within_a_point_and_fold_the_batch_norm(job):
     assert result.cost.macs == 8 * 8 * 8 * 9 + 1280
 
 
-def test_best_takes_the_method_with_the_least_output_error(job):
+def test_best_takes_the_ranges_with_the_least_output_error(job):
     result = Quantize(percentile=90.0).run(job)  # cuts a tenth of every tensor off
     decibels = result.details["output_sqnr_db"]
-    assert result.details["method"] == "minmax" and decibels["minmax"] > decibels["percentile"]
+    assert decibels[result.details["method"]] == max(decibels.values())
+    assert "percentile" not in result.details["methods"]
+
+
+def test_repairs_are_tried_while_the_score_drops_too_far_and_the_best_is_kept(job):
+    result = Quantize(bits=2, method="minmax", repair_if_drop_over=0.0, rounding=LearnRounding(iterations=50)).run(job)
+    tried = result.details["tried"]
+    assert [each["repairs"] for each in tried] == [[], ["equalize", "bias"], ["equalize", "rounding", "bias"]]
+    assert result.score.value == max(each["score"] for each in tried) > tried[0]["score"]
+    assert any(note.startswith("Repairs tried: none") for note in result.notes)
+
+
+def test_no_repair_is_tried_where_the_score_holds(job):
+    assert len(Quantize(repair_if_drop_over=50.0).run(job).details["tried"]) == 1
+
+
+def test_mixed_bits_stay_within_the_bytes_asked_for(job):
+    mixed = Mixed(limits=Limits(weight_bytes=800), num_images=32)
+    result = Quantize(mixed=mixed).run(job)
+    layers = [layer for layer in result.model.modules() if isinstance(layer, IntegerWeights)]
+    assert sum(layer.weight.numel() * layer.bits for layer in layers) <= 8 * 800 < 8 * (72 + 1280)
+    assert result.details["mixed"]["mean_weight_bits"] < 8
+
+
+@pytest.mark.parametrize("scheme", [
+    Scheme(mode="weight-only"), Scheme(mode="dynamic"), Scheme(granularity="tensor"), Scheme(format="fp8-e4m3"),
+    Scheme(mode="weight-only", granularity="group", group_size=4, symmetric=False),
+])  # fmt: skip
+def test_every_scheme_keeps_the_score_at_8_bits(job, scheme):
+    result = Quantize(scheme=scheme, method="minmax").run(job)
+    assert result.score.value >= result.details["score_float"] - 2.0
+
+
+def test_a_repair_of_rounding_needs_static_integers():
+    with pytest.raises(ConfigError, match="work on static integers, got scheme weight-only in int"):
+        Quantize(scheme=Scheme(mode="weight-only"), repairs=("bias",))
 
 
 def test_the_stage_leaves_its_input_untouched_and_repeats_itself(job):
@@ -60,25 +101,28 @@ def test_the_stage_leaves_its_input_untouched_and_repeats_itself(job):
 
 
 def test_details_are_plain_data(job):
-    settings = Quantize(method="minmax", qat=Train(epochs=1, batch_size=256, augment="none"))
+    settings = Quantize(method="minmax", qat=Qat(train=Train(epochs=1, batch_size=256, augment="none")))
     details = settings.run(job).details
     assert json.loads(json.dumps(details, allow_nan=False)) == details
     assert details["training"]["history"][0]["number"] == 1
 
 
 def test_settings_round_trip_through_json():
-    settings = Quantize(bits=4, method="percentile", percentile=99.0, num_calibration=16, qat_if_drop_over=0.5)
-    content = json.loads(json.dumps(plain(settings)))
-    assert (content["bits"], content["method"], content["num_calibration"]) == (4, "percentile", 16)
-    assert Quantize(**{**content, "qat": Train(**content["qat"]) if content["qat"] else None}) == settings
+    settings = Quantize(
+        bits=4, method="percentile", percentile=99.0, num_calibration=16, repairs=("equalize", "bias"),
+        mixed=Mixed(limits=Limits(weight_bytes=1000)), scheme=Scheme(granularity="tensor"), qat=Qat(alpha=0.25),
+        rounding=LearnRounding(iterations=7), qat_if_drop_over=0.5,
+    )  # fmt: skip
+    recipe = Recipe(name="mine", quantize=settings)
+    assert Recipe.from_plain(json.loads(json.dumps(recipe.as_plain()))) == recipe
 
 
 def test_training_through_the_rounding_recovers_a_2_bit_model(job):
     coarse = Quantize(bits=2, method="minmax").run(job)
-    trained = Quantize(bits=2, method="minmax", qat=Train(epochs=2, lr=3e-3, augment="none")).run(job)
+    trained = Quantize(bits=2, method="minmax", qat=short(epochs=2, steps="fixed")).run(job)
     assert trained.score.value > coarse.score.value + 1
     grids = [quantizers(result.model) for result in (coarse, trained)]
-    assert [layer.spec for layer in grids[0].values()] == [layer.spec for layer in grids[1].values()]  # frozen
+    assert [layer.spec for layer in grids[0].values()] == [layer.spec for layer in grids[1].values()]  # fixed
 
 
 def test_training_is_skipped_while_the_drop_is_small(job):
@@ -87,14 +131,14 @@ def test_training_is_skipped_while_the_drop_is_small(job):
 
 
 def test_training_is_the_fallback_when_the_drop_is_large(job):
-    settings = Quantize(bits=2, method="minmax", qat=Train(epochs=1, lr=1e-3, augment="none"), qat_if_drop_over=0.0)
+    settings = Quantize(bits=2, method="minmax", qat=short(), qat_if_drop_over=0.0)
     result = settings.run(job)
     assert result.details["training"]["history"]
     assert any("Training through the rounding" in note for note in result.notes)
 
 
 def test_weight_codes_stay_in_the_range_of_their_bits_after_training(job):
-    result = Quantize(bits=4, qat=Train(epochs=1, lr=0.01, augment="none")).run(job)
+    result = Quantize(bits=4, qat=short()).run(job)
     layers = [layer for layer in result.model.modules() if isinstance(layer, IntegerWeights)]
     assert len(layers) == 2 and all(layer.weight_codes().abs().max() <= 7 for layer in layers)
 
@@ -109,8 +153,11 @@ def test_a_quantized_model_is_not_quantized_again(job):
 @pytest.mark.parametrize(
     ("field", "value", "text"),
     [
-        ("bits", 9, "from 2 to 8, got 9"),
-        ("method", "kl2", "minmax, percentile or best, got kl2"),
+        ("bits", 9, "2 to 8 bits, got 9"),
+        ("method", "kl2", "aciq, best, got kl2"),
+        ("activation_bits", 9, "2 to 8 or 16 bits, got 9"),
+        ("weight_method", "kl", "minmax, mse, aciq, auto, got kl"),
+        ("repairs", ("glue",), "equalize, split, rounding, bias, got 'glue'"),
         ("percentile", 40.0, "got 40"),
         ("num_calibration", 0, "1 or more, got 0"),
         ("qat_if_drop_over", -1.0, "0 or more, got -1"),

@@ -21,6 +21,7 @@ SECTIONS: tuple[tuple[str, str, str, Build], ...] = (
     ("verdict", "Verdict", "", parts.verdict),
     ("checks", "Checks", "checks", parts.checks),
     ("infeasible", "What stands in the way", "", parts.infeasible),
+    ("comparison", "Ways to quantize, side by side", "", parts.comparison),
     ("stages", "What each stage contributed", "stages", parts.stages),
     ("rounds", "Rounds tried", "rounds of the solver", parts.rounds),
     ("pareto", "Score against cost", "candidates to compare", parts.pareto),

@@ -1,19 +1,31 @@
 """Integers instead of floats: fold, calibrate, simulate, score; train through the rounding when it costs too much."""
 
+from .mixed import Limits, Mixed
 from .placement import Plan, plan_quantizers
 from .precision import Precision
+from .qat import Qat
 from .ranges import RANGE_METHODS, Histogram, observe, ranges_of
+from .repairs import LearnRounding
+from .schemes import Scheme
 from .simulate import simulate
-from .stage import Quantize
+from .stage import REPAIRS, Quantize
+from .ways import ways
 
 __all__ = [
     "RANGE_METHODS",
+    "REPAIRS",
     "Histogram",
+    "LearnRounding",
+    "Limits",
+    "Mixed",
     "Plan",
     "Precision",
+    "Qat",
     "Quantize",
+    "Scheme",
     "observe",
     "plan_quantizers",
     "ranges_of",
     "simulate",
+    "ways",
 ]

@@ -9,12 +9,14 @@ import torch
 from torch import fx
 
 from ...model import layer_of, rewrite
-from ...model.quantized import QUANTIZED, IntegerWeights, QuantizeActivation, affine_spec, weight_scales
+from ...model.quantized import QUANTIZED, IntegerWeights, QuantizeActivation, affine_spec
 from ...types import QuantSpec
 from .placement import Plan
 from .precision import Precision
+from .ranges.weights import weight_scales
 
 DEFAULT = Precision()
+AUTO = "auto"
 
 
 def simulate(
@@ -23,8 +25,14 @@ def simulate(
     ranges: Mapping[str, tuple[float, float]],
     *,
     precision: Precision = DEFAULT,
+    weight_method: str = AUTO,
 ) -> fx.GraphModule:
-    """The simulation of `net` (folded, eval) in integers of `precision`, activations in `ranges`."""
+    """The simulation of `net` (folded, eval) in integers of `precision`, activations in `ranges`.
+
+    Args:
+        weight_method: how the scales of weights are found, see `weight_scales`; "auto" clips nothing at 8 bits and
+            looks for the least squared error below.
+    """
     specs = {
         name: affine_spec(*plan.fixed.get(name, ranges[name]), bits=precision.of_point(name)) for name in plan.points
     }
@@ -33,11 +41,17 @@ def simulate(
         nodes = {node.name: node for node in changed.graph.nodes}
         for name, point in plan.layers.items():
             scale, bits = specs[point].scale[0], precision.of_layer(name)
-            _quantize_layer(changed, nodes[name], input_scale=scale, bits=bits)
+            method = weight_method_for(bits, weight_method)
+            _quantize_layer(changed, nodes[name], input_scale=scale, bits=bits, method=method)
         for name in plan.points:
             _insert_quantizer(changed, nodes[name], specs[name])
 
     return rewrite(net, edit).eval()
+
+
+def weight_method_for(bits: int, asked: str = AUTO) -> str:
+    """The method that "auto" stands for at a number of bits: the fewer codes, the more the largest weight costs."""
+    return asked if asked != AUTO else "minmax" if bits == 8 else "mse"
 
 
 def _insert_quantizer(net: fx.GraphModule, node: fx.Node, spec: QuantSpec) -> None:
@@ -48,7 +62,7 @@ def _insert_quantizer(net: fx.GraphModule, node: fx.Node, spec: QuantSpec) -> No
     node.replace_all_uses_with(quantized, delete_user_cb=lambda user: user is not quantized)
 
 
-def _quantize_layer(net: fx.GraphModule, node: fx.Node, *, input_scale: float, bits: int) -> None:
+def _quantize_layer(net: fx.GraphModule, node: fx.Node, *, input_scale: float, bits: int, method: str) -> None:
     """Replace the layer that a node calls by its integer form; a layer that is called twice gets one form per call."""
     path, layer = str(node.target), layer_of(net, node)
     assert layer is not None
@@ -63,7 +77,7 @@ def _quantize_layer(net: fx.GraphModule, node: fx.Node, *, input_scale: float, b
         integer = QUANTIZED[type(layer)](**settings, bits=bits)
     integer.load_state_dict(layer.state_dict(), strict=False)
     integer.set_grid(  # type: ignore[operator]
-        weight_scale=weight_scales(layer, bits=bits), input_scale=torch.tensor(input_scale)
+        weight_scale=weight_scales(layer, bits=bits, method=method), input_scale=torch.tensor(input_scale)
     )
     net.set_submodule(path, integer)
 

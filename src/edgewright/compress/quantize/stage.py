@@ -1,32 +1,32 @@
 """`Quantize`: the settings of a quantization, which are also the stage.
 
-fold batch norms -> calibrate -> simulate (each method; the best) -> score -> train through the rounding if need be
+build a simulation -> score it -> try repairs while it costs too much -> train through the rounding if it still does
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Any
 
-import torch
 from torch import fx
 
 from ...analyze import cost_of
 from ...errors import ConfigError, UnsupportedError
-from ...model import capture
-from ...model.fold import Folding, fold_batch_norms
-from ...model.quantized import is_quantized, quantizers
+from ...model.quantized import scheme_of
 from ...progress import SILENT, Progress
 from ...tasks import evaluate
-from ...train import Train, train_weights
-from ...types import Job, Score, StageResult, plain
-from .placement import Plan, plan_quantizers
+from ...types import Job, Score, StageResult
+from .build import BEST, REPAIRS, Builder, Built, check_repairs
+from .mixed import Mixed
+from .notes import sentences, tensor_rows
 from .precision import Precision
-from .ranges import BATCH, RANGE_METHODS, observe, ranges_of
-from .simulate import simulate
+from .qat import Qat, train_quantized
+from .ranges import RANGE_METHODS, WEIGHT_METHODS
+from .repairs import LearnRounding
+from .schemes import INTEGERS, Scheme
+from .simulate import AUTO
 
-GENTLE = Train(epochs=4, lr=1e-4, weight_decay=0.0, warmup_epochs=0.5)  # the weights are almost right: small steps
+LADDER: tuple[tuple[str, ...], ...] = (("equalize", "bias"), ("equalize", "rounding", "bias"))  # cheap ones first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,36 +34,71 @@ class Quantize:
     """Turn weights and activations into integers that a runtime computes with.
 
     Args:
-        bits: of the weights, 2 to 8; activations have 8.
-        method: how ranges are found: "minmax", "percentile", or "best", which takes the method whose outputs differ
-            least from the float model's on the calibration images.
-        percentile: the share of values, in percent, that lie below the upper end of a range (and above the lower).
-        num_calibration: images of the train split that the ranges are measured on; labels are not used.
+        bits: of the weights, 2 to 8.
+        activation_bits: of the activations, 2 to 8 or 16.
+        method: how ranges of activations are found: a key of `RANGE_METHODS`, or "best": for each tensor the method
+            that costs its readers least on the calibration images.
+        percentile: of the percentile method: the share of values, in percent, below the upper end of a range (and
+            above the lower).
+        weight_method: how scales of weights are found: a key of `WEIGHT_METHODS`, or "auto" (see `simulate`).
+        num_calibration: images of the train split that ranges are measured on; labels are not used.
+        repairs: names from `REPAIRS`, always done.
+        repair_if_drop_over: climb the `LADDER` of repairs while the score on val drops by more points than this.
+        rounding: how the repair "rounding" learns.
+        ends_at_8_bits: the first and last layers keep at least 8 bits.
+        mixed: choose bits layer by layer within limits, in place of `bits`.
+        scheme: which numbers, and when activations are rounded.
         float_output: leave the output of a last linear layer in float.
-        qat: train through the rounding (straight-through estimator, ranges frozen) with these settings; None with
-            `qat_if_drop_over` set takes a few gentle epochs.
+        qat: train through the rounding with these settings; None with `qat_if_drop_over` set takes the defaults.
         qat_if_drop_over: do so only when the score drops by more points than this on val.
     """
 
     bits: int = 8
-    method: Literal["minmax", "percentile", "best"] = "best"
+    activation_bits: int = 8
+    method: str = BEST
     percentile: float = 99.99
+    weight_method: str = AUTO
     num_calibration: int = 256
+    repairs: tuple[str, ...] = ()
+    repair_if_drop_over: float | None = None
+    rounding: LearnRounding = field(default_factory=LearnRounding)
+    ends_at_8_bits: bool = False
+    mixed: Mixed | None = None
+    scheme: Scheme = field(default_factory=Scheme)
     float_output: bool = True
-    qat: Train | None = None
+    qat: Qat | None = None
     qat_if_drop_over: float | None = None
 
     def __post_init__(self) -> None:
-        if not 2 <= self.bits <= 8:
-            raise ConfigError(f"Quantize.bits must be from 2 to 8, got {self.bits}.")
-        if self.method not in (*RANGE_METHODS, "best"):
-            raise ConfigError(f"Quantize.method must be one of {', '.join(RANGE_METHODS)} or best, got {self.method}.")
+        object.__setattr__(self, "repairs", tuple(self.repairs))  # a list, where they come from a file
+        Precision(weights=self.bits, activations=self.activation_bits)
+        check_repairs(self.repairs)
+        _one_of("method", self.method, (*RANGE_METHODS, BEST))
+        _one_of("weight_method", self.weight_method, (*WEIGHT_METHODS, AUTO))
         if not 50 < self.percentile <= 100:
             raise ConfigError(f"Quantize.percentile must be in (50, 100], got {self.percentile}.")
         if self.num_calibration < 1:
             raise ConfigError(f"Quantize.num_calibration must be 1 or more, got {self.num_calibration}.")
-        if self.qat_if_drop_over is not None and not self.qat_if_drop_over >= 0:
-            raise ConfigError(f"Quantize.qat_if_drop_over is in points, 0 or more, got {self.qat_if_drop_over}.")
+        for name in ("repair_if_drop_over", "qat_if_drop_over"):
+            drop = getattr(self, name)
+            if drop is not None and not drop >= 0:
+                raise ConfigError(f"Quantize.{name} is in points, 0 or more, got {drop}.")
+        self._check_scheme()
+
+    def _check_scheme(self) -> None:
+        """Repairs, training and mixed bits are defined on static integers."""
+        if self.scheme.mode == "static" and self.scheme.format == INTEGERS:
+            return
+        wanted = {
+            "repairs after rounding": set(self.repairs) & {"rounding", "bias"}, "mixed": self.mixed, "qat": self.qat,
+            "repair_if_drop_over": self.repair_if_drop_over, "qat_if_drop_over": self.qat_if_drop_over,
+        }  # fmt: skip
+        given = [name for name, value in wanted.items() if value not in (None, set())]
+        if given:
+            raise ConfigError(
+                f"{given[0]} work on static integers, got scheme {self.scheme.mode} in {self.scheme.format}: "
+                "leave one of the two out."
+            )
 
     def run(self, job: Job, *, progress: Progress = SILENT) -> StageResult:
         """The simulation of the job's model in integers, scored on val.
@@ -71,109 +106,74 @@ class Quantize:
         Raises:
             UnsupportedError: the model is quantized already.
             ModelError: it makes NaN or infinity on the calibration images.
+            DataError: static ranges are asked for, and there are no images to measure them on.
+            BudgetError: no choice of bits is within the limits of `mixed`.
         """
-        if is_quantized(job.model):
+        if scheme_of(job.model) is not None:
             raise UnsupportedError("The model is quantized already: give the model as it was before.")
-        net = capture(job.model, job.data.preprocess.shape, name=job.model_name)
-        folded, folding = fold_batch_norms(net)
-        plan = plan_quantizers(folded, float_output=self.float_output)
-        simulation, calibration = self._calibrate(folded, plan, job, progress)
-        float_score = evaluate(folded, job.task, job.data, "val", progress=progress)
-        score = evaluate(simulation, job.task, job.data, "val", progress=progress)
-        trained = self._train(simulation, float_score.value - score.value, job, progress)
-        simulation, training = trained if trained is not None else (simulation, None)
-        final = evaluate(simulation, job.task, job.data, "val", progress=progress) if training else score
-        details = {
-            **calibration,
-            "score_float": float_score.value,
-            "score_calibrated": score.value,
-            "training": training,
-            "folded": list(folding.folded),
-            "not_folded": folding.refused,
-            "tensors": _tensors(simulation),
-            "stays_float": plan.stays_float,
-        }
+        builder = Builder.of(job, self, progress=progress)
+        before = evaluate(builder.net, job.task, job.data, "val", progress=progress)
+        built, calibrated, tried = self._least_loss(builder, before)
+        simulation, training = self._trained(builder, built, drop=before.value - calibrated.value)
+        final = evaluate(simulation, job.task, job.data, "val", progress=progress) if training else calibrated
         return StageResult(
             model=simulation,
             score=final,
-            cost=cost_of(folded, job.device, "int8"),
-            notes=_notes(self, calibration["method"], float_score, score, final, folding, plan),
-            details=details,
+            cost=cost_of(built.folded, job.device, self.dtype),
+            notes=(*sentences(self, built, tried, before, final), *_training_note(calibrated, final, training)),
+            details={
+                **built.found,
+                "tried": tried,
+                "score_float": before.value,
+                "score_calibrated": calibrated.value,
+                "training": training,
+                "folded": list(built.folding.folded),
+                "not_folded": built.folding.refused,
+                "tensors": tensor_rows(simulation),
+                "stays_float": built.plan.stays_float,
+            },
         )
 
-    def _calibrate(
-        self, folded: fx.GraphModule, plan: Plan, job: Job, progress: Progress
-    ) -> tuple[fx.GraphModule, dict[str, Any]]:
-        """The simulation under the chosen method, and what was tried."""
-        images_BCHW = job.data.calibration(self.num_calibration, job.seed)
-        histograms = observe(folded, plan, images_BCHW, progress=progress)
-        methods = list(RANGE_METHODS) if self.method == "best" else [self.method]
-        ranges = {each: ranges_of(histograms, method=each, percentile=self.percentile) for each in methods}
-        simulations = {
-            each: simulate(folded, plan, ranges[each], precision=Precision(weights=self.bits)) for each in methods
-        }
-        decibels = {each: signal_to_noise(folded, net, images_BCHW) for each, net in simulations.items()}
-        best = max(methods, key=decibels.__getitem__)
-        subset = job.data.calibration_subset(self.num_calibration, job.seed)
-        return simulations[best], {"method": best, "output_sqnr_db": decibels, "calibration": subset}
+    @property
+    def dtype(self) -> str:
+        """What the cost is counted at: the type that the file's layers compute in."""
+        return "int8" if self.scheme.mode == "static" and self.scheme.format == INTEGERS else "float32"
 
-    def _train(
-        self, simulation: fx.GraphModule, drop: float, job: Job, progress: Progress
-    ) -> tuple[fx.GraphModule, dict[str, Any]] | None:
-        """The simulation after training through its rounding; None when it is not asked for or not needed."""
+    def _least_loss(self, builder: Builder, before: Score) -> tuple[Built, Score, list[dict[str, Any]]]:
+        """The best simulation of those tried: as asked, then with more and more repairs while needed."""
+        ways = [self.repairs]
+        if self.repair_if_drop_over is not None:
+            ways += [tuple(dict.fromkeys((*self.repairs, *more))) for more in LADDER]
+        tried, best = [], None
+        for repairs in ways:
+            built = builder.build(repairs)
+            score = evaluate(built.simulation, builder.job.task, builder.job.data, "val", progress=builder.progress)
+            tried.append({"repairs": list(repairs), "score": score.value})
+            if best is None or score.value > best[1].value:
+                best = built, score
+            if self.repair_if_drop_over is None or before.value - best[1].value <= self.repair_if_drop_over:
+                break
+        assert best is not None
+        return (*best, tried)
+
+    def _trained(self, builder: Builder, built: Built, *, drop: float) -> tuple[fx.GraphModule, dict[str, Any] | None]:
+        """The simulation after training through its rounding; as it was where that is not asked for or not needed."""
         asked = self.qat is not None if self.qat_if_drop_over is None else drop > self.qat_if_drop_over
         if not asked:
-            return None
-        outcome = train_weights(
-            simulation, task=job.task, data=job.data, settings=self.qat or GENTLE, seed=job.seed,
-            checkpoint=job.workdir, progress=progress,
+            return built.simulation, None
+        return train_quantized(
+            built.simulation, builder.net, plan=built.plan, job=builder.job, settings=self.qat or Qat(),
+            progress=builder.progress,
         )  # fmt: skip
-        return outcome.net, {"history": plain(outcome.history), "best_epoch": outcome.best_epoch}  # type: ignore[return-value]
 
 
-def signal_to_noise(reference: fx.GraphModule, other: fx.GraphModule, images_BCHW: torch.Tensor) -> float:
-    """Power of the reference's outputs over the power of the difference, in dB; infinite when they are equal."""
-    signal = noise = 0.0
-    with torch.no_grad():
-        for batch_BCHW in images_BCHW.split(BATCH):
-            want, got = (_flat(net(batch_BCHW)) for net in (reference, other))
-            signal += want.double().pow(2).sum().item()
-            noise += (want - got).double().pow(2).sum().item()
-    return 10 * math.log10(signal / noise) if signal and noise else math.inf if signal else -math.inf
+def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ConfigError(f"Quantize.{name} must be one of {', '.join(known)}, got {value}.")
 
 
-def _flat(outputs: Any) -> torch.Tensor:
-    """One vector of all outputs."""
-    parts = outputs if isinstance(outputs, (tuple, list)) else [outputs]
-    return torch.cat([part.flatten() for part in parts])
+def _training_note(calibrated: Score, final: Score, training: dict[str, Any] | None) -> tuple[str, ...]:
+    return (f"Training through the rounding: {calibrated.value:.2f} -> {final.value:.2f}.",) if training else ()
 
 
-def _tensors(net: fx.GraphModule) -> list[dict[str, Any]]:
-    """Each quantized tensor with its grid and the range that the grid covers."""
-    rows = []
-    for name, layer in quantizers(net).items():
-        spec = layer.spec
-        scale, zero_point = spec.scale[0], spec.zero_point[0]
-        low, high = ((code - zero_point) * scale for code in (spec.low, spec.high))
-        rows.append({"name": name, "scale": scale, "zero_point": zero_point, "low": low, "high": high})
-    return rows
-
-
-def _notes(
-    settings: Quantize, method: str, float_score: Score, calibrated: Score, final: Score, folding: Folding, plan: Plan
-) -> tuple[str, ...]:
-    notes = [
-        f"{len(plan.layers)} layers with int{settings.bits} weights, {len(plan.points)} tensors of int8 activations "
-        f"({method}); {calibrated.metric} on val {float_score.value:.2f} -> {calibrated.value:.2f}."
-    ]
-    if final is not calibrated:
-        notes.append(f"Training through the rounding: {calibrated.value:.2f} -> {final.value:.2f}.")
-    if settings.bits < 8:
-        notes.append(
-            f"The {settings.bits}-bit weights are stored and priced as int8: this version packs nothing smaller."
-        )
-    if folding.refused:
-        notes.append(f"{len(folding.refused)} batch normalizations stay: {next(iter(folding.refused.values()))}.")
-    if plan.stays_float:
-        notes.append(f"{len(plan.stays_float)} operators compute in float: {', '.join(list(plan.stays_float)[:5])}.")
-    return tuple(notes)
+__all__ = ["LADDER", "REPAIRS", "Quantize"]

@@ -1,5 +1,6 @@
 """What each part of the page says: from `run.json` to plain values that a template shows. None: leave the part out."""
 
+from .comparison import comparison
 from .confusion import confusion
 from .evidence import latency, parity
 from .groups import sensitivity
@@ -10,6 +11,7 @@ from .verdict import checks, infeasible, verdict
 
 __all__ = [
     "checks",
+    "comparison",
     "confusion",
     "infeasible",
     "latency",

@@ -1,0 +1,121 @@
+"""`choose`: measure, price and allocate in one call, as the quantizer does between ranges and simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from torch import fx
+
+from ....errors import ConfigError
+from ....progress import SILENT, Progress
+from ....seeding import torch_generator
+from ....types import Job, plain
+from ..placement import Plan
+from ..precision import ACTIVATION_BITS, WEIGHT_BITS, Precision
+from .allocate import allocate
+from .costs import Limits, bit_costs
+from .curvature import curvature_rows, mean_traces
+from .probe import Build, Kind, Probe
+from .sensitivity import BATCH, Batches, BitSensitivity, output_error, score_lost, sensitivities, task_loss
+
+MEASURES = ("mse", "loss", "score", "hessian")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mixed:
+    """How bits are chosen layer by layer.
+
+    Args:
+        limits: what the choice may cost.
+        measure: what a part's bits are judged by: "mse" the error of the outputs (no labels), "loss" the rise of the
+            task's loss, "score" the drop of its score, "hessian" the curvature of the loss times the rounding error.
+        weights: numbers of bits that a layer's weights may have.
+        activations: numbers of bits that a tensor of activations may have; one number: there is no choice.
+        num_images: of the train split to measure on.
+        num_draws: random vectors per batch of 64 images, for the curvature.
+    """
+
+    limits: Limits = field(default_factory=Limits)
+    measure: Literal["mse", "loss", "score", "hessian"] = "mse"
+    weights: tuple[int, ...] = (8, 6, 4, 3, 2)
+    activations: tuple[int, ...] = (8,)
+    num_images: int = 256
+    num_draws: int = 8
+
+    def __post_init__(self) -> None:
+        if self.measure not in MEASURES:
+            raise ConfigError(f"Mixed.measure must be one of {', '.join(MEASURES)}, got {self.measure}.")
+        for name, allowed in (("weights", WEIGHT_BITS), ("activations", ACTIVATION_BITS)):
+            given = tuple(getattr(self, name))  # a list, where it comes from a file
+            object.__setattr__(self, name, given)
+            if not given or not set(given) <= set(allowed):
+                raise ConfigError(f"Mixed.{name} are numbers of bits from {list(allowed)}, got {list(given)}.")
+        if self.num_images < 1 or self.num_draws < 1:
+            raise ConfigError(
+                f"Mixed.num_images and num_draws must be 1 or more, got {self.num_images} and {self.num_draws}."
+            )
+
+    @property
+    def bits(self) -> dict[Kind, Sequence[int]]:
+        """What is to be measured: weights always, activations where they may have other than 8 bits."""
+        wanted: dict[Kind, Sequence[int]] = {"weights": self.weights}
+        if self.activations != (8,):
+            wanted["activations"] = self.activations
+        return wanted
+
+
+def choose(
+    net: fx.GraphModule, plan: Plan, build: Build, *, job: Job, settings: Mixed, progress: Progress = SILENT
+) -> tuple[Precision, dict[str, Any]]:
+    """The bits of each layer and tensor, and how they were found (JSON-able).
+
+    Args:
+        net: folded, in float.
+        plan: where its integers are.
+        build: makes the simulation of `net` at a precision; its grids are those that are judged.
+        job: gives images, labels, task, device and seed.
+        settings: what is asked for.
+
+    Raises:
+        BudgetError: no choice of bits is within the limits.
+    """
+    probe = Probe(net, plan, build)
+    rows = measure_rows(probe, job, settings, progress=progress)
+    costs = bit_costs(net, plan, device=job.device)
+    found = allocate(rows, costs, settings.limits)
+    details = {
+        "measure": settings.measure,
+        "limits": settings.limits.given(),
+        "layers": dict(found.precision.layers),
+        "points": dict(found.precision.points),
+        "predicted_loss": found.predicted_loss,
+        "spent": plain(found.spent),
+        "mean_weight_bits": 8 * found.spent.weight_bytes / sum(costs.weights.values()),
+        "sensitivities": [plain(row) for row in rows],
+    }
+    return found.precision, details
+
+
+def measure_rows(probe: Probe, job: Job, settings: Mixed, *, progress: Progress = SILENT) -> tuple[BitSensitivity, ...]:
+    """The sensitivities under one measure, on images of the job's train split."""
+    if settings.measure == "mse":
+        images_BCHW = job.data.calibration(settings.num_images, job.seed)
+        measure = output_error(probe.net, images_BCHW)
+        return sensitivities(probe, measure, bits=settings.bits, title="mse", progress=progress)
+    batches = labelled(job, settings.num_images)
+    if settings.measure == "hessian":
+        traces = mean_traces(
+            probe, job.task, batches, kinds=tuple(settings.bits), num_draws=settings.num_draws, seed=job.seed,
+            progress=progress,
+        )  # fmt: skip
+        return curvature_rows(probe, traces, batches, bits=settings.bits)
+    made = {"loss": task_loss, "score": score_lost}[settings.measure](job.task, batches)
+    return sensitivities(probe, made, bits=settings.bits, title=settings.measure, progress=progress)
+
+
+def labelled(job: Job, num_images: int) -> Batches:
+    """A fixed subset of the train split, with labels."""
+    generator = torch_generator(job.seed, "quantize.mixed")
+    return list(job.data.batches("train", batch_size=BATCH, generator=generator, num_images=num_images))
