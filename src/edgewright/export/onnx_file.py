@@ -37,7 +37,8 @@ def to_onnx(frozen: fx.GraphModule, *, name: str) -> onnx.ModelProto:
         with _quiet():
             program = torch.onnx.export(
                 frozen, (example,), dynamo=True, dynamic_shapes=({0: Dim.DYNAMIC},), opset_version=OPSET,
-                custom_translation_table={**TRANSLATIONS, **DYNAMIC_TRANSLATIONS}, input_names=[INPUT], optimize=False, verbose=False,
+                custom_translation_table={**TRANSLATIONS, **DYNAMIC_TRANSLATIONS}, input_names=[INPUT], optimize=False,
+                verbose=False,
             )  # fmt: skip
             assert program is not None
             _name_codes(program)
