@@ -34,7 +34,7 @@ class Mixed:
         weights: numbers of bits that a layer's weights may have.
         activations: numbers of bits that a tensor of activations may have; one number: there is no choice.
         num_images: of the train split to measure on.
-        num_draws: random vectors per batch of 64 images, for the curvature.
+        num_draws: random vectors per layer and batch of 64 images, for the curvature.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -42,7 +42,7 @@ class Mixed:
     weights: tuple[int, ...] = (8, 6, 4, 3, 2)
     activations: tuple[int, ...] = (8,)
     num_images: int = 256
-    num_draws: int = 8
+    num_draws: int = 2
 
     def __post_init__(self) -> None:
         if self.measure not in MEASURES:
