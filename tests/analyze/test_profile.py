@@ -78,7 +78,7 @@ def test_what_folds_is_what_model_fold_folds(net):
 
 
 class Awkward(nn.Module):
-    """Batch normalizations that cannot be folded: before a convolution, after a branch, after a shared layer."""
+    """Batch normalizations that cannot be folded: before a ReLU, after a branch, after a shared layer."""
 
     def __init__(self):
         super().__init__()
@@ -86,7 +86,7 @@ class Awkward(nn.Module):
         self.conv, self.shared = nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 1)
 
     def forward(self, x):
-        y = self.conv(self.first(x))
+        y = self.conv(self.first(x).relu())
         z = self.after_branch(y) + y
         return self.after_shared(self.shared(self.shared(z)))
 
