@@ -61,6 +61,24 @@ def test_symmetric_grids_equal_the_worked_table(bits, codes):
         assert got == pytest.approx(code * spec.scale[0], rel=1e-6)
 
 
+def test_a_symmetric_grid_has_twice_the_step_of_an_affine_one_on_relu_data():
+    step = symmetric_spec(6.0).scale[0] / affine_spec(0.0, 6.0, signed=False).scale[0]
+    assert step == pytest.approx(2.00787, abs=5e-6)  # 255 / 127
+
+
+def test_sixteen_bits_resolve_a_range_into_65535_steps():
+    layer = QuantizeActivation.of(affine_spec(-1, 3, bits=16))
+    assert (layer.low, layer.high) == (-32768, 32767) and layer.spec.scale[0] == pytest.approx(4 / 65535)
+    assert layer.codes(torch.tensor([-1.0, 0.0, 3.0])).tolist() == [-32768, -16384, 32767]
+
+
+def test_one_scale_for_a_tensor_is_that_of_its_largest_channel():
+    layer = nn.Conv2d(2, 3, 1, bias=False)
+    layer.weight.data = torch.tensor([[1.0, -2.0], [0.5, 0.25], [0.0, 0.0]]).reshape(3, 2, 1, 1)
+    assert weight_scales(layer).tolist() == pytest.approx([2 / 127, 0.5 / 127, 1.0])
+    assert weight_scales(layer, per_tensor=True).tolist() == pytest.approx([2 / 127] * 3)
+
+
 def test_a_rounding_tie_goes_to_the_even_code():
     zero = torch.zeros((), dtype=torch.int32)
     got = fake_quantize(torch.tensor([0.5, 1.5, 2.5, -0.5]), torch.tensor(1.0), zero, -8, 7)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import onnx
@@ -23,7 +24,7 @@ from ..model.floats import DTYPES, FloatWeights
 from ..model.weight_only import GroupedWeights
 
 ONNX_TYPES = {torch.float16: TensorProto.FLOAT16, torch.bfloat16: TensorProto.BFLOAT16}
-Step = tuple[str, list[str], dict[str, object]]
+Step = tuple[str, list[str], dict[str, Any]]
 
 
 def store_weights(model: onnx.ModelProto, net: nn.Module) -> None:

@@ -19,9 +19,10 @@ from torch import nn
 
 from ..errors import ConfigError
 from ..types import QuantSpec
+from .packed import packed_bytes
 from .quantized import StoredWeights
 
-SCALE_BITS = 32
+SCALE_BYTES = 4
 
 
 def grouped(rows_OR: torch.Tensor, group_size: int | None) -> torch.Tensor:
@@ -116,10 +117,16 @@ class GroupedWeights(StoredWeights):
         return 1 if bool((pairs == pairs[:, :1]).all()) else pairs.shape[1]
 
     @property
-    def stored_bits(self) -> int:
-        """Bits of the weights as they are packed: b per weight, 32 per scale, b per zero point where there is one."""
-        grid_bits = SCALE_BITS + (0 if self.symmetric else self.bits)
-        return self.weight.numel() * self.bits + self.num_grids * grid_bits
+    def stored_bytes(self) -> int:
+        """Bytes of the weights in a file: packed codes, 4 for a scale and 1 for a zero point where there is one."""
+        codes = self.weight_scale.numel() * min(self.group_size or self._row, self._row)
+        grid_bytes = SCALE_BYTES + (0 if self.symmetric else 1)
+        return packed_bytes(codes, self.bits) + self.num_grids * grid_bytes
+
+    @property
+    def _row(self) -> int:
+        """Weights of one output channel."""
+        return self.weight.numel() // self.weight.shape[self.weight_axis]
 
 
 class WeightOnlyConv2d(GroupedWeights, nn.Conv2d):
