@@ -19,9 +19,8 @@ def of(*batches, num_bins=64):
 
 
 def same(one, other):
-    return (
-        (one.minimum, one.maximum, one.first, one.exponent) == (other.minimum, other.maximum, other.first, other.exponent)
-    ) and torch.equal(one.counts, other.counts)  # fmt: skip
+    facts = [(each.minimum, each.maximum, each.first, each.exponent) for each in (one, other)]
+    return facts[0] == facts[1] and torch.equal(one.counts, other.counts)
 
 
 def test_bins_are_powers_of_two_wide_and_begin_at_a_multiple_of_their_width():

@@ -150,8 +150,9 @@ def _noise_at_readers(
     """First tensor of a grid -> method -> noise over signal, summed over readers, averaged over batches."""
     noise: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     leaders, batches = _leaders(plan), images_BCHW.split(BATCH)
+    flow = Flow(net)
     for batch_BCHW in batches:
-        probe = _Probe(net, specs)
+        probe = _Probe(flow, specs)
         with torch.no_grad():
             probe.run(batch_BCHW)
         for name, method, ratio in probe.found:
@@ -162,9 +163,9 @@ def _noise_at_readers(
 class _Probe(fx.Interpreter):
     """Runs a model, and each operator that reads a quantized tensor once more for each grid of that tensor."""
 
-    def __init__(self, net: fx.GraphModule, specs: Specs) -> None:
-        super().__init__(net)
-        self._flow, self._specs = Flow(net), specs
+    def __init__(self, flow: Flow, specs: Specs) -> None:
+        super().__init__(flow.net)
+        self._flow, self._specs = flow, specs
         self.found: list[tuple[str, str, float]] = []  # tensor, method, noise over signal at one reader
 
     def run_node(self, n: fx.Node) -> Any:

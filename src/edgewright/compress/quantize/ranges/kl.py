@@ -73,11 +73,14 @@ def kl_range(seen: Observation, *, bits: int) -> tuple[float, float]:
     """The range at the threshold on both sides, no wider than the values.
 
     |x| has 2**(bits - 1) levels (128 at 8 bits) when values of both signs share the codes, 2**bits when all have one.
+    Exact zeros are left out: every grid holds them without error, and behind a ReLU they would outweigh all the rest.
     """
     largest = max(abs(seen.minimum), abs(seen.maximum))
     if largest == 0:
         return 0.0, 0.0
     num_levels = 2**bits if seen.is_one_sided else 2 ** (bits - 1)
-    bins = kl_bins(absolute_counts(seen.histogram), num_levels=num_levels)
+    counts_J = absolute_counts(seen.histogram)
+    counts_J[0] = max(counts_J[0].item() - seen.num_zero, 0.0)
+    bins = kl_bins(counts_J, num_levels=num_levels)
     threshold = (bins + 0.5) * largest / NUM_BINS
     return max(seen.minimum, -threshold), min(seen.maximum, threshold)
