@@ -23,23 +23,22 @@ from edgewright.verify.kernels import kernels
 # --- the layout -----------------------------------------------------------------------------------------------------
 
 
-def test_two_bit_codes_fill_two_planes():
-    """1 = 01, -1 = 11, 0 = 00, -2 = 10: the low bits are 1, 1, 0, 0, 0... and the high bits 0, 1, 0, 1, 0..."""
-    planes = pack(torch.tensor([1, -1, 0, -2]), bits=2)
-    assert planes.tolist() == [[0b0011, 0b1010]]
+def test_four_2_bit_codes_share_a_byte_in_stripes():
+    """Eight codes are two bytes and four stripes of two; stored are code + 2: 3 1, 2 0, 2 2, 2 2 from the low bits."""
+    assert pack(torch.tensor([1, -1, 0, -2]), bits=2).tolist() == [[0b10_10_10_11], [0b10_10_00_01]]
 
 
-def test_three_bit_codes_take_three_bytes_for_eight():
-    planes = pack(torch.arange(-4, 4), bits=3)  # 100 101 110 111 000 001 010 011
-    assert planes.tolist() == [[0b10101010, 0b11001100, 0b00001111]]
+def test_3_bits_are_a_field_of_2_and_one_of_1():
+    """-4 to 3 are stored as 0 to 7: low fields 0 1 2 3 0 1 2 3 in stripes of two, high bits 0 0 0 0 1 1 1 1."""
+    assert pack(torch.arange(-4, 4), bits=3).tolist() == [[0b10_00_10_00], [0b11_01_11_01], [0b11110000]]
 
 
 @given(st.integers(2, 7), st.integers(0, 70), st.integers(0, 2**31))
 def test_packing_is_undone_and_takes_the_bytes_of_the_formula(bits, count, seed):
     codes = np.random.default_rng(seed).integers(-(2 ** (bits - 1)), 2 ** (bits - 1), count, dtype=np.int8)
-    planes = pack(torch.from_numpy(codes), bits=bits)
-    assert torch.equal(unpack(planes, [count]), torch.from_numpy(codes))
-    assert planes.numel() == packed_bytes(count, bits) and planes.numel() - count * bits / 8 < bits
+    packed = pack(torch.from_numpy(codes), bits=bits)
+    assert torch.equal(unpack(packed, [count]), torch.from_numpy(codes))
+    assert packed.numel() == packed_bytes(count, bits) and packed.numel() - count * bits / 8 < bits
 
 
 def test_a_byte_holds_a_code_of_8_bits():
@@ -81,8 +80,8 @@ def test_a_runtime_widens_what_was_packed(bits, shape):
     model, codes = stored(shape, bits=bits)
     assert pack_weights(model, {"fc": bits, "gone": 4}) == {"fc": bits}
     onnx.checker.check_model(model)
-    planes = next(each for each in model.graph.initializer if each.name == "fc.weight")
-    assert len(planes.raw_data) == packed_bytes(codes.size, bits)
+    packed = next(each for each in model.graph.initializer if each.name == "fc.weight")
+    assert len(packed.raw_data) == packed_bytes(codes.size, bits)
     identity = np.eye(shape[0], dtype=np.float32)
     assert np.array_equal(run_bytes(model, identity), 0.5 * codes)
 
@@ -102,13 +101,12 @@ def test_a_packed_file_is_read_with_its_bits(tmp_path):
     assert net.fc.bits == 3 and torch.equal(net.fc.weight.T, 0.5 * torch.from_numpy(codes).float())
 
 
-def test_bits_of_the_image_are_refused(tmp_path):
+def test_bits_of_what_is_not_stored_are_refused(tmp_path):
     model, _ = stored((4, 6), bits=4)
     pack_weights(model, {"fc": 4})
-    product = next(node for node in model.graph.node if node.op_type == "MatMulInteger")
-    product.input.append("unpack.one")
+    next(node for node in model.graph.node if node.op_type == "BitwiseAnd").input[0] = "image"
     onnx.save(model, tmp_path / "a.onnx")
-    with pytest.raises(UnsupportedError, match="its stored integers have zero points"):
+    with pytest.raises(UnsupportedError, match="it computes on the bits of a tensor that is not stored"):
         read_onnx(tmp_path / "a.onnx")
 
 

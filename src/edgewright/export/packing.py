@@ -1,16 +1,18 @@
 """Weights of fewer than 8 bits, packed in the file and widened by plain operators when it is loaded.
 
-    planes (G, 1, b) uint8 -> BitShift by 0..7 -> BitwiseAnd 1 -> MatMulInteger with the places' values (b, 1)
-                           -> Cast to int8 -> [drop the end of the last group] -> Reshape -> DequantizeLinear as before
+    bytes (k, G) of a field -> BitShift by its stripes' places (8 / k, 1, 1) -> BitwiseAnd with 2^k - 1
+    several fields: Split before, each Reshape to (n), BitShift to its place and BitwiseOr behind
+    codes + 2^(b-1)         -> Cast to int32 -> Sub 2^(b-1) -> Cast to int8 -> Reshape -> DequantizeLinear as before
 
-The operators read nothing but stored tensors, so a runtime computes them once, when it loads the file, and its integer
-kernels see the int8 weights that they would have read from a wider file. (ONNX Runtime 1.31 folds constants at level 1
-and fuses quantized operators at level 2, in this order; stored 4-bit types it leaves in float.)
+(Layout: see `model.packed`.) The operators read nothing but stored tensors, so a runtime computes them once, when it
+loads the file, and its integer kernels see the int8 weights that they would have read from a wider file. (ONNX Runtime
+1.31 folds constants at level 1 and fuses quantized operators at level 2, in this order; stored 4-bit types it leaves in
+float.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,11 +21,8 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from ..model.packed import GROUP, PACKED_BITS, pack, place_values
+from ..model.packed import FIELDS, GROUP, pack, shifts_of
 from ..model.quantized import StoredWeights
-
-Step = tuple[str, list[str], dict[str, Any]]  # an operator, its inputs beside the tensor, its attributes
-SHIFTS, ONE = "unpack.shifts", "unpack.one"
 
 
 def bits_by_layer(net: nn.Module) -> dict[str, int]:
@@ -44,7 +43,7 @@ def pack_weights(model: onnx.ModelProto, bits_of: Mapping[str, int]) -> dict[str
     graph = model.graph
     stored = {tensor.name: tensor for tensor in graph.initializer}
     found = {path: bits for path, bits in bits_of.items() if _is_weight(stored.get(f"{path}.weight"))}
-    packed = {f"{path}.weight": bits for path, bits in found.items() if bits in PACKED_BITS}
+    packed = {f"{path}.weight": bits for path, bits in found.items() if bits in FIELDS}
     if packed:
         writer = _Writer(stored)
         nodes = list(graph.node)
@@ -73,36 +72,60 @@ class _Writer:
 
     def __init__(self, stored: dict[str, onnx.TensorProto]) -> None:
         self.stored = stored
+        self.nodes: list[onnx.NodeProto] = []
         self.number = 0
 
     def unpacking(self, tensor: onnx.TensorProto, bits: int) -> tuple[list[onnx.NodeProto], str]:
-        """The operators that make what `tensor` held, and the name of their result; `tensor` becomes its planes."""
-        codes = numpy_helper.to_array(tensor)
-        planes_GB = pack(torch.from_numpy(codes.copy()), bits=bits).numpy()
-        self.stored[tensor.name] = numpy_helper.from_array(planes_GB[:, None, :], tensor.name)
-        shifts = self._constant(SHIFTS, np.arange(GROUP, dtype=np.uint8)[:, None])
-        one = self._constant(ONE, np.array(1, dtype=np.uint8))
-        values = self._constant(f"unpack.values{bits}", place_values(bits).numpy()[:, None])
-        steps: list[Step] = [("BitShift", [shifts], {"direction": "RIGHT"}), ("BitwiseAnd", [one], {}),
-                 ("MatMulInteger", [values], {}), ("Cast", [], {"to": TensorProto.INT8})]  # fmt: skip
+        """The operators that make what `tensor` held, and the name of their result; `tensor` becomes its bytes."""
+        codes, self.nodes = numpy_helper.to_array(tensor), []
+        packed_BG = pack(torch.from_numpy(codes.copy()), bits=bits).numpy()
+        self.stored[tensor.name] = numpy_helper.from_array(packed_BG, tensor.name)
+        wide = self._call("Cast", self._joined(tensor.name, bits), to=TensorProto.INT32)
+        signed = self._call("Sub", wide, self._constant(f"half{bits}", np.array(2 ** (bits - 1), dtype=np.int32)))
+        narrow = self._call("Cast", signed, to=TensorProto.INT8)
         if codes.size % GROUP:
-            steps += [("Reshape", [self._sizes(-1)], {}), ("Slice", [self._sizes(0), self._sizes(codes.size)], {})]
-        steps += [("Reshape", [self._sizes(*codes.shape)], {})]
-        return list(self._chain(tensor.name, steps)), self._name()
+            flat = self._call("Reshape", narrow, self._sizes(-1))
+            narrow = self._call("Slice", flat, self._sizes(0), self._sizes(codes.size))
+        return self.nodes, self._call("Reshape", narrow, self._sizes(*codes.shape))
 
-    def _chain(self, source: str, steps: list[Step]) -> Iterator[onnx.NodeProto]:
-        for op, more, attributes in steps:
-            self.number += 1
-            yield helper.make_node(op, [source, *more], [self._name()], **attributes)
-            source = self._name()
+    def _joined(self, source: str, bits: int) -> str:
+        """The codes, not yet signed."""
+        widths = FIELDS[bits]
+        if len(widths) == 1:
+            return self._field(source, widths[0])
+        parts = [f"{self._name()}{letter}" for letter in "abc"[: len(widths)]]
+        self.nodes.append(helper.make_node("Split", [source, self._sizes(*widths)], parts, axis=0))
+        whole, place = "", 0
+        for part, width in zip(parts, widths, strict=True):
+            field = self._call("Reshape", self._field(part, width), self._sizes(-1))
+            if place:
+                field = self._call("BitShift", field, self._byte("place", place), direction="LEFT")
+            whole, place = self._call("BitwiseOr", whole, field) if place else field, place + width
+        return whole
+
+    def _field(self, source: str, width: int) -> str:
+        """The fields of all codes, from the bytes that they share."""
+        shifts = self._constant(f"stripes{width}", shifts_of(width).to(torch.uint8)[:, None, None].numpy())
+        shifted = self._call("BitShift", source, shifts, direction="RIGHT")
+        return self._call("BitwiseAnd", shifted, self._byte("mask", 2**width - 1))
+
+    def _call(self, op: str, *inputs: str, **attributes: Any) -> str:
+        output = self._name()
+        self.nodes.append(helper.make_node(op, list(inputs), [output], **attributes))
+        return output
 
     def _name(self) -> str:
+        self.number += 1
         return f"u{self.number}"
 
+    def _byte(self, what: str, value: int) -> str:
+        return self._constant(f"{what}{value}", np.array(value, dtype=np.uint8))
+
     def _sizes(self, *sizes: int) -> str:
-        return self._constant(f"unpack.{'x'.join(map(str, sizes))}", np.array(sizes, dtype=np.int64))
+        return self._constant("x".join(map(str, sizes)), np.array(sizes, dtype=np.int64))
 
     def _constant(self, name: str, values: np.ndarray) -> str:
+        name = f"unpack.{name}"
         if name not in self.stored:
             self.stored[name] = numpy_helper.from_array(values, name)
         return name

@@ -1,9 +1,13 @@
-"""Integers of fewer than 8 bits in as few bytes: bit planes of eight codes.
+"""Integers of fewer than 8 bits in as few bytes: fields of 4, 2 and 1 bits that share bytes.
 
-    eight codes of b bits  ->  b bytes; bit i of byte j is bit j (two's complement) of code i
+A code of b bits is stored as code + 2^(b-1), cut into fields whose widths are the powers of two that make up b, the
+widest first and lowest: 5 bits are a field of 4 and one of 1. Eight codes take b bytes, whatever b is. For n codes,
+padded to whole groups of eight, G = ceil(n / 8):
 
-Any width has the same layout, nothing is wasted but the end of the last eight, and unpacking is a shift, a mask and a
-product with the places' values (1, 2, ..., -2^(b-1)), which every runtime has.
+    bytes (b, G): a field of k bits has k rows
+    the rows of a field, flat, hold 8 / k stripes: its bits [s k, (s + 1) k) are the codes [s k G, (s + 1) k G)
+
+So one shift and one mask unpack a field for all codes at once, and no code lies across two bytes.
 """
 
 from __future__ import annotations
@@ -15,8 +19,8 @@ import torch
 
 from ..errors import ConfigError
 
-GROUP = 8  # codes that share their bytes
-PACKED_BITS = range(2, 8)
+GROUP = 8  # codes that fill whole bytes together
+FIELDS: dict[int, tuple[int, ...]] = {2: (2,), 3: (2, 1), 4: (4,), 5: (4, 1), 6: (4, 2), 7: (4, 2, 1)}
 
 
 def packed_bytes(num_codes: int, bits: int) -> int:
@@ -24,34 +28,37 @@ def packed_bytes(num_codes: int, bits: int) -> int:
     return num_codes if bits == 8 else math.ceil(num_codes / GROUP) * bits
 
 
-def place_values(bits: int) -> torch.Tensor:
-    """What each bit of a two's complement code is worth, int8 (bits,): 1, 2, ..., -2^(bits - 1)."""
-    values = [2**place for place in range(bits - 1)]
-    return torch.tensor([*values, -(2 ** (bits - 1))], dtype=torch.int8)
-
-
 def pack(codes: torch.Tensor, *, bits: int) -> torch.Tensor:
-    """The planes of signed codes of any shape: uint8 (groups, bits), padded with codes of 0 to whole groups.
+    """The bytes of signed codes of any shape: uint8 (bits, groups of eight), padded with codes of 0.
 
     Raises:
         ConfigError: `bits` is not from 2 to 7, or a code needs more.
     """
-    if bits not in PACKED_BITS:
+    if bits not in FIELDS:
         raise ConfigError(f"Codes of 2 to 7 bits are packed, got {bits} bits: 8 bits fill a byte by themselves.")
-    flat = codes.reshape(-1).to(torch.int32)
-    low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
-    if flat.numel() and not (low <= int(flat.min()) and int(flat.max()) <= high):
-        raise ConfigError(
-            f"Codes of {bits} bits lie in [{low}, {high}], got {int(flat.min())} to {int(flat.max())}: round first."
-        )
-    groups_GE = torch.nn.functional.pad(flat, (0, -flat.numel() % GROUP)).reshape(-1, GROUP)  # E: eight codes
-    bits_GBE = (groups_GE[:, None, :] >> torch.arange(bits)[None, :, None]) & 1
-    return (bits_GBE << torch.arange(GROUP)).sum(-1).to(torch.uint8)
+    flat, half = codes.reshape(-1).to(torch.int32), 2 ** (bits - 1)
+    low, high = (int(bound) for bound in flat.aminmax()) if flat.numel() else (0, 0)
+    if not -half <= low <= high < half:
+        raise ConfigError(f"Codes of {bits} bits lie in [{-half}, {half - 1}], got {low} to {high}: round first.")
+    padded = torch.nn.functional.pad(flat, (0, -flat.numel() % GROUP)) + half
+    rows, place = [], 0
+    for width in FIELDS[bits]:
+        stripes_SN = (padded >> place & 2**width - 1).reshape(GROUP // width, -1)
+        rows.append((stripes_SN << shifts_of(width)[:, None]).sum(0).reshape(width, -1))
+        place += width
+    return torch.cat(rows).to(torch.uint8)
 
 
-def unpack(planes_GB: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
+def unpack(bytes_BG: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
     """The codes that `pack` was given, int8, in `shape`."""
-    bits = planes_GB.shape[1]
-    bits_GEB = (planes_GB.to(torch.int32)[:, None, :] >> torch.arange(GROUP)[None, :, None]) & 1
-    flat = (bits_GEB * place_values(bits).to(torch.int32)).sum(-1).reshape(-1)
-    return flat[: math.prod(shape)].reshape(tuple(shape)).to(torch.int8)
+    bits, found, place = bytes_BG.shape[0], torch.zeros((), dtype=torch.int32), 0
+    for width, rows_KG in zip(FIELDS[bits], bytes_BG.to(torch.int32).split(list(FIELDS[bits])), strict=True):
+        field = rows_KG.reshape(-1) >> shifts_of(width)[:, None] & 2**width - 1
+        found = found + (field.reshape(-1) << place)
+        place += width
+    return (found - 2 ** (bits - 1))[: math.prod(shape)].reshape(tuple(shape)).to(torch.int8)
+
+
+def shifts_of(width: int) -> torch.Tensor:
+    """Where the stripes of a field begin in its bytes."""
+    return torch.arange(0, GROUP, width)

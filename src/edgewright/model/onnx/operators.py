@@ -40,7 +40,7 @@ ON_CODES = {
 INSTEAD = {
     **dict.fromkeys(("If", "Loop", "Scan"), "it is control flow: export the model without branches and loops"),
     **dict.fromkeys(
-        ("QLinearConv", "QLinearMatMul", "ConvInteger", "DynamicQuantizeLinear"),
+        ("QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger", "DynamicQuantizeLinear"),
         "it computes on integers directly: quantize to the QDQ form (QuantizeLinear and DequantizeLinear)",
     ),
     **dict.fromkeys(

@@ -1,6 +1,6 @@
 """What bits cost: bytes of packed weights, peak bytes of activations, bit operations, seconds.
 
-weight bytes      packed planes: ceil(n / 8) x b, see `model.packed`; biases and scales, which no choice changes,
+weight bytes      packed: ceil(n / 8) x b, see `model.packed`; biases and scales, which no choice changes,
                   are not part of it
 activation bytes  the largest sum of live tensors over all execution points, b bits a value
 bit operations    MACs x weight bits x activation bits
