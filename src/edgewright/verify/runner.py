@@ -99,7 +99,10 @@ def _source(path: Path, see: tuple[str, ...]) -> Any:
     import onnx
 
     model = onnx.load(path)
-    types = {node.output[0]: onnx.TensorProto.UINT8 for node in model.graph.node if node.op_type == "QuantizeLinear"}
+    stored = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
+    types = {node.output[0]: stored[node.input[2]] for node in model.graph.node if node.op_type == "QuantizeLinear"}
+    clips = (node for node in model.graph.node if node.op_type == "Clip" and node.input[0] in types)
+    types |= {node.output[0]: types[node.input[0]] for node in clips}
     for name in see:
         model.graph.output.append(
             onnx.helper.make_tensor_value_info(name, types.get(name, onnx.TensorProto.FLOAT), None)

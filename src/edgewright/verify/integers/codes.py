@@ -43,7 +43,13 @@ def dequantized(value: Any) -> Any:
 
 
 def all_codes(values: Any) -> list[Codes] | None:
-    """The codes among an operator's tensors; None when one of its tensors is float, or when it reads none."""
+    """The codes among an operator's tensors; None when one of its tensors is float, or when it reads none. A tensor
+    of integers is an index."""
     found: list[Any] = []
-    fx.node.map_aggregate(values, lambda each: found.append(each) if isinstance(each, (Codes, torch.Tensor)) else None)
+
+    def see(each: Any) -> None:
+        if isinstance(each, Codes) or (isinstance(each, torch.Tensor) and each.is_floating_point()):
+            found.append(each)
+
+    fx.node.map_aggregate(values, see)
     return found if found and all(isinstance(each, Codes) for each in found) else None
