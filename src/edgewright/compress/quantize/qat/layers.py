@@ -42,7 +42,7 @@ COMPUTE: dict[type[nn.Module], Compute] = {  # the layer's own arithmetic with g
 
 
 class TrainedLayer(nn.Module):
-    """One layer in training.
+    """One layer in training. Channels that share one step size go on sharing it.
 
     Args:
         layer: the integer layer; not a part of this module, it lends its form.
@@ -69,7 +69,8 @@ class TrainedLayer(nn.Module):
         self.weight = nn.Parameter(weight.detach().clone())
         self.bias = None if bias is None else nn.Parameter(bias.detach().clone())
         self.norm = norm
-        self.is_live = settings.batch_norm == "live" and norm is not None
+        self.is_shared = layer.weight_scale.numel() > 1 and bool((layer.weight_scale == layer.weight_scale[0]).all())
+        self.is_live = settings.batch_norm == "live" and norm is not None and not self.is_shared
         self.steps = Steps(self._first_steps(layer), learned=settings.steps == "learned")
         self.is_frozen = self.is_watching = False
 
@@ -107,9 +108,9 @@ class TrainedLayer(nn.Module):
         return (self.weight.double() * self._along_weight(factor)).float(), bias.float()
 
     def _scale(self) -> torch.Tensor:
-        """The steps of the folded weights."""
+        """The steps of the folded weights, one per channel."""
         if not self.is_live:
-            return self.steps()
+            return self.steps().expand(self.weight.shape[self._axis])
         assert self.norm is not None
         return (self.steps() * factor_and_shift(self.norm)[0].abs()).float().clamp_min(SMALLEST)
 
@@ -138,7 +139,9 @@ class TrainedLayer(nn.Module):
 
     def _rounded_weight(self, weight: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
         top = float(self._form[0].top)
-        how = self.steps.gradient(self.settings, num_values=weight.numel() // steps.numel(), largest_code=top)
+        how = self.steps.gradient(
+            self.settings, num_values=weight.numel() // self.steps.value.numel(), largest_code=top
+        )
         return rounded(weight, self._along_weight(steps), -top, top, how=how)
 
     def _rounded_bias(self, bias: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
@@ -155,6 +158,8 @@ class TrainedLayer(nn.Module):
         calibrated = layer.weight_scale.detach()
         if self.settings.steps == "learned" and self.settings.first_steps != "calibrated":
             calibrated = self._better_steps(layer, calibrated)
+        if self.is_shared:
+            return calibrated[:1]
         if not self.is_live:
             return calibrated
         assert self.norm is not None
@@ -164,15 +169,21 @@ class TrainedLayer(nn.Module):
     def _better_steps(self, layer: IntegerWeights, calibrated: torch.Tensor) -> torch.Tensor:
         weight, axis, top = layer.weight.detach(), layer.weight_axis, layer.top
         formula = first_steps(weight, axis=axis, top=top)
+        if self.is_shared:
+            formula = formula.mean().expand_as(formula)
         if self.settings.first_steps == "formula":
             return formula
         errors = [_squared_error(weight, steps, axis=axis, top=top) for steps in (calibrated, formula)]
+        if self.is_shared:
+            errors = [error.sum() for error in errors]
         return torch.where(errors[0] <= errors[1], calibrated, formula)
 
     def _observe(self) -> None:
         """Let the steps follow the largest weight of each channel."""
         weight = self.weight.detach() if self.is_live else self._folded()[0].detach()
         largest = weight.abs().transpose(0, self._axis).flatten(1).amax(1)
+        if self.is_shared:
+            largest = largest.amax().reshape(1)
         self.steps.value.copy_(torch.where(largest > 0, largest / self._form[0].top, 1.0))
 
 

@@ -55,8 +55,9 @@ class Qat:
             or "best": for each channel the one of the two that rounds with the smaller squared error.
         gradient: "clipped" stops the gradient of values outside the grid, "plain" lets it pass.
         batch_norm: "folded" multiplies the weights by the batch norm's factor before they are rounded, as the
-            integers will be (Krishnamoorthi 2018); "live" rounds the weights as they are, their steps follow the
-            factor. Both use the statistics of the batch at first, and both end in the same folded form.
+            integers will be (Krishnamoorthi 2018); "live" rounds the weights as they are, and the folded steps follow
+            the factor, so that a batch norm that moves changes no code. Both use the statistics of the batch at
+            first, and both end in the same folded form.
         freeze_ranges: share of the epochs after which observed ranges stay as they are.
         freeze_batch_norm: share of the epochs after which running statistics are used and stay as they are.
         alpha: weight of the labels; the rest weighs the answers of the float model (Hinton 2015).
@@ -67,7 +68,7 @@ class Qat:
     steps: Literal["learned", "observed", "fixed"] = "learned"
     first_steps: Literal["best", "calibrated", "formula"] = "best"
     gradient: Literal["clipped", "plain"] = "clipped"
-    batch_norm: Literal["folded", "live"] = "folded"
+    batch_norm: Literal["folded", "live"] = "live"
     freeze_ranges: float = 0.5
     freeze_batch_norm: float = 0.5
     alpha: float = 0.5
