@@ -22,10 +22,11 @@ from ..model.fold import fold_batch_norms
 from ..model.quantized import is_quantized, quantizers
 from ..types import ARTIFACT_FORMAT, EXPECTED_FILE, MANIFEST_FILE, Artifact
 from .freeze import freeze
-from .frozen import SHIFT
+from .frozen import code_form
 from .lanes import fill_lanes
 from .onnx_file import INPUT, OPSET, to_onnx
 from .packing import bits_by_layer, pack_weights
+from .sixteen import use_runtime_domain
 from .stored import store_weights
 
 MODEL_FILE = "model.onnx"
@@ -60,6 +61,7 @@ def export_onnx(
     written, lanes = fill_lanes(net) if quantized else (fold_batch_norms(net)[0], {})
     model = to_onnx(freeze(written), name=name)
     store_weights(model, written)
+    use_runtime_domain(model)
     weight_bits = pack_weights(model, bits_by_layer(written))
     data = model.SerializeToString(deterministic=True)
     _check_loads(data, name)
@@ -81,14 +83,14 @@ def export_onnx(
 
 
 def expected(net: fx.GraphModule, samples_BCHW: torch.Tensor) -> dict[str, np.ndarray]:
-    """Golden vectors: `input`, `output`, and `codes/NAME` (uint8) for each quantized tensor of the simulation."""
+    """Golden vectors: `input`, `output`, and `codes/NAME` (uint8, above 8 bits int16) for each quantized tensor of the simulation."""
     layers = quantizers(net)
     found: dict[str, np.ndarray] = {"input": samples_BCHW.numpy()}
 
     def see(node: fx.Node, values: torch.Tensor) -> None:
         if node.name in layers:
-            shift = SHIFT if layers[node.name].signed else 0
-            found[f"codes/{node.name}"] = (layers[node.name].codes(values) + shift).to(torch.uint8).numpy()
+            dtype, shift = code_form(layers[node.name])
+            found[f"codes/{node.name}"] = (layers[node.name].codes(values) + shift).to(dtype).numpy()
 
     output = watch(net, samples_BCHW, see)
     outputs = output if isinstance(output, (tuple, list)) else [output]
@@ -135,7 +137,7 @@ def tensors(net: fx.GraphModule, model: onnx.ModelProto) -> dict[str, Any]:
         raise ExportError(f"The quantized tensor {sorted(missing)[0]} was lost on the way to ONNX.")
     return {
         name: {"tensor": name, "scale": layer.spec.scale[0],
-               "zero_point": layer.spec.zero_point[0] + (SHIFT if layer.signed else 0)}
+               "zero_point": layer.spec.zero_point[0] + code_form(layer)[1]}
         for name, layer in quantizers(net).items()
     }  # fmt: skip
 

@@ -95,7 +95,7 @@ def _pass_codes_on(net: fx.GraphModule, node: fx.Node, ranks: dict[str, int]) ->
     """Quantize again behind operators that only move values: the codes stay the same, and the runtime sees that such
     an operator can move integers."""
     layer = layer_of(net, node)
-    if isinstance(layer, QuantizeActivation):
+    if isinstance(layer, QuantizeActivation) and layer.bits <= 8:  # no kernel moves wider ones
         _pass_on(net, node, layer, ranks)
 
 
@@ -157,7 +157,7 @@ def _fill_input(net: fx.GraphModule, node: fx.Node, ranks: dict[str, int]) -> No
     if not isinstance(layer, QuantizeActivation) or node.args[0].op != "placeholder" or len(readers) != 1:  # type: ignore[union-attr]
         return
     stem = layer_of(net, readers[0])
-    if not isinstance(stem, QuantConv2d) or stem.groups != 1 or stem.out_channels < 16:
+    if not isinstance(stem, QuantConv2d) or stem.groups != 1 or stem.out_channels < 16 or layer.bits > 8:
         return
     missing = -stem.in_channels % 4
     weights = [each.weight.numel() for each in net.modules() if isinstance(each, IntegerWeights)]

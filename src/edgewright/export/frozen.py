@@ -16,8 +16,15 @@ from . import operators  # noqa: F401  (defines torch.ops.edgewright.quantize an
 SHIFT = 128  # int8 code + SHIFT = uint8 code
 
 
+def code_form(layer: QuantizeActivation) -> tuple[torch.dtype, int]:
+    """The type of a tensor's codes in a file, and what is added to the simulation's codes: 16 bits stay signed."""
+    if layer.bits > 8:
+        return torch.int16, 0 if layer.signed else -(2**15)
+    return torch.uint8, SHIFT if layer.signed else 0
+
+
 class FrozenCodes(nn.Module):
-    """Quantize to uint8. Codes of fewer bits are clipped behind it: the runtime's type is wider than their range."""
+    """Quantize to uint8 (to int16 above 8 bits). Codes of fewer bits are clipped behind it: the runtime's type is wider than their range."""
 
     scale: torch.Tensor
     zero_point: torch.Tensor
@@ -25,14 +32,15 @@ class FrozenCodes(nn.Module):
     def __init__(self, layer: QuantizeActivation) -> None:
         super().__init__()
         spec = layer.spec
-        shift = SHIFT if spec.signed else 0
+        dtype, shift = code_form(layer)
         self.register_buffer("scale", layer.scale.detach().clone())
-        self.register_buffer("zero_point", torch.tensor(spec.zero_point[0] + shift, dtype=torch.uint8))
+        self.register_buffer("zero_point", torch.tensor(spec.zero_point[0] + shift, dtype=dtype))
         self.bounds = (spec.low + shift, spec.high + shift)
+        self.whole = (torch.iinfo(dtype).min, torch.iinfo(dtype).max)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         codes = torch.ops.edgewright.quantize(x, self.scale, self.zero_point)
-        return codes if self.bounds == (0, 255) else torch.ops.edgewright.clip_codes(codes, *self.bounds)
+        return codes if self.bounds == self.whole else torch.ops.edgewright.clip_codes(codes, *self.bounds)
 
 
 class FrozenValues(nn.Module):
