@@ -83,7 +83,7 @@ def export_onnx(
 
 
 def expected(net: fx.GraphModule, samples_BCHW: torch.Tensor) -> dict[str, np.ndarray]:
-    """Golden vectors: `input`, `output`, and `codes/NAME` (uint8, above 8 bits int16) for each quantized tensor of the simulation."""
+    """Golden vectors: `input`, `output`, and `codes/NAME` of each quantized tensor (uint8, above 8 bits int16)."""
     layers = quantizers(net)
     found: dict[str, np.ndarray] = {"input": samples_BCHW.numpy()}
 

@@ -24,7 +24,7 @@ def code_form(layer: QuantizeActivation) -> tuple[torch.dtype, int]:
 
 
 class FrozenCodes(nn.Module):
-    """Quantize to uint8 (to int16 above 8 bits). Codes of fewer bits are clipped behind it: the runtime's type is wider than their range."""
+    """Quantize to uint8, above 8 bits to int16. Codes of fewer bits are clipped behind it: the type is wider."""
 
     scale: torch.Tensor
     zero_point: torch.Tensor
