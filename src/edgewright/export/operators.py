@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import onnx
 import torch
 from onnxscript import opset18 as onnx_op
 
@@ -121,7 +120,7 @@ def _pad_onnx(codes: Any, begins: Sequence[int], ends: Sequence[int], value: Any
 
 
 def _clip_codes_onnx(codes: Any, low: int, high: int) -> Any:
-    bounds = (onnx_op.Cast(onnx_op.Constant(value_int=bound), to=onnx.TensorProto.UINT8) for bound in (low, high))
+    bounds = [onnx_op.CastLike(onnx_op.Constant(value_int=bound), codes) for bound in (low, high)]  # type: ignore[type-var]
     return onnx_op.Clip(codes, *bounds)
 
 
