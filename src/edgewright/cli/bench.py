@@ -21,11 +21,15 @@ def bench(
     models: Annotated[
         list[str],
         typer.Argument(
-            metavar="MODEL...", help="Artifact folders, .onnx files, runs (int8 and fp32), or models as `analyze` has."
+            metavar="MODEL...",
+            help="Artifact folders, .onnx, .xml or .pte files, runs (int8 and fp32), or models as `analyze` has.",
         ),
     ],
     runtime: Annotated[
-        str, typer.Option("--runtime", metavar="onnxruntime,eager,compiled|all", help="Where to run them; a list.")
+        str,
+        typer.Option(
+            "--runtime", metavar="onnxruntime,openvino,executorch,eager,compiled|all", help="Where to run them; a list."
+        ),
     ] = "onnxruntime",
     threads: Threads = "1",
     batch: Batches = "1",
@@ -78,10 +82,10 @@ def bench(
 
 
 def parse_runtimes(text: str) -> tuple[str, ...]:
-    """`all`, or runtimes with commas between them, each once. `BenchPlan` knows which there are."""
-    from ..verify import RUNTIMES
+    """`all` that are installed, or runtimes with commas between them, each once. `BenchPlan` knows which there are."""
+    from ..verify import installed_runtimes
 
-    names = RUNTIMES if text == "all" else tuple(part.strip() for part in text.split(","))
+    names = installed_runtimes() if text == "all" else tuple(part.strip() for part in text.split(","))
     return tuple(dict.fromkeys(names))
 
 

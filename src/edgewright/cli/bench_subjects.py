@@ -10,7 +10,7 @@ from pathlib import Path
 from torch import fx
 
 from ..errors import ConfigError
-from ..export import export_onnx
+from ..export import export_executorch, export_onnx
 from ..model import input_shape, save_model
 from ..model.quantized import is_quantized
 from ..types import ARTIFACT_FOLDERS, MANIFEST_FILE, RUN_FILE
@@ -18,6 +18,7 @@ from ..verify import Stored, Subject, file_subject
 from ..verify.subjects import IN_TORCH
 from .load import Loaded, read_model
 
+FILES = (".onnx", ".xml", ".pte")
 LOADER = "edgewright.model:load_model"  # what a fresh process loads a PyTorch model with
 
 
@@ -42,6 +43,10 @@ class Wanted:
     def in_torch(self) -> bool:
         return not IN_TORCH.isdisjoint(self.runtimes)
 
+    @property
+    def makes_program(self) -> bool:
+        return "executorch" in self.runtimes
+
 
 def read_subjects(specs: Sequence[str], wanted: Wanted) -> list[Subject]:
     """What each argument stands for: a file is itself, a run its artifacts, a name the model that is built."""
@@ -55,7 +60,7 @@ def read_subjects(specs: Sequence[str], wanted: Wanted) -> list[Subject]:
 
 def _is_name(spec: str) -> bool:
     """Neither a run nor an artifact nor a file: a model that is to be built."""
-    return not (Path(spec).is_dir() or Path(spec).name == MANIFEST_FILE or spec.endswith(".onnx"))
+    return not (Path(spec).is_dir() or Path(spec).name == MANIFEST_FILE or spec.endswith(FILES))
 
 
 def _subjects_of(spec: str, wanted: Wanted) -> list[Subject]:
@@ -70,9 +75,10 @@ def _run_subjects(path: Path, wanted: Wanted) -> list[Subject]:
     kept = "a run keeps its final model alone as a PyTorch model"
     folders = {kind: path / name for kind, name in ARTIFACT_FOLDERS.items() if (path / name).is_dir()}
     files = {
-        kind: replace(file_subject(folder), lacks=dict.fromkeys(IN_TORCH, kept)) for kind, folder in folders.items()
+        kind: replace(file_subject(folder), lacks=dict.fromkeys((*IN_TORCH, "executorch"), kept))
+        for kind, folder in folders.items()
     }
-    if files and not wanted.in_torch:
+    if files and not wanted.in_torch and not wanted.makes_program:
         return list(files.values())
     shipped = files.pop("int8", None)
     return [_model_subject(str(path), wanted, shipped), *files.values()]
@@ -90,6 +96,7 @@ def _model_subject(spec: str, wanted: Wanted, shipped: Subject | None = None) ->
     return Subject(
         name=name,
         onnx=shipped.onnx if shipped else _exported(loaded.net, folder, spec, wanted),
+        executorch=_program(loaded.net, folder, spec, wanted),
         is_quantized=is_quantized(loaded.net),
         net=loaded.net,
         stored=_stored(loaded.net, folder, wanted),
@@ -100,9 +107,15 @@ def _model_subject(spec: str, wanted: Wanted, shipped: Subject | None = None) ->
 
 
 def _exported(net: fx.GraphModule, folder: Path, spec: str, wanted: Wanted) -> Path | None:
-    if "onnxruntime" not in wanted.runtimes:
+    if not {"onnxruntime", "openvino"} & set(wanted.runtimes):
         return None
     return export_onnx(net, folder / "onnx", name=Path(spec).name, preprocess={}).model_path
+
+
+def _program(net: fx.GraphModule, folder: Path, spec: str, wanted: Wanted) -> Path | None:
+    if not wanted.makes_program:
+        return None
+    return export_executorch(net, folder / "executorch", name=Path(spec).name, preprocess={}).model_path
 
 
 def _stored(net: fx.GraphModule, folder: Path, wanted: Wanted) -> Stored | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from .cold import ColdStart, cold_starts
 from .conditions import Conditions, conditions, load_average, remarks
 from .end_to_end import EndToEnd, Samples, preprocess_for, time_end_to_end
 from .rows import BenchRow, row_remarks
-from .subjects import IN_TORCH, RUNTIMES, Contender, Skipped, Subject, contenders, shared_shape
+from .subjects import IN_TORCH, RUNTIMES, Contender, Skipped, Subject, check_installed, contenders, shared_shape
 from .timing import Latency, Model, Timing, race, turn_ratios
 from .torch_runner import torch_threads
 
@@ -64,7 +65,7 @@ class Bench:
 
 
 def file_subject(path: Path) -> Subject:
-    """An artifact folder, its manifest, or an `.onnx` file, as something to measure.
+    """An artifact folder, its manifest, or a lone file (`.onnx`, `.xml`, `.pte`), as something to measure.
 
     Raises:
         DataError: the artifact is damaged. A lone file is looked at when it is opened.
@@ -75,13 +76,20 @@ def file_subject(path: Path) -> Subject:
         why = "an artifact holds no PyTorch model, give the run or the model that it was made from"
         return Subject(
             name=str(path),
-            onnx=artifact.model_path,
+            **_form(artifact.model_path),
             is_quantized=artifact.manifest["quantized"],
             preprocess=artifact.manifest["preprocess"],
-            lacks=dict.fromkeys(IN_TORCH, why),
+            lacks=dict.fromkeys((*IN_TORCH, "executorch"), why),
         )
-    why = "an .onnx file is run as it is, in ONNX Runtime alone; give the run or the model that it was made from"
-    return Subject(name=str(path), onnx=path, lacks=dict.fromkeys(IN_TORCH, why))
+    why = f"a {path.suffix} file is run as it is; give the run or the model that it was made from"
+    return Subject(name=str(path), **_form(path), lacks=dict.fromkeys((*IN_TORCH, "executorch"), why))
+
+
+FORMS = {".xml": "openvino", ".pte": "executorch"}  # suffix -> field of `Subject`; any other is taken for ONNX
+
+
+def _form(path: Path) -> dict[str, Any]:
+    return {FORMS.get(path.suffix, "onnx"): path}
 
 
 def bench(
@@ -102,8 +110,10 @@ def bench(
     Raises:
         ConfigError: nothing to measure, or models that take different inputs.
         DataError, UnsupportedError: a file is missing or damaged, or cannot be run.
+        MissingExtraError: a runtime is not installed.
     """
     plan = plan or BenchPlan()
+    check_installed(plan.runtimes)
     load_before = load_average()
     those, skipped = contenders(subjects, plan.runtimes)
     used = [subject for subject in subjects if any(each.subject is subject for each in those)]

@@ -107,7 +107,7 @@ def question(contender: Contender, start: Start) -> dict[str, Any]:
     """What `probe.py` is asked; the parent's clock is added when the process starts."""
     subject = contender.subject
     stored = subject.stored
-    path = subject.onnx if contender.runtime == "onnxruntime" else stored.folder if stored else None
+    path = contender.path or (stored.folder if stored else None)
     return {
         "runtime": contender.runtime, "model": str(path), "loader": stored.loader if stored else "",
         "shape": list(start.shape), "threads": start.threads,

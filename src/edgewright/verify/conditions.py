@@ -20,7 +20,7 @@ from ..devices.machine import (
 
 GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 BUSY = 0.5  # load per core above which others certainly take part
-PACKAGES = ("onnxruntime", "torch", "numpy")
+PACKAGES = ("onnxruntime", "openvino", "executorch", "torch", "numpy")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """One cold start, told in JSON. Run as a script in a process of its own that loads nothing but the runtime.
 
-The argument is JSON: `runtime`, `model` (an ONNX file or the folder of a saved model; null measures the process without
+The argument is JSON: `runtime`, `model` (a file or the folder of a saved model; null measures the process without
 one), `loader` ("module:function" that loads the folder), `shape`, `threads`, `began` (`time.monotonic` of the parent
 just before it started this process; the clock is the machine's, so the two can be compared).
 """
@@ -45,6 +45,43 @@ def load_onnxruntime(onnxruntime: Any, asked: dict[str, Any]) -> Callable[[Any],
     return lambda image_BCHW: session.run(None, {name: image_BCHW})
 
 
+def import_openvino(asked: dict[str, Any]) -> tuple[Any, Any]:
+    """The runtime, and an input of zeros (B, C, H, W) of its kind."""
+    import numpy
+    import openvino
+
+    return openvino, numpy.zeros(asked["shape"], numpy.float32)
+
+
+def load_openvino(openvino: Any, asked: dict[str, Any]) -> Callable[[Any], Any]:
+    """The file as a function of the input, compiled for its shape; settings as the runner's."""
+    core = openvino.Core()
+    model = core.read_model(asked["model"])
+    model.reshape(list(asked["shape"]))
+    settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+    request = core.compile_model(
+        model, "CPU", {**settings, "INFERENCE_NUM_THREADS": asked["threads"]}
+    ).create_infer_request()
+    return lambda image_BCHW: request.infer([image_BCHW], share_inputs=True)
+
+
+def import_executorch(asked: dict[str, Any]) -> tuple[Any, Any]:
+    """The runtime, and an input of zeros (B, C, H, W) of its kind."""
+    import executorch.kernels.quantized  # noqa: F401  (operators that no backend took)
+    import torch
+    from executorch.extension.pybindings import _C
+    from executorch.runtime import Runtime
+
+    _C._unsafe_reset_threadpool(asked["threads"])
+    return Runtime.get(), torch.zeros(asked["shape"])
+
+
+def load_executorch(runtime: Any, asked: dict[str, Any]) -> Callable[[Any], Any]:
+    """The program's method."""
+    method = runtime.load_program(asked["model"]).load_method("forward")
+    return lambda image_BCHW: method.execute([image_BCHW])
+
+
 def import_torch(asked: dict[str, Any]) -> tuple[Any, Any]:
     """PyTorch with the function that loads a saved model, and an input of zeros (B, C, H, W)."""
     import torch
@@ -62,6 +99,8 @@ def load_torch(library: Any, asked: dict[str, Any]) -> Callable[[Any], Any]:
 
 STEPS = {
     "onnxruntime": (import_onnxruntime, load_onnxruntime),
+    "openvino": (import_openvino, load_openvino),
+    "executorch": (import_executorch, load_executorch),
     "eager": (import_torch, load_torch),
     "compiled": (import_torch, load_torch),
 }

@@ -1,6 +1,6 @@
 """What is measured: a model in each form that it has, and the runtime that runs each form.
 
-This room makes no forms: whoever asks brings the ONNX file, the module, and the folder that a fresh process loads.
+This room makes no forms: whoever asks brings the files, the module, and the folder that a fresh process loads.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigError, UnsupportedError
+from ..devices.machine import package_version
+from ..errors import ConfigError, MissingExtraError, UnsupportedError
+from .executorch_runner import ExecuTorchRunner
+from .openvino_runner import OpenVinoRunner
 from .runner import OnnxRunner
 from .timing import Model
 
@@ -29,6 +32,8 @@ class Subject:
 
     name: str
     onnx: Path | None = None
+    openvino: Path | None = None  # an .xml file; without one OpenVINO runs the ONNX file
+    executorch: Path | None = None  # a .pte file
     is_quantized: bool = False  # the file
     net: Any = None  # nn.Module in eval mode
     stored: Stored | None = None
@@ -50,17 +55,29 @@ class Contender:
         return f"{self.subject.name} ({self.runtime})"
 
     def open(self, images_BCHW: Any, *, threads: int) -> Model:
-        """Ready to be called; PyTorch uses the threads that are set, ONNX Runtime those given here.
+        """Ready to be called; PyTorch uses the threads that are set, the others those given here.
 
         Raises:
+            MissingExtraError: the runtime is not installed.
             UnsupportedError: this machine cannot run this form.
         """
         return OPEN[self.runtime](self.subject, images_BCHW, threads)
 
     @property
+    def path(self) -> Path | None:
+        """The file that the runtime loads; None for the forms that are no file."""
+        return FILES[self.runtime](self.subject) if self.runtime in FILES else None
+
+    @property
     def num_bytes(self) -> int | None:
-        """Of the ONNX file; None for the forms that do not ship as one."""
-        return self.subject.onnx.stat().st_size if self.runtime == "onnxruntime" and self.subject.onnx else None
+        """Of the file, with the numbers that lie beside an `.xml`; None for the forms that do not ship as one."""
+        return file_bytes(self.path) if self.path is not None else None
+
+
+def file_bytes(path: Path) -> int:
+    """Bytes of a model file, with the numbers that lie beside an `.xml`."""
+    numbers = path.with_suffix(".bin")
+    return path.stat().st_size + (numbers.stat().st_size if path.suffix == ".xml" and numbers.is_file() else 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +119,7 @@ def contenders(
 
 def has_form(subject: Subject, runtime: str) -> bool:
     """Whether the subject brings what `runtime` runs."""
-    return (subject.onnx if runtime == "onnxruntime" else subject.net) is not None
+    return (FILES[runtime](subject) if runtime in FILES else subject.net) is not None
 
 
 def shared_shape(subjects: Sequence[Subject], batches: Sequence[int]) -> tuple[int, ...]:
@@ -121,9 +138,10 @@ def shared_shape(subjects: Sequence[Subject], batches: Sequence[int]) -> tuple[i
 
 
 def _input_shape(subject: Subject, batches: Sequence[int]) -> tuple[int, ...]:
-    if subject.onnx is None:
+    runtime = next((name for name, file_of in FILES.items() if file_of(subject) is not None), None)
+    if runtime is None or (subject.onnx is None and subject.net is not None):
         return tuple(subject.input_shape or ())
-    batch, *shape = OnnxRunner(subject.onnx).input_shape
+    batch, *shape = OPEN[runtime](subject, None, 1).input_shape  # type: ignore[attr-defined]
     if not all(isinstance(size, int) for size in shape):
         raise ConfigError(f"{subject.name} takes inputs of no fixed size ({shape}): export it for one size.")
     if isinstance(batch, int) and any(asked != batch for asked in batches):
@@ -135,6 +153,19 @@ def _open_onnx(subject: Subject, images_BCHW: Any, threads: int) -> Model:
     if subject.onnx is None:
         raise UnsupportedError(f"{subject.name} has no ONNX file.")
     return OnnxRunner(subject.onnx, threads=threads)
+
+
+def _open_openvino(subject: Subject, images_BCHW: Any, threads: int) -> Model:
+    path = subject.openvino or subject.onnx
+    if path is None:
+        raise UnsupportedError(f"{subject.name} has no OpenVINO or ONNX file.")
+    return OpenVinoRunner(path, threads=threads)
+
+
+def _open_executorch(subject: Subject, images_BCHW: Any, threads: int) -> Model:
+    if subject.executorch is None:
+        raise UnsupportedError(f"{subject.name} has no ExecuTorch program.")
+    return ExecuTorchRunner(subject.executorch, threads=threads)
 
 
 def _open_eager(subject: Subject, images_BCHW: Any, threads: int) -> Model:
@@ -150,7 +181,30 @@ def _open_compiled(subject: Subject, images_BCHW: Any, threads: int) -> Model:
 
 
 OPEN: Mapping[str, Callable[[Subject, Any, int], Model]] = {
-    "onnxruntime": _open_onnx, "eager": _open_eager, "compiled": _open_compiled,
+    "onnxruntime": _open_onnx, "openvino": _open_openvino, "executorch": _open_executorch, "eager": _open_eager,
+    "compiled": _open_compiled,
 }  # fmt: skip
+FILES: Mapping[str, Callable[[Subject], Path | None]] = {  # what each runtime of files loads
+    "onnxruntime": lambda subject: subject.onnx,
+    "openvino": lambda subject: subject.openvino or subject.onnx,
+    "executorch": lambda subject: subject.executorch,
+}
+EXTRAS = ("openvino", "executorch")  # runtimes that are optional packages of the same name
 RUNTIMES = tuple(OPEN)
-IN_TORCH = frozenset(RUNTIMES) - {"onnxruntime"}
+IN_TORCH = frozenset(RUNTIMES) - frozenset(FILES)
+
+
+def installed_runtimes() -> tuple[str, ...]:
+    """The runtimes that this machine has."""
+    return tuple(name for name in RUNTIMES if name not in EXTRAS or package_version(name) is not None)
+
+
+def check_installed(runtimes: Sequence[str]) -> None:
+    """Refuse runtimes that are not installed.
+
+    Raises:
+        MissingExtraError: one of them is missing; the message names the extra.
+    """
+    for name in runtimes:
+        if name in EXTRAS and package_version(name) is None:
+            raise MissingExtraError(name, name)
