@@ -76,6 +76,13 @@ def test_without_limits_every_part_has_its_least_loss():
     assert found.precision.layers == {"a": 8, "b": 8, "c": 8} and found.predicted_loss == 0.0
 
 
+def test_of_choices_with_equal_loss_the_one_that_rounds_least_is_taken():
+    """a may have 2 bits and c 6 for nothing, and both fit the limit with 8 and 6: 8 + 80 + 600."""
+    rows = [row("a", 8, 0.0), row("a", 2, 0.0), row("c", 8, 0.0), row("c", 6, 0.0), row("c", 4, 0.0)]
+    assert allocate(rows, costs(), Limits(weight_bytes=700)).precision.layers == {"a": 8, "b": 8, "c": 6}
+    assert allocate(rows, costs(), Limits()).precision.layers == {"a": 8, "b": 8, "c": 8}
+
+
 def test_fewer_bits_never_count_as_better():
     rows = [row("a", 8, 0.5), row("a", 4, 0.1), row("a", 2, float("nan"))]
     found = allocate(rows, costs(), Limits(weight_bytes=884))
@@ -114,7 +121,7 @@ def built(problem):
     return rows, facts
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(problems)
 def test_no_choice_within_several_limits_has_a_smaller_loss(problem):
     rows, facts = built(problem)
@@ -133,7 +140,7 @@ def test_no_choice_within_several_limits_has_a_smaller_loss(problem):
     assert found.spent.within(limits) and found.predicted_loss == pytest.approx(min(fitting), abs=1e-9)
 
 
-@settings(max_examples=20)
+@settings(max_examples=15)
 @given(problems, st.sampled_from(["weight_bytes", "bit_operations", "latency_s", "activation_bytes"]))
 def test_the_front_holds_every_trade_and_nothing_else(problem, cost):
     rows, facts = built(problem)

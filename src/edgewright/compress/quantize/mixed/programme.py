@@ -25,7 +25,7 @@ from ....errors import ConfigError
 from ..precision import Precision
 from .costs import BitCosts, Limits
 from .probe import Part
-from .solver import Equations, Row, least_peak, least_sum
+from .solver import SPREAD, Equations, Row, least_peak, least_sum
 
 Losses = Mapping[Part, Mapping[int, float]]
 DEFAULT_BITS = 8
@@ -142,11 +142,25 @@ class Programme:
 
     # -- solving -----------------------------------------------------------------------------------------------------
     def cheapest(self, limits: Limits) -> Precision | None:
-        """The choice of least loss within `limits`; None where there is none."""
+        """The choice of least loss within `limits`; None where there is none.
+
+        Of equals (a score of few samples has many) the one that rounds least: a second programme, in which the loss
+        may be no larger, minimizes the sum of 4^-bits, to which the power of rounding noise is proportional.
+        """
         losses = np.array([each.loss for each in self.columns])
-        rows = self._limited(limits)
+        noise = np.array([4.0 ** -(each.read_bits if each.bits is None else each.bits) for each in self.columns])
+        best = self._best(losses, limits)
+        if best is None:
+            return None
+        unit = SPREAD / losses.max() if losses.max() > 0 else 1.0
+        no_worse = (Row(values=losses * unit, fixed=0.0), self.loss(best) * unit)
+        finer = self._best(noise, limits, no_worse)
+        return finer if finer is not None and self.loss(finer) <= self.loss(best) * (1 + 1e-12) else best
+
+    def _best(self, objective: np.ndarray, limits: Limits, *more: tuple[Row, float]) -> Precision | None:
+        rows = [*self._limited(limits), *more]
         for _ in range(MOST_CUTS):
-            chosen = least_sum(losses, self.structure, rows)
+            chosen = least_sum(objective, self.structure, rows)
             if chosen is None:
                 return None
             precision = self.precision(chosen)
