@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import platform
 from pathlib import Path
 
-from ..devices.machine import CPUINFO, cpu_flags, has_fast_integers
+from ..devices.integers import saturates
+from ..devices.machine import CPUINFO
 
 
 def saturation_warning(cpuinfo: Path = CPUINFO) -> str:
@@ -13,10 +13,10 @@ def saturation_warning(cpuinfo: Path = CPUINFO) -> str:
 
     Where the processor does not say what it can do, nothing is claimed.
     """
-    is_x86 = platform.machine().lower() in ("x86_64", "amd64")
-    if not is_x86 or not cpu_flags(cpuinfo) or has_fast_integers(cpuinfo):
+    if not saturates(cpuinfo):
         return ""
     return (
         "This processor has no VNNI instructions: sums of two uint8 x int8 products saturate at 16 bits in ONNX "
-        "Runtime's kernels, so large weights can lose accuracy here that they keep on newer processors."
+        "Runtime's kernels, so large weights can lose accuracy here that they keep on newer processors. Weights of 7 "
+        "bits cannot."
     )
