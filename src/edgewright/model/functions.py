@@ -13,7 +13,7 @@ aten = torch.ops.aten
 RESHAPES = {
     aten.flatten.using_ints, aten.view.default, aten.reshape.default, aten.permute.default, aten.transpose.int,
     aten.squeeze.dim, aten.squeeze.dims, aten.unsqueeze.default, aten.slice.Tensor, aten.select.int,
-    aten.expand.default,
+    aten.expand.default, aten.index_select.default,
 }  # fmt: skip
 COPIES = {aten.clone.default, aten.contiguous.default, aten.alias.default}
 MOVES = RESHAPES | COPIES
