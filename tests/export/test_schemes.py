@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import numpy as np
 import onnx
 import onnxruntime
 import pytest
@@ -12,12 +13,14 @@ from torch import nn
 from edgewright.compress.quantize.placement import plan_quantizers
 from edgewright.compress.quantize.precision import Precision
 from edgewright.compress.quantize.schemes import Scheme, simulate_dynamic, simulate_floats, simulate_weight_only
+from edgewright.compress.quantize.simulate import simulate
 from edgewright.errors import ExportError
 from edgewright.export import export_onnx
 from edgewright.export.freeze import freeze
-from edgewright.model import capture
+from edgewright.model import capture, watch
 from edgewright.model.fold import fold_batch_norms
 from edgewright.model.weight_only import GroupedWeights
+from edgewright.verify.parity import parity
 
 IMAGES = torch.randn(4, 3, 12, 12, generator=torch.Generator().manual_seed(0))
 
@@ -154,6 +157,21 @@ def test_a_short_float_rounds_in_the_file_as_in_the_simulation(form, subjects, t
     saved = plain.model_path.stat().st_size - artifact.model_path.stat().st_size
     casts = artifact.model_path.stat().st_size  # the operators themselves take some bytes in so small a net
     assert 0 < 2 * weights - saved < 0.35 * casts
+
+
+@pytest.mark.parametrize("where", ["everywhere", "every second tensor"])
+def test_16_bit_activations_are_the_simulation_to_a_step_of_65535(where, subjects, tmp_path):
+    net = subjects["small"]
+    plan, ranges = plan_quantizers(net), {}
+    watch(net, IMAGES, lambda node, value: ranges.update({node.name: (value.min().item(), value.max().item())}))
+    wide = plan.points if where == "everywhere" else plan.points[::2]
+    simulation = simulate(net, plan, ranges, precision=Precision(points=dict.fromkeys(wide, 16)))
+    artifact = export_onnx(simulation, tmp_path / "a", name="net", preprocess={}, samples_BCHW=IMAGES)
+    golden = np.load(tmp_path / "a" / "expected.npz")
+    types = {key.removeprefix("codes/"): golden[key].dtype for key in golden if key.startswith("codes/")}
+    assert {name.removesuffix("_codes") for name, kind in types.items() if kind == np.int16} == set(wide)
+    for row in parity(artifact.model_path, {key: golden[key] for key in golden}):
+        assert row.own_max_steps <= 1, row  # float32 has 24 bits: a step of 16 is lost only at a half
 
 
 def test_8_bit_floats_are_simulated_only(subjects, tmp_path):
