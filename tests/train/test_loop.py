@@ -266,6 +266,31 @@ def test_the_average_follows_the_formula():
     assert average.net.weight.item() == pytest.approx(want, rel=1e-6)
 
 
+def test_what_two_layers_share_is_averaged_once():
+    net = nn.Sequential(nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False))
+    net[1].weight = net[0].weight
+    net[0].weight.data.fill_(0.0)
+    average = Average(net, 0.5)
+    net[0].weight.data.fill_(1.0)
+    average.update(net)
+    assert average.net[0].weight.item() == pytest.approx(1 - 2 / 11)  # the decay of the first step: (1 + 1) / (10 + 1)
+
+
+def test_before_each_epoch_the_trained_copy_may_be_changed_by_its_number(net, digits, tmp_path):
+    seen = []
+
+    def freeze(copied: nn.Module, number: int) -> None:
+        assert copied is not net
+        seen.append(number)
+        copied.get_submodule("0").weight.requires_grad_(number < 2)
+
+    options = {"before_epoch": freeze, "checkpoint": tmp_path}
+    with pytest.raises(Killed):
+        train(net, digits, Train(epochs=3, batch_size=512), loss=KillAt(7), **options)  # in the third epoch
+    train(net, digits, Train(epochs=3, batch_size=512), **options)
+    assert seen == [1, 2, 3, 3]
+
+
 def test_settings_round_trip():
     settings = Train(epochs=3, ema_decay=0.99, patience=2, augment="crop-flip", clip_norm=1.0, epoch_images=100)
     assert Train(**plain(settings)) == settings

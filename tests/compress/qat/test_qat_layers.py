@@ -258,3 +258,14 @@ def test_a_transposed_convolution_in_groups_stays_folded(quantized):
     assert unfold(case.simulation, case.original, list(case.plan.layers), case.images) == {}
     net = shaken(net_of(case, Qat())).eval()
     assert torch.equal(answers(simulation_of(net, case.simulation), case), answers(net, case))
+
+
+@pytest.mark.parametrize("steps", ["learned", "observed", "fixed"])
+def test_the_net_trains_on_the_device_that_it_is_moved_to_without_looking_at_a_number(steps, kinds):
+    case, settings = kinds(4), Qat(train=TEN, steps=steps)
+    net = net_of(case, settings).to("meta").train()  # computes shapes only: refuses tensors of the CPU, and a look
+    for number in (1, 10):
+        begin_epoch(net, settings, number=number)
+        net(case.images.to("meta")).sum().backward()
+    assert {each.grad.device.type for each in net.parameters() if each.grad is not None} == {"meta"}
+    assert answers(net.eval(), replace(case, images=case.images.to("meta"))).shape == (32, 10)
