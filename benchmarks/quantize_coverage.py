@@ -62,6 +62,8 @@ SIGNAL = 0.01
 SIDES = (128, 224, None)  # smaller images take less time; None is the model's own size
 METHODS = ("minmax", "percentile")
 TIMEOUT_S = 900
+SIZES = Path(__file__).parent / "results" / "profile_coverage.json"
+LARGE = 150_000_000  # parameters
 
 
 def models(again: Path | None) -> list[str]:
@@ -146,14 +148,14 @@ def measure(spec: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         ours = export_onnx(simulation, Path(folder) / "int8", name="model", preprocess={})
         got = _outputs(OnnxRunner(ours.model_path), fresh_BCHW)
-        runs = kernels(ours.model_path)
+        runs, num_bytes = kernels(ours.model_path), ours.num_bytes
     float_bytes = 4 * sum(each.numel() for each in folded.state_dict().values())
     floats = Counter(node.op for node in runs.stayed_float)
     return {
         "input_shape": list(fresh_BCHW.shape[1:]), "method": method, "sqnr_db": decibels(want, got),
         "sqnr_simulation_db": decibels(want, simulated), "sqnr_runtime_to_simulation_db": decibels(simulated, got),
-        "largest_output": float(np.abs(want).max()), "bytes": ours.num_bytes,
-        "share_of_float_weights": round(ours.num_bytes / float_bytes, 4),
+        "largest_output": float(np.abs(want).max()), "bytes": num_bytes,
+        "share_of_float_weights": round(num_bytes / float_bytes, 4),
         "integer_operators": sum(runs.integer.values()), "heavy_in_float": len(runs.heavy),
         "why_in_float": sorted({f"{node.op}: {node.reason}" for node in runs.heavy}),
         "float_operators": dict(floats.most_common(8)), "borders": runs.num_borders,
@@ -207,9 +209,13 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def run(specs: list[str], jobs: int) -> Iterator[dict[str, Any]]:
-    """Rows as they are finished; each model in a process of its own."""
-    with ThreadPoolExecutor(jobs) as pool:
-        running = {pool.submit(alone, measure, spec, timeout_s=TIMEOUT_S): spec for spec in specs}
+    """Rows as they are finished, the smallest models first; each in a process of its own."""
+    size = {row["model"]: row["params"] for row in json.loads(SIZES.read_text())["models"]}
+    with ThreadPoolExecutor(jobs) as many, ThreadPoolExecutor(max(1, jobs // 5)) as few:
+        running = {}
+        for spec in sorted(specs, key=lambda spec: size.get(spec, 0)):
+            pool = few if size.get(spec, 0) > LARGE else many  # memory for some copies of each
+            running[pool.submit(alone, measure, spec, timeout_s=TIMEOUT_S)] = spec
         for each in as_completed(running):
             yield verdict({"model": running[each], **each.result()})
 
