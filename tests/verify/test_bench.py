@@ -263,7 +263,7 @@ def test_a_model_that_is_given_twice_is_refused(small):
 
 
 def test_a_file_in_pytorch_alone_leaves_nothing_to_measure(small):
-    with pytest.raises(ConfigError, match=r"in eager: an \.onnx file is run as it is, in ONNX Runtime alone"):
+    with pytest.raises(ConfigError, match=r"in eager: the file model\.onnx is run as it is"):
         bench([file_subject(small.artifact.model_path)], plan=BenchPlan(runtimes=("eager",)))
 
 

@@ -49,7 +49,7 @@ def test_cold_starts_have_a_table_of_their_own(made):
 def test_a_file_without_a_form_in_pytorch_is_told_beside_the_others(made):
     done = run(made.fp32.model_path, "--runtime", "eager,onnxruntime", *QUICK)
     assert done.exit_code == 0
-    assert "in eager: an .onnx file is run as it is, in ONNX Runtime alone" in " ".join(done.stdout.split())
+    assert "in eager: the file model.onnx is run as it is" in " ".join(done.stdout.split())
 
 
 @pytest.mark.slow

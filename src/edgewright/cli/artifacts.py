@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
 ARTIFACT, FP32 = ARTIFACT_FOLDERS["int8"], ARTIFACT_FOLDERS["fp32"]
-FORMATS = ("onnx",)
+FORMAT_FOLDERS = {"onnx": ARTIFACT, "openvino": f"{ARTIFACT}-openvino", "executorch": f"{ARTIFACT}-executorch"}
 NUM_SAMPLES = 8  # golden vectors of an export
 
 Turns = Annotated[int, typer.Option("--turns", metavar="N", help="Rounds; in each, every file is timed in turn.")]
@@ -31,42 +31,48 @@ Threads = Annotated[int, typer.Option("--threads", metavar="N", help="Cores that
 
 def export(
     run: RunFolder,
-    format_: Annotated[str, typer.Option("--format", metavar="onnx", help="What to write.")] = "onnx",
+    format_: Annotated[
+        str, typer.Option("--format", metavar="onnx|openvino|executorch", help="What to write.")
+    ] = "onnx",
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="The folder to write, replaced as a whole; default: RUN/artifact."),
+        typer.Option(
+            "--out", metavar="DIR", help="The folder to write, replaced as a whole; default: RUN/artifact[-FORMAT]."
+        ),
     ] = None,
     json_file: options.Json = None,
 ) -> None:
     """Write the model of a run as files to ship, with a manifest of hashes."""
-    if format_ not in FORMATS:
+    if format_ not in FORMAT_FOLDERS:
         raise UnsupportedError(
-            f"--format is one of {', '.join(FORMATS)}, got '{format_}': this version writes no other."
+            f"--format is one of {', '.join(FORMAT_FOLDERS)}, got '{format_}': this version writes no other."
         )
     import torch
 
-    from ..export import export_onnx
+    from ..export import EXPORTERS
     from ..files import writable_folder
     from ..model import input_shape
     from ..runs import load_final_model, read_run
     from ..seeding import torch_generator
 
     content, net = read_run(run), load_final_model(run)
-    if out is None and content.get("artifacts"):
+    if out is None and format_ == "onnx" and content.get("artifacts"):
         raise ConfigError(
             f"{run / ARTIFACT} was exported and judged by `fit` already: ship it, or name a folder with --out."
         )
-    folder = out or run / ARTIFACT
+    folder = out or run / FORMAT_FOLDERS[format_]
     writable_folder(folder.parent)
     samples = torch.randn((NUM_SAMPLES, *input_shape(net)), generator=torch_generator(0, "export.samples"))
     data = content["data"]
-    written = export_onnx(
+    written = EXPORTERS[format_](
         net, folder, name=content["asked"]["model"], preprocess=data["preprocess"], class_names=data["class_names"],
         samples_BCHW=samples,
     )  # fmt: skip
     if not as_json(written.manifest, json_file):
         kind = "int8" if written.manifest["quantized"] else "float32"
-        print(f"{written.model_path}: {kind}, {written.num_bytes:,} bytes")
+        shipped = written.manifest.get("parts", [written.manifest["model"]])
+        num_bytes = sum(each["bytes"] for each in written.manifest["files"] if each["path"] in shipped)
+        print(f"{written.model_path}: {kind}, {num_bytes:,} bytes")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +104,7 @@ def verify(
     seed: options.Seed = 0,
     json_file: options.Json = None,
 ) -> int:
-    """Run ARTIFACT in ONNX Runtime and check it: files, score, parity, integer kernels, size, speed.
+    """Run ARTIFACT in its runtime and check it: files, score, parity, integer kernels, size, speed.
 
     Exit code 0: all checks passed; 1: one failed.
     """
@@ -137,8 +143,11 @@ def _subject(path: Path, split: str) -> Subject:
     from ..runs import load_final_model, read_run
     from ..verify import read_artifact
 
-    if path.name.endswith(".onnx"):
+    if path.name.endswith((".onnx", ".xml", ".pte")):
         path = path.parent
+    folder = ARTIFACT
+    if path.name in FORMAT_FOLDERS.values() and (path.parent / RUN_FILE).exists():
+        path, folder = path.parent, path.name
     if path.name in ARTIFACT_FOLDERS.values() and (path.parent / RUN_FILE).exists():
         path = path.parent
     if not (path / RUN_FILE).exists():
@@ -147,7 +156,7 @@ def _subject(path: Path, split: str) -> Subject:
     content = read_run(path)
     before = (content.get("scores") or {}).get("before")
     return Subject(
-        folder=path / ARTIFACT,
+        folder=path / folder,
         fp32=path / FP32 if (path / FP32).is_dir() else None,
         simulation=load_final_model(path),
         baseline=_score(before, split),

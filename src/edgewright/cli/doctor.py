@@ -15,6 +15,7 @@ from .options import Json
 from .show import as_json, table
 
 PACKAGES = ("torch", "torchvision", "timm", "onnx", "onnxscript", "onnxruntime", "scikit-learn", "safetensors")
+EXTRAS = ("openvino", "executorch")  # runtimes that `export --format` and `bench --runtime` take as well
 TOOLS = {
     "cc": "a C compiler (Debian: gcc)",
     "arm-none-eabi-gcc": "cross compiler for Cortex-M (Debian: gcc-arm-none-eabi libnewlib-arm-none-eabi)",
@@ -70,6 +71,10 @@ def _packages() -> Iterator[Finding]:
         version = package_version(name)
         remedy = "" if version else f"pip install {name}"
         yield Finding(what=name, found=version or "not installed", good=not remedy, needed=True, remedy=remedy)
+    for name in EXTRAS:
+        version = package_version(name)
+        remedy = "" if version else f"pip install 'edgewright[{name}]'"
+        yield Finding(what=name, found=version or "not installed", good=not remedy, needed=False, remedy=remedy)
 
 
 def _accelerators() -> Iterator[Finding]:

@@ -81,7 +81,7 @@ def file_subject(path: Path) -> Subject:
             preprocess=artifact.manifest["preprocess"],
             lacks=dict.fromkeys((*IN_TORCH, "executorch"), why),
         )
-    why = f"a {path.suffix} file is run as it is; give the run or the model that it was made from"
+    why = f"the file {path.name} is run as it is; give the run or the model that it was made from"
     return Subject(name=str(path), **_form(path), lacks=dict.fromkeys((*IN_TORCH, "executorch"), why))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from ..types import COST_LIMITS, LIMITS, Artifact, Budget, Check, Cost, Score
 from .kernels import FloatNode, Kernels
 from .parity import TensorParity
+from .subjects import file_bytes
 from .timing import Race
 
 MIN_AGREEMENT = 99.5  # percent of final decisions, design.md section 4
@@ -36,7 +37,9 @@ def files(artifact: Artifact) -> Check:
     )
 
 
-def score(score: Score, baseline: Score | None, budget: Budget | None) -> tuple[Check, ...]:
+def score(
+    score: Score, baseline: Score | None, budget: Budget | None, *, runtime: str = "ONNX Runtime"
+) -> tuple[Check, ...]:
     """The score against the smallest that the budget accepts; without one it is told, and judges nothing."""
     limit = _lowest(baseline, budget)
     missing = 0.0 if limit is None else limit - score.value
@@ -47,7 +50,7 @@ def score(score: Score, baseline: Score | None, budget: Budget | None) -> tuple[
         before += "; not judged: no score to compare with is known"
     return (
         Check(name="score", passed=passed, value=score.value, limit=limit, unit="points", blame=blame,
-              how=f"{score.metric} on {score.num_samples} images of {score.split} in ONNX Runtime{before}"),
+              how=f"{score.metric} on {score.num_samples} images of {score.split} in {runtime}{before}"),
     )  # fmt: skip
 
 
@@ -57,7 +60,7 @@ def _lowest(baseline: Score | None, budget: Budget | None) -> float | None:
     return budget.lowest_score(baseline.value) if baseline is not None else budget.min_score
 
 
-def agreement(share: float | None, num_samples: int, split: str) -> tuple[Check, ...]:
+def agreement(share: float | None, num_samples: int, split: str, *, runtime: str = "ONNX Runtime") -> tuple[Check, ...]:
     """Final decisions equal to the simulation's."""
     if share is None:
         return ()
@@ -65,7 +68,7 @@ def agreement(share: float | None, num_samples: int, split: str) -> tuple[Check,
     blame = "" if passed else "the runtime computes other integers than the simulation: see the parity of each tensor."
     return (
         Check(name="agreement", passed=passed, value=share, limit=MIN_AGREEMENT, unit="%", blame=blame,
-              how=f"decisions on {num_samples} images of {split}, ONNX Runtime against the simulation"),
+              how=f"decisions on {num_samples} images of {split}, {runtime} against the simulation"),
     )  # fmt: skip
 
 
@@ -85,11 +88,11 @@ def parity(rows: Sequence[TensorParity], expected: Mapping[str, np.ndarray] | No
     )  # fmt: skip
 
 
-def integer_kernels(found: Kernels) -> tuple[Check, ...]:
+def integer_kernels(found: Kernels, *, runtime: str = "ONNX Runtime") -> tuple[Check, ...]:
     """Convolutions, linear layers and matrix products that stayed in float, against none."""
     heavy = found.heavy
     light = [node for node in found.stayed_float if not node.heavy]
-    how = f"the graph as ONNX Runtime optimized it: {sum(found.integer.values())} integer operators"
+    how = f"the graph as {runtime} optimized it: {sum(found.integer.values())} integer operators"
     if light:
         how += f"; small operators in float: {_listed(light)}"
     return (
@@ -108,12 +111,13 @@ def size(artifact: Artifact, fp32: Artifact | None, max_share: float) -> tuple[C
     """Bytes of the file as a share of the fp32 file's."""
     if fp32 is None:
         return ()
-    share = artifact.num_bytes / fp32.num_bytes
+    ours, other = file_bytes(artifact.model_path), file_bytes(fp32.model_path)
+    share = ours / other
     passed = share <= max_share
     blame = "" if passed else "prune more: int8 alone keeps a quarter of the weights' bytes, plus scales and biases."
     return (
         Check(name="file size", passed=passed, value=share, limit=max_share, unit="of the fp32 file", blame=blame,
-              how=f"{artifact.num_bytes} bytes against {fp32.num_bytes}"),
+              how=f"{ours} bytes against {other}"),
     )  # fmt: skip
 
 
@@ -149,7 +153,7 @@ def limits(cost: Cost | None, budget: Budget | None, artifact: Artifact) -> tupl
     """Each limit of the budget in the device's units. Flash is the size of the file, the rest as `cost` knows it."""
     if cost is None or budget is None:
         return ()
-    cost = cost.measured(flash_bytes=artifact.num_bytes)
+    cost = cost.measured(flash_bytes=file_bytes(artifact.model_path))
     found = []
     for name in COST_LIMITS:
         value, limit = getattr(cost, name), getattr(budget, name)

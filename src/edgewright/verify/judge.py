@@ -19,10 +19,10 @@ from ..tasks import decide, score_of
 from ..types import Artifact, Budget, Check, Cost, Score, Task, plain
 from . import checks
 from .artifact import read_artifact, read_expected
-from .kernels import Kernels, kernels
+from .formats import format_of
+from .kernels import Kernels
 from .machine import saturation_warning
 from .parity import TensorParity, parity
-from .runner import OnnxRunner
 from .timing import Latency, Race, Timing, race
 
 
@@ -62,7 +62,7 @@ def verify_artifact(
     is_target: bool = True,
     progress: Progress = SILENT,
 ) -> Verification:
-    """Judge an artifact in ONNX Runtime on this machine.
+    """Judge an artifact on this machine, in the runtime that its file is made for.
 
     Args:
         artifact: the folder, or what `export_onnx` returned.
@@ -78,32 +78,35 @@ def verify_artifact(
 
     Raises:
         DataError: the artifact is missing or damaged, or the data is preprocessed in another way.
-        UnsupportedError: ONNX Runtime cannot run it.
+        UnsupportedError: its runtime cannot run it.
+        MissingExtraError: its runtime is not installed.
     """
     artifact, fp32 = _read(artifact), _read(fp32) if fp32 is not None else None
     _check_preprocess(artifact, data)
     timing = timing or Timing()
-    runner = OnnxRunner(artifact.model_path, threads=timing.threads)
+    form = format_of(artifact.model_path)
+    runner = form.run(artifact.model_path, threads=timing.threads)
     decisions, targets = decide(runner, task, data, split)
     score = score_of(decisions, targets, task, split)
     agreement = None
     if simulation is not None:
         agreement = 100 * float(np.mean(decide(simulation, task, data, split)[0] == decisions))
     expected = read_expected(artifact)
-    rows = parity(artifact.model_path, expected, threads=timing.threads) if expected else ()
-    result = kernels(artifact.model_path)
+    sees_inside = expected and artifact.model_path.suffix == ".onnx"  # the other runtimes show no inner tensors
+    rows = parity(artifact.model_path, expected, threads=timing.threads) if sees_inside else ()  # type: ignore[arg-type]
+    result = form.kernels(artifact)
     times = _race(artifact, fp32, timing, progress)
     if cost is not None and is_target:
         cost = cost.measured(latency_s=times.latencies[0].median_s)
     return Verification(
         checks=(
             checks.files(artifact),
-            *checks.score(score, baseline, budget),
-            *checks.agreement(agreement, len(decisions), split),
+            *checks.score(score, baseline, budget, runtime=form.runtime),
+            *checks.agreement(agreement, len(decisions), split, runtime=form.runtime),
             *checks.parity(rows, expected),
-            *(checks.integer_kernels(result) if artifact.manifest["quantized"] else ()),
+            *(checks.integer_kernels(result, runtime=form.runtime) if artifact.manifest["quantized"] else ()),
             *checks.size(artifact, fp32, max_size_share),
-            *checks.speed(times, fp32 is not None, result, binding=is_target),
+            *checks.speed(times, times.ratio is not None, result, binding=is_target),
             *checks.limits(cost, budget, artifact),
             *checks.processor(saturation_warning(), quantized=artifact.manifest["quantized"]),
         ),
@@ -128,9 +131,10 @@ def _check_preprocess(artifact: Artifact, data: Data) -> None:
 def _race(artifact: Artifact, fp32: Artifact | None, timing: Timing, progress: Progress) -> Race:
     label = "int8" if artifact.manifest["quantized"] else "fp32"
     files = {label: artifact.model_path}
-    if fp32 is not None:
+    form = format_of(artifact.model_path)
+    if fp32 is not None and fp32.model_path.suffix in form.loads:
         files["fp32" if label != "fp32" else "fp32 to compare"] = fp32.model_path
     shape = artifact.manifest["input"]["shape"][1:]
     images_BCHW = np.random.default_rng(0).standard_normal((timing.batch, *shape), dtype=np.float32)
-    runners = {name: OnnxRunner(path, threads=timing.threads) for name, path in files.items()}
+    runners = {name: form.run(path, threads=timing.threads) for name, path in files.items()}
     return race(runners, images_BCHW, timing=timing, progress=progress)
