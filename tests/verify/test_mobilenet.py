@@ -38,6 +38,7 @@ def test_mobilenet_v2_runs_in_integers_and_decides_as_its_simulation(tmp_path):
     assert (runner(images.numpy()).argmax(1) == want.argmax(1)).mean() >= 0.995
     rows = parity(int8.model_path, read_expected(int8))
     assert len(rows) == 64 and max(row.mean_steps for row in rows) < 1
+    assert max(row.own_max_steps for row in rows) <= 1 and min(row.own_share_equal for row in rows) > 0.999
     assert int8.num_bytes < 0.28 * fp32.num_bytes  # 0.25 of the weights, and scales and biases of 17,000 channels
     one = images[:1].numpy()
     times = race({"int8": runner, "fp32": OnnxRunner(fp32.model_path)}, one, timing=Timing(turns=5, runs=30))

@@ -9,8 +9,11 @@ import onnx
 import pytest
 import torch
 
+from edgewright.compress.quantize import Precision, observe, plan_quantizers, ranges_of, simulate
 from edgewright.devices.machine import has_fast_integers
 from edgewright.errors import ConfigError, DataError, ShapeError, UserError
+from edgewright.export import export_onnx
+from edgewright.model import capture
 from edgewright.tasks import evaluate
 from edgewright.types import Budget, Score
 from edgewright.verify import (
@@ -57,6 +60,7 @@ def test_the_runtime_decides_as_the_simulation(verdict):
 def test_parity_is_reported_per_tensor_and_within_a_step(made, verdict):
     assert [row.tensor for row in verdict.parity] == list(made.int8.manifest["tensors"])
     assert all(row.max_steps <= 1 and row.share_equal > 0.99 for row in verdict.parity)
+    assert all(row.own_max_steps <= 1 and row.own_share_equal > 0.99 for row in verdict.parity)
 
 
 def test_every_limit_of_the_budget_becomes_a_check(verdict):
@@ -122,6 +126,53 @@ def test_other_golden_codes_fail_the_parity_and_name_the_first_tensor(made, copy
     expected["codes/relu_codes"] = expected["codes/relu_codes"] ^ 4
     rows = parity(copy / "model.onnx", expected)
     assert {row.tensor for row in rows if row.mean_steps > 1} == {"relu_codes"}
+
+
+def test_a_difference_that_comes_from_before_is_not_an_operators_own(made):
+    expected = read_expected(made.int8)
+    rows = parity(made.int8.model_path, {**expected, "input": expected["input"] + 0.3})
+    assert min(row.mean_steps for row in rows) > 1 and max(row.own_max_steps for row in rows) <= 1
+
+
+@pytest.mark.slow
+def test_an_operator_that_the_runtime_computes_otherwise_is_found_by_its_own_difference(tmp_path):
+    class Gate(torch.nn.Module):
+        """ONNX Runtime's integer softmax gives 0 for what lies above the range of its output."""
+
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = torch.nn.Conv2d(3, 4, 1), torch.nn.Conv2d(4, 4, 1)
+
+        def forward(self, x):
+            x = self.first(x)
+            return self.last(x * torch.softmax(x, dim=1))
+
+    images = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = capture(Gate(), (3, 8, 8))
+    plan = dataclasses.replace(plan_quantizers(net), fixed={})
+    found = ranges_of(observe(net, plan, images), method="minmax") | {"softmax": (0.0, 0.2)}
+    artifact = export_onnx(simulate(net, plan, found), tmp_path / "a", name="a", preprocess={}, samples_BCHW=images)
+    rows = {row.tensor: row for row in parity(artifact.model_path, read_expected(artifact))}
+    assert rows["softmax_codes"].own_max_steps == 255 and rows["last_codes"].max_steps > 1
+    assert max(row.own_max_steps for name, row in rows.items() if name != "softmax_codes") <= 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bits", [4, 8])
+def test_codes_are_compared_where_the_file_clips_them(bits, made, tmp_path):
+    images = made.data.calibration(64, 0)
+    net = capture(torch.nn.Sequential(torch.nn.Conv2d(1, 16, 3), torch.nn.Conv2d(16, 4, 3)), (1, 8, 8))
+    plan, precision = plan_quantizers(net), Precision(activations=bits)
+    found = {
+        name: (low / 2, high / 2)
+        for name, (low, high) in ranges_of(observe(net, plan, images), method="minmax", precision=precision).items()
+    }  # many codes saturate
+    simulation = simulate(net, plan, found, precision=precision)
+    artifact = export_onnx(simulation, tmp_path / "a", name="a", preprocess={}, samples_BCHW=images[:4])
+    rows = parity(artifact.model_path, read_expected(artifact))
+    assert len(rows) == 3 and all(max(row.max_steps, row.own_max_steps) <= 1 for row in rows)
 
 
 def test_a_float_layer_is_found_and_blamed(made, copy):

@@ -1,0 +1,102 @@
+"""One arithmetic, three ways to compute it: simulation, integer reference and ONNX Runtime, on trained nets.
+
+    EDGEWRIGHT_TEST_DATA=... python benchmarks/quantize_integers.py [--images N] [--epochs N] [--only NAME]
+
+For each net: the share of test images that two of the three decide alike; the largest difference of a tensor's codes,
+accumulated over a whole run and of each operator alone (`own`). `resnet20` and `resnet32` have the published CIFAR-10
+weights and are run on the lossless test images; `resnet8` and `mobilenet_v2` (32 pixels) learn `digits` here first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import fx
+
+from edgewright.compress.quantize import observe, plan_quantizers, ranges_of, simulate
+from edgewright.compress.quantize.gates import expose_gates
+from edgewright.data import Data, load_data
+from edgewright.export import export_onnx
+from edgewright.model import capture
+from edgewright.model.fold import fold_batch_norms
+from edgewright.tasks import Classify
+from edgewright.train import Train, train_weights
+from edgewright.verify import OnnxRunner, compare_with_reference, parity, read_expected, run_in_integers
+from edgewright.zoo import resolve
+
+LOSSLESS = "npz:cifar10_train4000_lossless.npz,cifar10_test1000_lossless.npz"
+SUBJECTS = {"resnet20": "12fca82f", "resnet32": "d509ac18", "resnet8": None, "mobilenet_v2@32": None}
+CALIBRATION, GOLDEN, BATCH = 256, 8, 32
+
+
+def subject(name: str, root: Path, epochs: int) -> tuple[fx.GraphModule, Data]:
+    """A trained net, captured, and the data that it is for."""
+    digest = SUBJECTS[name]
+    data = load_data(LOSSLESS, root=root / "cifar10") if digest else load_data("digits")
+    weights = root / "weights" / "cifar10_resnet" / f"{name}-{digest}.th" if digest else None
+    built = resolve(name, num_classes=10, channels=data.image_shape[0], weights=weights)
+    data = data.fitted_to(built.input_shape, built.mean, built.std)
+    net = capture(built.model, built.input_shape)
+    if digest is None:
+        settings = Train(epochs=epochs, lr=0.05, optimizer="sgd", augment="none")
+        net = train_weights(net, task=Classify(num_classes=10), data=data, settings=settings, seed=0).net
+    return net, data
+
+
+def measured(net: fx.GraphModule, data: Data, images: int) -> dict[str, Any]:
+    """All comparisons of one net, min-max ranges, 8 bits."""
+    folded = expose_gates(fold_batch_norms(net)[0])
+    plan = plan_quantizers(folded)
+    ranges = ranges_of(observe(folded, plan, data.calibration(CALIBRATION, 0)), method="minmax")
+    simulation = simulate(folded, plan, ranges)
+    test_BCHW = torch.cat([batch[0] for batch in data.batches("test", batch_size=BATCH)])[:images]
+    with tempfile.TemporaryDirectory() as folder:
+        artifact = export_onnx(simulation, Path(folder) / "a", name="a", preprocess={}, samples_BCHW=test_BCHW[:GOLDEN])
+        rows = parity(artifact.model_path, read_expected(artifact) or {})
+        runner = OnnxRunner(artifact.model_path)
+        ways = {"simulation": simulation, "runtime": runner, "integers": lambda x: run_in_integers(simulation, x)}
+        decided = {way: _decisions(run, test_BCHW) for way, run in ways.items()}
+    reference = compare_with_reference(simulation, test_BCHW[:GOLDEN])
+    return {
+        "images": len(test_BCHW),
+        "tensors": len(rows),
+        "runtime = simulation %": _alike(decided["runtime"], decided["simulation"]),
+        "integers = simulation %": _alike(decided["integers"], decided["simulation"]),
+        "integers = runtime %": _alike(decided["integers"], decided["runtime"]),
+        "runtime accumulated max, mean steps": (max(r.max_steps for r in rows), max(r.mean_steps for r in rows)),
+        "runtime own max steps": max(row.own_max_steps or 0 for row in rows),
+        "runtime own equal %, worst tensor": 100 * min(row.own_share_equal or 0.0 for row in rows),
+        "reference own max steps": reference.max_steps,
+        "reference own equal %, worst tensor": 100 * min(row.share_equal or 0.0 for row in reference.layers),
+        "undefined": reference.undefined,
+    }
+
+
+def _decisions(run: Any, images_BCHW: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad():
+        return torch.cat([run(batch).argmax(1) for batch in images_BCHW.split(BATCH)])
+
+
+def _alike(first: torch.Tensor, second: torch.Tensor) -> float:
+    return 100 * float((first == second).float().mean())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--images", type=int, default=1000)
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--only", choices=SUBJECTS)
+    options = parser.parse_args()
+    root = Path(os.environ["EDGEWRIGHT_TEST_DATA"])
+    for name in [options.only] if options.only else SUBJECTS:
+        found = measured(*subject(name, root, options.epochs), options.images)
+        print(name, *(f"    {key}: {value}" for key, value in found.items()), sep="\n", flush=True)
+
+
+if __name__ == "__main__":
+    main()
