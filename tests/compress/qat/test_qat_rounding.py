@@ -136,3 +136,14 @@ def test_a_bound_may_be_a_tensor_that_moves():
     y = rounded(x, torch.tensor(1.0), torch.tensor(-1), torch.tensor(2), how=Gradient())
     y.sum().backward()
     assert y.tolist() == [-1, 0, 2] and x.grad is not None and x.grad.tolist() == [0, 1, 0]
+
+
+def test_the_gradient_of_the_step_is_that_of_pytorch_where_both_call_a_value_inside():
+    x, upstream = draw(3, (4000,), 3.0), draw(4, (4000,), 1.0)
+    ratio = x / 0.25
+    x, upstream = (each[~(((ratio - 7).abs() <= 0.5) | ((ratio + 8).abs() <= 0.5))] for each in (x, upstream))
+    steps = [torch.tensor(0.25, requires_grad=True), torch.tensor([0.25], requires_grad=True)]
+    (rounded(x, steps[0], -8.0, 7.0, how=Gradient(gain=0.1)) * upstream).sum().backward()
+    other = torch._fake_quantize_learnable_per_tensor_affine(x, steps[1], torch.zeros(1), -8, 7, 0.1)
+    (other * upstream).sum().backward()
+    torch.testing.assert_close(steps[0].grad, steps[1].grad.reshape(()), rtol=1e-4, atol=1e-4)
