@@ -4,8 +4,8 @@
 
 `resnet20` has the published CIFAR-10 weights and is scored on the 1,000 lossless test images. `mobilenet_v2` (width 1,
 64 pixels) learns the 50,000 JPEG training images of CIFAR-10 and is scored on the 10,000 JPEG test images; `resnet8`
-learns Fashion-MNIST, 10,000 test images. What is trained is kept in DIR, a state dict per net, and read from there the
-next time. On one GPU the two trainings take about four minutes, on two processor cores some hours.
+learns Fashion-MNIST, 10,000 test images. The captured nets are kept in DIR and read from there
+the next time. On one GPU the two trainings take about four minutes, on two processor cores some hours.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import fx
 
 from edgewright.data import Data, load_data
-from edgewright.model import capture
+from edgewright.files import folder_atomic
+from edgewright.model import capture, load_model, save_model
 from edgewright.tasks import Classify, evaluate
 from edgewright.train import Train, train_weights
 from edgewright.zoo import resolve
@@ -38,11 +38,11 @@ RECIPE = Train(
 
 @dataclass(frozen=True, kw_only=True)
 class Net:
-    """A benchmark's subject: where its data and its weights come from. `train` None: published weights."""
+    """A benchmark's subject: where its data and its weights come from. Either `weights` or `train`."""
 
     spec: str
     data: Callable[[Path], Data]
-    weights: Callable[[Path, Path], Path]  # (test data, folder of trained nets)
+    weights: Callable[[Path], Path] | None = None
     train: Train | None = None
 
 
@@ -50,40 +50,39 @@ SUBJECTS = {
     "resnet20": Net(
         spec="resnet20",
         data=lambda root: load_data(LOSSLESS, root=root / "cifar10", val_from="test"),
-        weights=lambda root, nets: root / "weights" / "cifar10_resnet" / "resnet20-12fca82f.th",
+        weights=lambda root: root / "weights" / "cifar10_resnet" / "resnet20-12fca82f.th",
     ),
     "mobilenet_v2": Net(
         spec="mobilenet_v2@64",
         data=lambda root: load_data(JPEG, root=root / "cifar10"),
-        weights=lambda root, nets: nets / "mobilenet_v2.safetensors",
         train=RECIPE,
     ),
     "resnet8": Net(
         spec="resnet8@28",
         data=lambda root: load_data("fashion-mnist", root=root / "fashion-mnist"),
-        weights=lambda root, nets: nets / "resnet8.safetensors",
         train=replace(RECIPE, epochs=12),
     ),
 }
 
 
 def subject(name: str, root: Path, nets: Path, *, accelerator: str = "cpu") -> tuple[fx.GraphModule, Data]:
-    """The captured net with its trained weights (trained now where they are missing), and its data fitted to it."""
-    wanted = SUBJECTS[name]
+    """The captured net with its trained weights (trained now where it is missing), and its data fitted to it."""
+    wanted, folder = SUBJECTS[name], nets / name
     data = wanted.data(root)
-    path = wanted.weights(root, nets)
     built = resolve(
-        wanted.spec, num_classes=10, channels=data.image_shape[0], weights=path if path.exists() else None
+        wanted.spec, num_classes=10, channels=data.image_shape[0], weights=wanted.weights and wanted.weights(root)
     )  # fmt: skip
     data = data.fitted_to(built.input_shape, built.mean, built.std)
-    if path.exists():
-        return capture(built.model, built.input_shape), data
-    assert wanted.train is not None, f"{path} is missing"
-    model = built.model.to(accelerator)
-    trained = train_weights(model, task=TASK, data=data, settings=wanted.train, seed=0).net.cpu()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(trained.state_dict(), path)
-    return capture(trained, built.input_shape), data
+    if not folder.exists():
+        model = built.model
+        if wanted.train is not None:
+            model = train_weights(
+                model.to(accelerator), task=TASK, data=data, settings=wanted.train, seed=0
+            ).net.cpu()  # fmt: skip
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with folder_atomic(folder) as temporary:
+            save_model(capture(model, built.input_shape), temporary)
+    return load_model(folder), data
 
 
 def main() -> None:

@@ -166,6 +166,7 @@ def stage_key(stage: Stage, job: Job) -> str:
         "device": plain(job.device),
         "budget": plain(job.budget),
         "seed": job.seed,
+        "accelerator": job.accelerator,
     }
     return content_key(__version__, type(stage).__name__, plain(stage), inputs)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from torch import fx, nn
 
 from ..data import Data, load_data
 from ..devices import device as find_device
-from ..errors import ConfigError
+from ..errors import ConfigError, first_line
 from ..model import capture, input_shape, tensor_specs
 from ..model.onnx import read_onnx
 from ..runs import RUN_FILE, load_final_model, read_run
@@ -183,6 +184,36 @@ def job_for(asked: Asked, budget: Budget) -> Job:
         trained=loaded.trained,
         teacher=teacher.net if teacher else None,
     )
+
+
+def trained_job(asked: Asked, command: str) -> Job:
+    """The job for a command that works on trained weights.
+
+    Raises:
+        ConfigError: the model has random ones.
+    """
+    job = job_for(asked, Budget())
+    if not job.trained:
+        raise ConfigError(
+            f"{job.model_name} has random weights, and {command} needs trained ones: add --weights, or name a run."
+        )
+    return job
+
+
+def accelerated(job: Job, accelerator: str) -> Job:
+    """The job on a PyTorch device.
+
+    Raises:
+        ConfigError: this machine does not have it.
+    """
+    import torch
+
+    try:
+        torch.empty(0, device=accelerator)
+    except (RuntimeError, AssertionError) as error:
+        reason = first_line(error)
+        raise ConfigError(f"PyTorch has no device '{accelerator}' here ({reason}): leave --accelerator out.") from error
+    return dataclasses.replace(job, accelerator=accelerator)
 
 
 def _teacher(asked: Asked, student: Loaded, data: Data) -> Loaded:

@@ -1,4 +1,4 @@
-"""`train`, `prune`, `distill`, `quantize`: one stage at a time, each leaving a run directory that is a MODEL again."""
+"""`train`, `prune`, `distill`: one stage at a time, each leaving a run directory that is a MODEL again."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import ConfigError
 from . import options
 from .show import as_json, lines
 
 if TYPE_CHECKING:
-    from ..types import Stage
+    from ..types import Job, Stage
     from .load import Asked
 
 DEVICE = "generic-x86"
@@ -61,7 +60,7 @@ def train(
     from ..recipes import recipe
     from .load import Asked
 
-    changes = _given(
+    changes = given(
         epochs=epochs, batch_size=batch_size, optimizer=optimizer, lr=lr, augment=augment, ema_decay=ema_decay,
         patience=patience,
     )  # fmt: skip
@@ -102,14 +101,14 @@ def prune(
 ) -> None:
     """Cut whole channels out of MODEL, where it hurts least. Recover the score with `distill` afterwards."""
     from ..recipes import recipe
-    from .load import Asked
+    from .load import Asked, trained_job
 
     asked = Asked(
         model=model, data=data, device=device, weights=weights, data_root=data_root, download=download,
         image_size=image_size, channels=channels, val_from=val_from, seed=seed,
     )  # fmt: skip
-    stage = dataclasses.replace(recipe(preset).prune, **_given(keep_macs=keep_macs, round_to=round_to, score=score))
-    _run("prune", stage, asked, out=out, resume=resume, json_file=json_file, needs_weights=True)
+    stage = dataclasses.replace(recipe(preset).prune, **given(keep_macs=keep_macs, round_to=round_to, score=score))
+    run_one("prune", stage, trained_job(asked, "prune"), out=out, resume=resume, json_file=json_file)
 
 
 def distill(
@@ -156,94 +155,33 @@ def distill(
         teacher_weights=teacher_weights,
     )  # fmt: skip
     start = recipe(preset).recover
-    changes = _given(epochs=epochs, batch_size=batch_size, lr=lr, augment=augment)
-    own = _given(alpha=alpha, temperature=temperature, features=features)
+    changes = given(epochs=epochs, batch_size=batch_size, lr=lr, augment=augment)
+    own = given(alpha=alpha, temperature=temperature, features=features)
     stage = dataclasses.replace(start, train=dataclasses.replace(start.train, **changes), **own)
     _run("distill", stage, asked, out=out, resume=resume, json_file=json_file)
 
 
-def quantize(
-    model: options.Model,
-    data: options.Data,
-    bits: Annotated[
-        int | None, typer.Option("--bits", metavar="2..8", help="Of the weights; activations have 8.")
-    ] = None,
-    method: Annotated[
-        str | None, typer.Option("--method", metavar="minmax|percentile|best", help="How ranges are found.")
-    ] = None,
-    percentile: Annotated[
-        float | None, typer.Option("--percentile", metavar="X", help="Share of values inside the range, in percent.")
-    ] = None,
-    num_calibration: Annotated[
-        int | None, typer.Option("--num-calibration", metavar="N", help="Images that the ranges are measured on.")
-    ] = None,
-    qat_if_drop_over: Annotated[
-        float | None,
-        typer.Option("--qat-if-drop-over", metavar="PP", help="Train through the rounding when it costs more."),
-    ] = None,
-    preset: Preset = "default",
-    device: OnDevice = DEVICE,
-    weights: options.Weights = None,
-    data_root: options.DataRoot = None,
-    download: options.Download = False,
-    image_size: options.ImageSize = None,
-    channels: options.Channels = None,
-    val_from: options.ValFrom = "train",
-    out: options.Out = Path("runs/quantize"),
-    resume: options.Resume = False,
-    seed: options.Seed = 0,
-    json_file: options.Json = None,
-) -> None:
-    """Turn MODEL into integers: fold, calibrate on images of the train split, score."""
-    from ..recipes import recipe
-    from .load import Asked
-
-    changes = _given(
-        bits=bits,
-        method=method,
-        percentile=percentile,
-        num_calibration=num_calibration,
-        qat_if_drop_over=qat_if_drop_over,
-    )
-    asked = Asked(
-        model=model, data=data, device=device, weights=weights, data_root=data_root, download=download,
-        image_size=image_size, channels=channels, val_from=val_from, seed=seed,
-    )  # fmt: skip
-    stage = dataclasses.replace(recipe(preset).quantize, **changes)
-    _run("quantize", stage, asked, out=out, resume=resume, json_file=json_file, needs_weights=True)
-
-
-def _given(**settings: Any) -> dict[str, Any]:
+def given(**settings: Any) -> dict[str, Any]:
     """The settings that the command line changes."""
     return {name: value for name, value in settings.items() if value is not None}
 
 
 def _run(
-    name: str,
-    stage: Stage,
-    asked: Asked,
-    *,
-    out: Path,
-    resume: bool,
-    json_file: Path | None,
-    needs_weights: bool = False,
-) -> None:
-    """Run one stage in a run directory of its own, and say what it did.
-
-    Raises:
-        ConfigError: the stage works on trained weights, and the model has random ones.
-    """
-    from ..pipeline import run_stage
-    from ..report import summary_lines
+    name: str, stage: Stage, asked: Asked, *, out: Path, resume: bool, json_file: Path | None,
+) -> None:  # fmt: skip
+    """Run one stage on what the options describe."""
     from ..types import Budget
     from .load import job_for
+
+    run_one(name, stage, job_for(asked, Budget()), out=out, resume=resume, json_file=json_file)
+
+
+def run_one(name: str, stage: Stage, job: Job, *, out: Path, resume: bool, json_file: Path | None) -> None:
+    """Run one stage in a run directory of its own, and say what it did."""
+    from ..pipeline import run_stage
+    from ..report import summary_lines
     from .progress import progress_for
 
-    job = job_for(asked, Budget())
-    if needs_weights and not job.trained:
-        raise ConfigError(
-            f"{job.model_name} has random weights, and {name} needs trained ones: add --weights, or name a run."
-        )
     found = run_stage(job, stage, name=name, out=out, resume=resume, progress=progress_for())
     if not as_json(found.content, json_file):
         lines(summary_lines(found.content))

@@ -5,6 +5,7 @@ Each repair is known by name; `before` change the float model without changing i
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,8 @@ from ...errors import ConfigError, DataError
 from ...model import capture
 from ...model.fold import Folding, fold_batch_norms
 from ...progress import SILENT, Progress
-from ...types import Job
+from ...tasks import evaluate
+from ...types import Job, Score
 from .mixed import choose
 from .placement import Plan, plan_quantizers
 from .precision import Precision
@@ -76,6 +78,14 @@ class Builder:
         simulation, done_after = self._repaired_after(simulation, folded, repairs)
         found = {**found, "repairs": {**done, **done_after}}
         return Built(simulation=simulation, folded=folded, folding=folding, plan=plan, found=found)
+
+    def score(self, net: fx.GraphModule) -> Score:
+        """The score of a net on val."""
+        return evaluate(self.moved(net), self.job.task, self.job.data, "val", progress=self.progress)
+
+    def moved(self, net: fx.GraphModule) -> fx.GraphModule:
+        """A copy of the net on the job's accelerator; the net itself where that is the CPU."""
+        return net if self.job.accelerator == "cpu" else copy.deepcopy(net).to(self.job.accelerator)
 
     # -- steps ------------------------------------------------------------------------------------------------------
     def _repaired_before(
@@ -151,7 +161,8 @@ class Builder:
         done: dict[str, Any] = {}
         if not set(repairs) & set(AFTER):
             return simulation, done
-        images_BCHW = self._images()
+        images_BCHW = self._images().to(self.job.accelerator)
+        simulation, folded = (self.moved(net) for net in (simulation, folded))
         if "rounding" in repairs:
             simulation, rounding = learn_rounding(
                 simulation, folded, images_BCHW, settings=self.settings.rounding, seed=self.job.seed,
@@ -161,7 +172,7 @@ class Builder:
         if "bias" in repairs:
             simulation, correction = correct_bias(simulation, folded, images_BCHW, progress=self.progress)
             done["bias"] = {"largest_shift": max(correction.shifts.values(), default=0.0)}
-        return simulation, done
+        return simulation.cpu(), done
 
 
 def _plain_method(method: str) -> str:

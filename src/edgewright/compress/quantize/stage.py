@@ -14,7 +14,6 @@ from ...analyze import cost_of
 from ...errors import ConfigError, UnsupportedError
 from ...model.quantized import scheme_of
 from ...progress import SILENT, Progress
-from ...tasks import evaluate
 from ...types import Job, Score, StageResult
 from .build import BEST, REPAIRS, Builder, Built, check_repairs
 from .mixed import Mixed
@@ -112,10 +111,10 @@ class Quantize:
         if scheme_of(job.model) is not None:
             raise UnsupportedError("The model is quantized already: give the model as it was before.")
         builder = Builder.of(job, self, progress=progress)
-        before = evaluate(builder.net, job.task, job.data, "val", progress=progress)
+        before = builder.score(builder.net)
         built, calibrated, tried = self._least_loss(builder, before)
         simulation, training = self._trained(builder, built, drop=before.value - calibrated.value)
-        final = evaluate(simulation, job.task, job.data, "val", progress=progress) if training else calibrated
+        final = builder.score(simulation) if training else calibrated
         return StageResult(
             model=simulation,
             score=final,
@@ -147,7 +146,7 @@ class Quantize:
         tried, best = [], None
         for repairs in ways:
             built = builder.build(repairs)
-            score = evaluate(built.simulation, builder.job.task, builder.job.data, "val", progress=builder.progress)
+            score = builder.score(built.simulation)
             tried.append({"repairs": list(repairs), "score": score.value})
             if best is None or score.value > best[1].value:
                 best = built, score
@@ -161,10 +160,11 @@ class Quantize:
         asked = self.qat is not None if self.qat_if_drop_over is None else drop > self.qat_if_drop_over
         if not asked:
             return built.simulation, None
-        return train_quantized(
-            built.simulation, builder.net, plan=built.plan, job=builder.job, settings=self.qat or Qat(),
-            progress=builder.progress,
+        trained, details = train_quantized(
+            builder.moved(built.simulation), builder.moved(builder.net), plan=built.plan, job=builder.job,
+            settings=self.qat or Qat(), progress=builder.progress,
         )  # fmt: skip
+        return trained.cpu(), details
 
 
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
