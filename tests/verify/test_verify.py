@@ -18,7 +18,9 @@ from edgewright.tasks import evaluate
 from edgewright.types import Budget, Score
 from edgewright.verify import (
     OnnxRunner,
+    TensorParity,
     Timing,
+    checks,
     compare_codes,
     kernels,
     parity,
@@ -258,6 +260,14 @@ def test_the_runner_answers_in_kind(made):
     as_torch, as_numpy = runner(images), runner(images.numpy())
     assert isinstance(as_torch, torch.Tensor) and isinstance(as_numpy, np.ndarray)
     assert np.array_equal(as_torch.numpy(), as_numpy)
+
+
+def test_an_operator_that_is_off_by_itself_fails_the_parity_and_is_named():
+    row = TensorParity(tensor="a", max_steps=1, mean_steps=0.1, share_equal=0.9, own_max_steps=1, own_share_equal=0.9)
+    rows = [row, dataclasses.replace(row, tensor="b", own_max_steps=7)]
+    passed, failed = (checks.parity(each, {"input": np.zeros(2)})[0] for each in (rows[:1], rows))
+    assert passed.passed and passed.how.endswith("an operator by itself at most 1 step off")
+    assert not failed.passed and "computes b otherwise than the file says: 7 steps off by itself" in failed.blame
 
 
 def test_differences_are_counted_in_steps():
