@@ -114,6 +114,27 @@ def test_smaller_groups_and_zero_points_lose_less():
     assert error(symmetric=False) < 0.5 * error()
 
 
+def test_a_searched_grid_clips_an_outlier_when_that_leaves_less_error():
+    form = stored(linear([[1.0, *[0.1, -0.1] * 20]]), bits=2)
+    assert (form.weight_codes()[0, 1:] == 0).all()  # the step is the outlier: all others vanish, squared error 0.4
+    form.fit_grid(search=True)
+    kept = form.weight_scale.item()
+    # the outlier becomes `kept`, each other weight too: (1 - k)^2 + 40 (0.1 - k)^2 while 0.1 rounds to 1 step, k < 0.2
+    tried = [step / 50 for step in range(10, 51)]
+    losses = [(1 - k) ** 2 + 40 * ((0.1 - k) ** 2 if k < 0.2 else 0.01) for k in tried]
+    assert kept == pytest.approx(tried[losses.index(min(losses))])
+
+
+@pytest.mark.parametrize("settings_", [{}, {"group_size": 8}, {"symmetric": False}, {"per_tensor": True}])
+def test_a_searched_grid_never_leaves_more_error(settings_):
+    torch.manual_seed(0)
+    per_tensor = settings_.get("per_tensor", False)
+    form = stored(nn.Linear(32, 8), bits=3, **settings_)
+    plain = (form.rounded_weight() - form.weight).pow(2).sum()
+    form.fit_grid(per_tensor=per_tensor, search=True)
+    assert (form.rounded_weight() - form.weight).pow(2).sum() < plain
+
+
 @settings(max_examples=30)
 @given(st.integers(2, 8), st.integers(2, 9), st.booleans())
 def test_rounding_twice_changes_nothing_and_zeros_stay_zeros(bits, group_size, symmetric):

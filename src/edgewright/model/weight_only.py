@@ -23,6 +23,7 @@ from .packed import packed_bytes
 from .quantized import StoredWeights
 
 SCALE_BYTES = 4
+KEPT = [1 - index / 50 for index in range(41)]  # shares of a range to try: below a fifth nothing is gained
 
 
 def grouped(rows_OR: torch.Tensor, group_size: int | None) -> torch.Tensor:
@@ -49,6 +50,22 @@ def group_grid(groups_OGS: torch.Tensor, grid: QuantSpec, *, per_tensor: bool) -
     scale_OG = torch.where(scale_OG > 0, scale_OG, 1.0)
     zero_OG = (grid.low - low_OG / scale_OG).round().clamp(grid.low, grid.high)
     return scale_OG, zero_OG.to(torch.int32)
+
+
+def searched_grid(groups_OGS: torch.Tensor, grid: QuantSpec, *, per_tensor: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    """As `group_grid`, of the part of each range that leaves the least squared error: with few bits, clipping the
+    largest weights lets all others be finer."""
+    scale_OG, zero_OG = group_grid(groups_OGS, grid, per_tensor=per_tensor)
+    least_OG = torch.full_like(scale_OG, torch.inf)
+    for keep in KEPT:
+        scale, zero = group_grid(groups_OGS * keep, grid, per_tensor=per_tensor)
+        steps = (scale[:, :, None], zero[:, :, None], grid.low, grid.high)
+        error_OG = (torch.ops.edgewright.fake_quantize(groups_OGS, *steps) - groups_OGS).pow(2).sum(2)
+        error_OG = error_OG.sum().expand_as(error_OG) if per_tensor else error_OG
+        better = error_OG < least_OG
+        scale_OG, zero_OG = torch.where(better, scale, scale_OG), torch.where(better, zero, zero_OG)
+        least_OG = torch.minimum(error_OG, least_OG)
+    return scale_OG, zero_OG
 
 
 class GroupedWeights(StoredWeights):
@@ -78,9 +95,15 @@ class GroupedWeights(StoredWeights):
         """Bits and ends of the codes; the scales are the buffers."""
         return QuantSpec(scale=(1.0,), zero_point=(0,), bits=self.bits, signed=self.signed, symmetric=self.symmetric)
 
-    def fit_grid(self, *, per_tensor: bool = False) -> None:
-        """Set scales and zero points by the least and the largest weight of each group."""
-        scale, zero_point = group_grid(self._groups(self.weight.detach()), self.grid, per_tensor=per_tensor)
+    def fit_grid(self, *, per_tensor: bool = False, search: bool = False) -> None:
+        """Set scales and zero points by the least and the largest weight of each group.
+
+        Args:
+            per_tensor: one grid for all groups.
+            search: instead of the whole range, the part of it that leaves the least squared error.
+        """
+        find = searched_grid if search else group_grid
+        scale, zero_point = find(self._groups(self.weight.detach()), self.grid, per_tensor=per_tensor)
         with torch.no_grad():
             self.weight_scale.copy_(scale)
             self.weight_zero_point.copy_(zero_point)

@@ -23,7 +23,8 @@ from ...model.dynamic import DYNAMIC
 from ...model.floats import DTYPES, FLOATS, SCALED, RoundActivation, float_scale
 from ...model.layers import settings_of
 from ...model.quantized import IntegerWeights, weight_scales
-from ...model.weight_only import WEIGHT_ONLY
+from ...model.weight_only import WEIGHT_ONLY, grouped, searched_grid
+from ...types import QuantSpec
 from .placement import Plan
 from .precision import Precision
 
@@ -108,7 +109,7 @@ def simulate_weight_only(
     shared = {"group_size": scheme.group_size, "symmetric": scheme.symmetric, "signed": scheme.signed}
     per_tensor = scheme.granularity == "tensor"
     bits = {node.name: {"bits": precision.of_layer(node.name)} for node in net.graph.nodes}
-    return _exchange(net, WEIGHT_ONLY, lambda new, node: new.fit_grid(per_tensor=per_tensor), shared, each=bits)
+    return _exchange(net, WEIGHT_ONLY, lambda new, node: _fit_grid(new, per_tensor=per_tensor), shared, each=bits)
 
 
 def simulate_dynamic(
@@ -133,13 +134,12 @@ def simulate_dynamic(
     bits = {name: {"bits": precision.of_layer(name)} for name in plan.layers}
 
     def fit(new: Any, node: fx.Node) -> None:
-        scales = weight_scales(new, bits=new.bits, per_tensor=per_tensor)
-        new.set_grid(weight_scale=scales, input_scale=torch.ones(()))
+        new.set_grid(weight_scale=_scales(new, per_tensor=per_tensor), input_scale=torch.ones(()))
 
     linear = _exchange(net, DYNAMIC, fit, {}, each={name: bits[name] for name in chosen}, only=chosen)
     rest = set(plan.layers) - chosen
     return _exchange(
-        linear, WEIGHT_ONLY, lambda new, node: new.fit_grid(per_tensor=per_tensor), {}, each=bits, only=rest
+        linear, WEIGHT_ONLY, lambda new, node: _fit_grid(new, per_tensor=per_tensor), {}, each=bits, only=rest
     )
 
 
@@ -184,8 +184,7 @@ def with_tensor_scales(simulation: fx.GraphModule) -> fx.GraphModule:
     def edit(changed: fx.GraphModule) -> None:
         for layer in changed.modules():
             if isinstance(layer, IntegerWeights):
-                scales = weight_scales(layer, bits=layer.bits, per_tensor=True)  # type: ignore[arg-type]
-                layer.set_grid(weight_scale=scales, input_scale=layer.input_scale)
+                layer.set_grid(weight_scale=_scales(layer, per_tensor=True), input_scale=layer.input_scale)
 
     return rewrite(simulation, edit).eval()
 
@@ -193,6 +192,20 @@ def with_tensor_scales(simulation: fx.GraphModule) -> fx.GraphModule:
 def _expect(scheme: Scheme, mode: str) -> None:
     if scheme.mode != mode:
         raise ConfigError(f"This simulation needs a {mode} scheme, got {scheme.mode}.")
+
+
+def _scales(layer: IntegerWeights, *, per_tensor: bool) -> torch.Tensor:
+    """One scale per output channel, found as `_fit_grid` finds it."""
+    if layer.bits == 8:
+        return weight_scales(layer, per_tensor=per_tensor)  # type: ignore[arg-type]
+    rows_OR = layer.weight.detach().transpose(0, layer.weight_axis).flatten(1)
+    grid = QuantSpec(scale=(1.0,), zero_point=(0,), bits=layer.bits, symmetric=True)
+    return searched_grid(grouped(rows_OR, None), grid, per_tensor=per_tensor)[0][:, 0]
+
+
+def _fit_grid(layer: Any, *, per_tensor: bool) -> None:
+    """Whole ranges where codes are plenty; below 8 bits the part of each that leaves the least squared error."""
+    layer.fit_grid(per_tensor=per_tensor, search=layer.bits < 8)
 
 
 def _layer(net: fx.GraphModule, name: str) -> nn.Module | None:
