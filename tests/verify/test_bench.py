@@ -277,7 +277,7 @@ def test_data_that_is_not_there_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("given", "error", "sentence"),
     [
-        ({"runtimes": ("tvm",)}, LookupFailed, "A runtime is one of onnxruntime, openvino, executorch, eager, compiled, got 'tvm'"),
+        ({"runtimes": ("tvm",)}, LookupFailed, "one of onnxruntime, openvino, executorch, eager, compiled, got 'tvm'"),
         ({"batches": (0,)}, ConfigError, r"Timing\.batch must be 1 or more, got 0"),
         ({"threads": ()}, ConfigError, r"BenchPlan\.threads needs one or more different values"),
         ({"batches": (2, 2)}, ConfigError, r"BenchPlan\.batches needs one or more different values"),
