@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -150,6 +151,20 @@ def test_the_front_holds_every_trade_and_nothing_else(problem, cost):
     }
     found = pareto_front(rows, facts, cost=cost)
     assert [(getattr(each.spent, cost), round(each.predicted_loss, 9)) for each in found] == sorted(best, reverse=True)
+
+
+def test_both_solvers_agree_on_twenty_layers_and_print_nothing(capfd):
+    """7^20 choices. With this seed the solver of SciPy 1.17 writes a line of its own."""
+    draw = np.random.default_rng(15)
+    names = [f"l{index}" for index in range(20)]
+    facts = BitCosts(reads=dict.fromkeys(names, "x"), weights={name: int(8 * draw.integers(10, 4000)) for name in names},
+                     macs=dict.fromkeys(names, 1), leader={"x": "x"})  # fmt: skip
+    rows = [row(name, bits, float(draw.random() * 4.0**-bits)) for name in names for bits in range(2, 9)]
+    limit = facts.weight_bytes_at(4)
+    found = allocate(rows, facts, Limits(weight_bytes=limit))
+    best = min(each.predicted_loss for each in pareto_front(rows, facts) if each.spent.weight_bytes <= limit)
+    assert found.predicted_loss == pytest.approx(best, rel=1e-12)
+    assert capfd.readouterr().out == ""
 
 
 def test_the_impossible_is_refused_with_the_smallest_that_can_be_reached():

@@ -5,7 +5,10 @@ Source: HiGHS, Huangfu and Hall 2018, Mathematical Programming Computation 10 (a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,10 +64,43 @@ def _solved(objective: np.ndarray, equations: Equations, limited: Limited, *, nu
     binary = np.arange(count) < count - num_real
     constraints = [LinearConstraint(equations.matrix, equations.right, equations.right)]
     for row, limit in limited:
-        unit = abs(limit) or 1.0  # tolerances are absolute: let every limit be 1
-        constraints.append(LinearConstraint(row.values[None] / unit, -np.inf, (limit - row.fixed) / unit))
-    found = milp(
-        objective, integrality=binary.astype(int), bounds=Bounds(0, np.where(binary, 1.0, np.inf)),
-        constraints=constraints, options={"mip_rel_gap": 0.0},
-    )  # fmt: skip
+        values, room = _scaled(row.values, limit - row.fixed)
+        constraints.append(LinearConstraint(values[None], -np.inf, room))
+    with _without_output():
+        found = milp(
+            objective, integrality=binary.astype(int), bounds=Bounds(0, np.where(binary, 1.0, np.inf)),
+            constraints=constraints, options={"mip_rel_gap": 0.0},
+        )  # fmt: skip
     return None if found.x is None else np.where(binary, np.round(found.x), found.x)
+
+
+@contextmanager
+def _without_output() -> Iterator[None]:
+    """Keep the solver's own output away from what a command prints: HiGHS of SciPy 1.17 writes a line of debugging to
+    the process's standard output now and then, whatever it is told to display."""
+    try:
+        sys.stdout.flush()
+        kept = os.dup(1)
+    except (OSError, ValueError, AttributeError):  # closed, or none at all
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _scaled(values: np.ndarray, room: float) -> tuple[np.ndarray, float]:
+    """The row values . variables <= room in small numbers: tolerances are absolute.
+
+    Whole numbers (bytes, bit operations) are divided by their common divisor, which leaves them exact.
+    """
+    if np.all(values == np.floor(values)) and values.any():
+        unit = int(np.gcd.reduce(values.astype(np.int64)))
+        return values / unit, float(np.floor(room / unit))
+    size = max(abs(room), float(np.abs(values).max())) or 1.0
+    return values / size, room / size
