@@ -157,8 +157,10 @@ def test_both_solvers_agree_on_twenty_layers_and_print_nothing(capfd):
     """7^20 choices. With this seed the solver of SciPy 1.17 writes a line of its own."""
     draw = np.random.default_rng(15)
     names = [f"l{index}" for index in range(20)]
-    facts = BitCosts(reads=dict.fromkeys(names, "x"), weights={name: int(8 * draw.integers(10, 4000)) for name in names},
-                     macs=dict.fromkeys(names, 1), leader={"x": "x"})  # fmt: skip
+    weights = {name: int(8 * draw.integers(10, 4000)) for name in names}
+    facts = BitCosts(
+        reads=dict.fromkeys(names, "x"), weights=weights, macs=dict.fromkeys(names, 1), leader={"x": "x"}
+    )  # fmt: skip
     rows = [row(name, bits, float(draw.random() * 4.0**-bits)) for name in names for bits in range(2, 9)]
     limit = facts.weight_bytes_at(4)
     found = allocate(rows, facts, Limits(weight_bytes=limit))
