@@ -79,7 +79,7 @@ def seen(values):
     return observation
 
 
-def draw(kind, num=400_000):
+def draw(kind, num=200_000):
     generator = torch.Generator().manual_seed(0)
     if kind == "gauss":
         return torch.randn(num, generator=generator)

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgewright.compress.quantize import Histogram
@@ -36,6 +36,7 @@ def test_a_value_below_zero_moves_the_first_bin():
     assert histogram.counts.tolist() == [1, 0, 1, 1, 0, 0, 1, 0]
 
 
+@settings(max_examples=50)
 @given(VALUES, VALUES, st.lists(st.floats(-(2**-10), 2**-10, width=32), max_size=10))
 def test_batches_in_any_order_and_merged_histograms_equal_one_batch_of_all(first, second, third):
     whole = of(first + second + third)
@@ -52,6 +53,7 @@ def test_every_value_lies_in_its_bin(values):
     assert torch.equal(inside.double().sum(0), histogram.counts)
 
 
+@settings(max_examples=40)
 @given(VALUES)
 def test_fewer_bins_hold_what_they_would_have_counted(values):
     assert same(Histogram.merged([of(values, num_bins=256)], num_bins=16), of(values, num_bins=16))

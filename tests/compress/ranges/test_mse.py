@@ -62,7 +62,7 @@ def test_a_symmetric_grid_has_twice_the_step_behind_a_relu():
     assert ratio == pytest.approx(2.00787, abs=5e-6)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(VALUES, st.sampled_from([2, 3, 4, 8]), st.floats(51, 100))
 def test_no_other_range_has_less_error(values, bits, percentile):
     observation, chosen = seen(values), RangeSettings(bits=bits, percentile=percentile)
@@ -71,7 +71,8 @@ def test_no_other_range_has_less_error(values, bits, percentile):
         assert least <= estimated(observation, RANGE_METHODS[method](observation, chosen), bits)
 
 
-@pytest.mark.parametrize("bits", [2, 4, 8])
+@pytest.mark.slow  # with the fine scan
+@pytest.mark.parametrize("bits", [2, 8])
 @pytest.mark.parametrize("kind", ["gauss", "relu", "outlier", "skewed"])
 def test_the_search_finds_what_a_fine_scan_of_both_ends_finds(kind, bits):
     values = torch.randn(20_000, generator=torch.Generator().manual_seed(3))
@@ -81,8 +82,8 @@ def test_the_search_finds_what_a_fine_scan_of_both_ends_finds(kind, bits):
     }[kind]  # fmt: skip
     observation = seen(values)
     low, high = min(observation.minimum, 0.0), observation.maximum
-    shares = torch.linspace(0.01, 1, 60, dtype=torch.float64)
+    shares = torch.linspace(0.01, 1, 30, dtype=torch.float64)
     lows = low * (shares / 40 if kind == "outlier" else shares)
     scan = torch.cartesian_prod(lows, high * shares)
-    best = min(squared_errors(observation, part, bits=bits).min().item() for part in scan.split(200))
+    best = min(squared_errors(observation, part, bits=bits).min().item() for part in scan.split(100))
     assert estimated(observation, mse_range(observation, bits=bits), bits) <= 1.01 * best

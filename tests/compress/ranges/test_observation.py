@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -23,6 +23,7 @@ def seen(*batches):
     return observation
 
 
+@settings(max_examples=30)
 @given(VALUES, VALUES)
 def test_merged_observations_equal_one_of_all_values(first, second):
     merged, whole = Observation.merged([seen(first), seen(second)]), seen(first + second)
@@ -33,6 +34,7 @@ def test_merged_observations_equal_one_of_all_values(first, second):
         assert getattr(merged, moment) == pytest.approx(getattr(whole, moment), rel=1e-5, abs=1e-3)
 
 
+@settings(max_examples=40)
 @given(VALUES)
 def test_moments_are_those_of_the_values(values):
     observation, x = seen(values), torch.tensor(values, dtype=torch.float64)
@@ -71,6 +73,7 @@ def test_a_constant_tensor_has_a_range_that_holds_it(value, bits, method):
 
 
 @pytest.mark.parametrize("method", RANGE_METHODS)
+@settings(max_examples=15)
 @given(values=VALUES, bits=st.sampled_from([2, 4, 8]))
 def test_no_range_is_wider_than_the_values_and_zero(method, values, bits):
     low, high = ranges_of({"x": seen(values)}, method=method, precision=Precision(activations=bits))["x"]

@@ -68,7 +68,7 @@ class Histogram:
         self._cover(low, high)
         for part in values.split(CHUNK):  # float64: a tiny negative value must not become -0, which is another bin
             bins = part.double().div_(self.width).floor_().sub_(self.first).int()
-            self.counts += torch.bincount(bins, minlength=len(self.counts))
+            self.counts += torch.bincount(bins, minlength=len(self.counts)).to(self.counts.device)
 
     def _cover(self, low: float, high: float) -> None:
         """Widen and move the bins until they reach from `low` to `high` too."""

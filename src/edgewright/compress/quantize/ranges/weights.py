@@ -11,8 +11,15 @@ from ....errors import ConfigError
 from ....model.quantized import QUANTIZED
 from .aciq import EQUALLY_LIKELY, grid_optimum
 
-COARSE = torch.arange(40, 0, -1) / 40  # shares of a channel's largest weight that are tried
-FINE = torch.linspace(-1, 1, 17) / 40  # then around the best one
+COARSE = [step / 40 for step in range(40, 0, -1)]  # shares of a channel's largest weight that are tried
+FINE = [step / 320 for step in range(-8, 9)]  # then around the best one
+
+# What an error costs beside its square, measured on CIFAR-10 ResNets: a filter that shrinks does so in each layer, and
+# the losses add up with the depth where other errors average out; a sum of errors meets inputs whose mean is not 0.
+GAIN_WEIGHT = 32.0
+MEAN_WEIGHT = 0.5  # mean**2 / variance of a rectified Gaussian is .47
+
+Cost = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # weights (C, N), what they round to -> cost (C,)
 
 
 def whole_channel(weight_CN: torch.Tensor, bits: int) -> torch.Tensor:
@@ -20,27 +27,46 @@ def whole_channel(weight_CN: torch.Tensor, bits: int) -> torch.Tensor:
     return weight_CN.abs().amax(1)
 
 
+def squared_error(weight_CN: torch.Tensor, rounded_CN: torch.Tensor) -> torch.Tensor:
+    """Mean squared error of the rounded weights, one per channel."""
+    return (rounded_CN - weight_CN).pow_(2).mean(1)
+
+
+def weighed_error(weight_CN: torch.Tensor, rounded_CN: torch.Tensor) -> torch.Tensor:
+    """Mean squared error, of which the part along the weights and the sum count more, one per channel."""
+    error_CN = rounded_CN - weight_CN
+    along_C = (error_CN * weight_CN).sum(1).pow(2) / weight_CN.pow(2).sum(1).clamp(min=1e-30)
+    total_C = error_CN.pow(2).sum(1) + GAIN_WEIGHT * along_C + MEAN_WEIGHT * error_CN.sum(1).pow(2)
+    return total_C / weight_CN.shape[1]
+
+
 def least_error(weight_CN: torch.Tensor, bits: int) -> torch.Tensor:
-    """The clip of least squared error of each channel; clips are tried one after another, for all channels at once."""
+    """The clip of least squared error of each channel."""
+    return _search(weight_CN, bits, squared_error)
+
+
+def kept_gain(weight_CN: torch.Tensor, bits: int) -> torch.Tensor:
+    """The clip of least `weighed_error` of each channel.
+
+    The rounding of least squared error shrinks what it rounds (its error is orthogonal to the rounded weights, not to
+    the weights): by 1 % a layer at 4 bits and 3 % at 3, which twenty layers make 20 and 50 %.
+    """
+    return _search(weight_CN, bits, weighed_error)
+
+
+def _search(weight_CN: torch.Tensor, bits: int, cost: Cost) -> torch.Tensor:
+    """The clip of least cost of each channel: clips are tried one after another, for all channels at once."""
     largest_C = whole_channel(weight_CN, bits)
-    share_C, error_C = torch.ones_like(largest_C), torch.full_like(largest_C, torch.inf)
-    for shares_C in [each.expand_as(largest_C) for each in COARSE]:
-        share_C, error_C = _better(weight_CN, largest_C, bits, (share_C, error_C), shares_C)
-    center_C = share_C
-    for shift in FINE:
-        shares_C = (center_C + shift).clamp(1 / 320, 1)
-        share_C, error_C = _better(weight_CN, largest_C, bits, (share_C, error_C), shares_C)
+    share_C, cost_C = torch.ones_like(largest_C), torch.full_like(largest_C, torch.inf)
+    for shares in (COARSE, FINE):
+        center_C = share_C if shares is FINE else torch.zeros_like(largest_C)
+        for share in shares:
+            tried_C = (center_C + share).clamp(FINE[-1] / 8, 1)
+            rounded_CN = rounded(weight_CN, clip_scales(largest_C * tried_C, bits=bits), bits=bits)
+            new_C = cost(weight_CN, rounded_CN)
+            wins_C = new_C < cost_C
+            share_C, cost_C = torch.where(wins_C, tried_C, share_C), torch.where(wins_C, new_C, cost_C)
     return largest_C * share_C
-
-
-def _better(
-    weight_CN: torch.Tensor, largest_C: torch.Tensor, bits: int, best: tuple[torch.Tensor, torch.Tensor],
-    share_C: torch.Tensor,
-) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
-    """Shares and errors of the better of two clips, channel by channel; the older one on a tie."""
-    error_C = squared_error(weight_CN, clip_scales(largest_C * share_C, bits=bits), bits=bits)
-    wins_C = error_C < best[1]
-    return torch.where(wins_C, share_C, best[0]), torch.where(wins_C, error_C, best[1])
 
 
 def analytic(weight_CN: torch.Tensor, bits: int) -> torch.Tensor:
@@ -55,7 +81,12 @@ def analytic(weight_CN: torch.Tensor, bits: int) -> torch.Tensor:
 
 
 WeightMethod = Callable[[torch.Tensor, int], torch.Tensor]
-WEIGHT_METHODS: dict[str, WeightMethod] = {"minmax": whole_channel, "mse": least_error, "aciq": analytic}
+WEIGHT_METHODS: dict[str, WeightMethod] = {
+    "minmax": whole_channel,
+    "mse": least_error,
+    "gain": kept_gain,
+    "aciq": analytic,
+}
 
 
 def weight_scales(layer: nn.Module, *, bits: int = 8, method: str = "minmax") -> torch.Tensor:
@@ -63,8 +94,9 @@ def weight_scales(layer: nn.Module, *, bits: int = 8, method: str = "minmax") ->
 
     Args:
         layer: convolution, transposed convolution or linear layer with float weights.
-        method: "minmax" (nothing clipped), "mse" (least squared error, best below 8 bits; some 60 roundings of the
-            weights), "aciq" (least expected error for a Gauss or Laplace distribution).
+        method: "minmax" (nothing clipped), "mse" (least squared error; some 60 roundings of the weights), "gain" (the
+            same, but no filter shrinks: best below 6 bits), "aciq" (least expected error for a Gauss or Laplace
+            distribution).
 
     Raises:
         ConfigError: there is no such method.
@@ -82,8 +114,7 @@ def clip_scales(largest_C: torch.Tensor, *, bits: int) -> torch.Tensor:
     return torch.where(scale_C > 0, scale_C, torch.ones_like(scale_C))
 
 
-def squared_error(weight_CN: torch.Tensor, scale_C: torch.Tensor, *, bits: int) -> torch.Tensor:
-    """Mean squared error of the rounded weights, one per channel."""
+def rounded(weight_CN: torch.Tensor, scale_C: torch.Tensor, *, bits: int) -> torch.Tensor:
+    """The weights on the grid of each channel."""
     top, scale_C1 = 2 ** (bits - 1) - 1, scale_C[:, None]
-    rounded_CN = weight_CN.div(scale_C1).round_().clamp_(-top, top).mul_(scale_C1)
-    return rounded_CN.sub_(weight_CN).pow_(2).mean(1)
+    return weight_CN.div(scale_C1).round_().clamp_(-top, top).mul_(scale_C1)
