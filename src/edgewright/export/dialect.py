@@ -11,6 +11,7 @@ in float. Both forms compute the same float32 values.
 
 from __future__ import annotations
 
+import importlib
 import operator
 from typing import Any
 
@@ -35,6 +36,7 @@ def in_dialect(net: fx.GraphModule) -> fx.GraphModule:
     Raises:
         UnsupportedError: a tensor has another grid than int8, which the dialect's backends have no kernels for.
     """
+    importlib.import_module("torch.ao.quantization.fx._decomposed")  # defines the dialect's operators
     ranks = {name: len(spec.shape) for name, spec in tensor_specs(net).items()}
 
     def edit(changed: fx.GraphModule) -> None:

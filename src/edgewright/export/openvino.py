@@ -6,6 +6,7 @@ quantizers, which its plugins compute with.
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -73,8 +74,17 @@ def _converted(openvino: Any, model: onnx.ModelProto, name: str) -> tuple[bytes,
         graph = Path(folder) / GRAPH_FILE
         try:
             found = openvino.Core().read_model(model.SerializeToString(deterministic=True), b"")
+            _number(found)
             openvino.save_model(found, graph, compress_to_fp16=False)
             openvino.Core().compile_model(openvino.Core().read_model(graph), "CPU")
         except RuntimeError as error:
             raise ExportError(f"OpenVINO does not take {name} ({first_line(error)}).") from error
         return graph.read_bytes(), graph.with_suffix(".bin").read_bytes()
+
+
+def _number(model: Any) -> None:
+    """Name by its place what the library names by a counter of the process: equal models give equal files."""
+    for index, node in enumerate(model.get_ordered_ops()):
+        kind = node.get_type_name()
+        if re.fullmatch(rf"{kind}_\d+", node.get_friendly_name()):
+            node.set_friendly_name(f"{kind}_n{index}")
