@@ -8,7 +8,7 @@ from torch import nn
 
 from edgewright.errors import ConfigError
 from edgewright.model.layers import settings_of
-from edgewright.model.weight_only import WEIGHT_ONLY, WeightOnlyLinear
+from edgewright.model.weight_only import WEIGHT_ONLY, WeightOnlyLinear, even_size
 
 LAYERS = [
     nn.Conv2d(4, 6, 3, stride=2, padding=1),
@@ -59,7 +59,7 @@ def test_each_weight_lies_within_half_a_step_of_its_group(layer, group_size, sym
     axis, rounded = form.weight_axis, form.rounded_weight().detach()
     for channel in range(layer.weight.shape[axis]):
         row, got = (each.select(axis, channel).flatten() for each in (layer.weight.detach(), rounded))
-        size = min(group_size or len(row), len(row))
+        size = even_size(len(row), group_size)
         for index, start in enumerate(range(0, len(row), size)):
             part = row[start : start + size]
             low, high = min(part.min().item(), 0), max(part.max().item(), 0)
@@ -93,7 +93,9 @@ def test_one_grid_for_the_tensor_has_the_widest_range():
         ({"bits": 8}, 64 * 48 + 64 * 4),
         ({"bits": 4, "group_size": 16}, 64 * 48 // 2 + 64 * 3 * 4),
         ({"bits": 4, "group_size": 16, "symmetric": False}, 64 * 48 // 2 + 64 * 3 * 5),
-        ({"bits": 3, "group_size": 32}, 64 * 64 * 3 // 8 + 64 * 2 * 4),  # the second group is filled up
+        ({"bits": 3, "group_size": 32}, 64 * 48 * 3 // 8 + 64 * 2 * 4),  # two groups of 24
+        ({"bits": 4, "group_size": 19}, 64 * 48 // 2 + 64 * 3 * 4),  # three of 16
+        ({"bits": 4, "group_size": 10}, 64 * 50 // 2 + 64 * 5 * 4),  # five of 10: two codes fill up the last
         ({"bits": 2, "per_tensor": True}, 64 * 48 // 4 + 4),
     ],
 )

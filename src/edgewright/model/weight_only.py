@@ -26,9 +26,16 @@ SCALE_BYTES = 4
 KEPT = [1 - index / 50 for index in range(41)]  # shares of a range to try: below a fifth nothing is gained
 
 
+def even_size(row: int, group_size: int | None) -> int:
+    """Weights of one group: rows are cut into as few groups as `group_size` allows, and those are made equal, so that
+    three groups of at most 64 in 144 weights hold 48 each and nothing is filled up."""
+    num_groups = math.ceil(row / min(group_size or row, row))
+    return math.ceil(row / num_groups)
+
+
 def grouped(rows_OR: torch.Tensor, group_size: int | None) -> torch.Tensor:
     """Rows cut into groups, (O, G, S); the last group is filled up with zeros, which are on every grid."""
-    size = min(group_size or rows_OR.shape[1], rows_OR.shape[1])
+    size = even_size(rows_OR.shape[1], group_size)
     missing = -rows_OR.shape[1] % size
     return nn.functional.pad(rows_OR, (0, missing)).unflatten(1, (-1, size))
 
@@ -142,7 +149,7 @@ class GroupedWeights(StoredWeights):
     @property
     def stored_bytes(self) -> int:
         """Bytes of the weights in a file: packed codes, 4 for a scale and 1 for a zero point where there is one."""
-        codes = self.weight_scale.numel() * min(self.group_size or self._row, self._row)
+        codes = self.weight_scale.numel() * even_size(self._row, self.group_size)
         grid_bytes = SCALE_BYTES + (0 if self.symmetric else 1)
         return packed_bytes(codes, self.bits) + self.num_grids * grid_bytes
 

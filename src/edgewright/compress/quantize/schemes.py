@@ -43,7 +43,7 @@ class Scheme:
         mode: static, dynamic or weight-only.
         format: int, fp16, bf16, fp8-e4m3 or fp8-e5m2; fp8 is simulated, no file holds it.
         granularity: what has a weight scale of its own: a channel, the tensor, or a group of `group_size` weights.
-        group_size: weights of one group along the inputs of a channel.
+        group_size: largest number of weights in a group along the inputs of a channel; groups are equal.
         symmetric: weights have no zero point; affine weights cover the range from the least to the largest.
         signed: codes of affine weights lie around 0; unsigned ones begin at 0. The values are the same.
     """
