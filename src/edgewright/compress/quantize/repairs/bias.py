@@ -60,7 +60,9 @@ def correct_bias(
         for name, layer in names.items():
             axis = -1 if isinstance(layer, nn.Linear) else 1
             shift_C = channel_mean(wanted.outputs(name), axis) - channel_mean(got.outputs(name), axis)
-            add_to_bias(layer, shift_C)  # type: ignore[arg-type]
+            if layer.bias is not None:
+                layer.bias = nn.Parameter(layer.rounded_bias().detach())  # type: ignore[union-attr]
+            add_to_bias(layer, shift_C)  # type: ignore[arg-type]  # to what it adds now: rounded once more, not twice
             shifts[name] = shift_C.abs().max().item()
             task.advance(detail=name)
     return corrected, Correction(shifts=shifts, refused={})

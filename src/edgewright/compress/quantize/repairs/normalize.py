@@ -94,8 +94,10 @@ def _shift(norm: _BatchNorm, exact: Sequence[torch.Tensor], rounded: Sequence[to
     assert norm.running_mean is not None and norm.running_var is not None
     (mean, variance), (moved, spread) = _statistics(exact), _statistics(rounded)
     ratio = torch.where(variance > 0, spread / variance.clamp_min(SMALLEST), torch.ones_like(variance))
-    norm.running_mean.add_(moved - mean)
-    norm.running_var.mul_(ratio)
+    old_mean, old = norm.running_mean.double(), norm.running_var.double() + norm.eps
+    norm.running_var.copy_((old * ratio - norm.eps).clamp_min(0.0))
+    gain = ((norm.running_var.double() + norm.eps) / old).sqrt()
+    norm.running_mean.copy_(moved - (mean - old_mean) * gain)  # as many deviations from the mean as before
     return ratio.min().sqrt().item(), ratio.max().sqrt().item()
 
 

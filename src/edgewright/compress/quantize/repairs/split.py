@@ -176,7 +176,8 @@ def _choose(largest_OI: torch.Tensor, count: int) -> list[int]:
             others_OI = torch.zeros_like(largest_OI)
         after_OI = torch.maximum(others_OI, largest_OI / 2)
         gain_I = (top_O2[:, :1] ** 2 - after_OI**2).sum(0)
-        column = int(gain_I.argmax())
+        worst_I = gain_I if gain_I.max() > 0 else largest_OI.amax(0)  # equal ones, that only together take noise away
+        column = int(worst_I.argmax())
         columns.append(column)
         half_O = largest_OI[:, column] / 2
         largest_OI = torch.cat([largest_OI, half_O[:, None]], 1)
