@@ -29,8 +29,10 @@ FLAGS = {
     "prune": STAGE | {"--keep-macs", "--round-to", "--score", "--preset"},
     "distill": STAGE | TRAINING | {"--teacher", "--teacher-weights", "--alpha", "--temperature", "--features"},
     "quantize": STAGE | {
-        "--bits", "--method", "--percentile", "--num-calibration", "--qat-if-drop-over", "--preset",
-    },
+        "--bits", "--activation-bits", "--method", "--percentile", "--weight-method", "--num-calibration", "--repair",
+        "--repair-if-drop-over", "--ends-at-8-bits", "--weight-kb", "--activation-kb", "--bit-operations", "--measure",
+        "--scheme", "--format", "--per", "--affine", "--qat", "--qat-if-drop-over", "--compare", "--accelerator",
+    } | TRAINING,
     "export": {"--format", "--out", "--json", "--debug"},
     "verify": {
         "--data", "--split", "--fp32", "--threads", "--turns", "--data-root", "--download", "--image-size",
