@@ -102,13 +102,15 @@ def test_weight_only_stores_every_layer_and_leaves_activations_alone(net):
 
 
 def test_finer_grids_come_closer(net):
-    def loss(**asked):
-        stored = simulate_weight_only(net, scheme=Scheme(mode="weight-only", **asked), precision=Precision(weights=4))
+    def loss(bits=4, **asked):
+        scheme = Scheme(mode="weight-only", **asked)
+        stored = simulate_weight_only(net, scheme=scheme, precision=Precision(weights=bits))
         layers = [layer for layer in stored.modules() if isinstance(layer, GroupedWeights)]
         return sum((layer.rounded_weight() - layer.weight).pow(2).sum().item() for layer in layers)
 
     grouped = {"granularity": "group", "group_size": 4}
-    assert loss(**grouped, symmetric=False) < loss(**grouped) < loss() < loss(granularity="tensor")
+    assert loss(**grouped, symmetric=False) < loss(**grouped) < loss()
+    assert loss(bits=8) < loss(bits=8, granularity="tensor")
     assert loss(symmetric=False, signed=False) == pytest.approx(loss(symmetric=False), rel=1e-5)
 
 

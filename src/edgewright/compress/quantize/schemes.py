@@ -196,16 +196,20 @@ def _expect(scheme: Scheme, mode: str) -> None:
 
 def _scales(layer: IntegerWeights, *, per_tensor: bool) -> torch.Tensor:
     """One scale per output channel, found as `_fit_grid` finds it."""
-    if layer.bits == 8:
-        return weight_scales(layer, per_tensor=per_tensor)  # type: ignore[arg-type]
+    if layer.bits == 8 or not per_tensor:
+        return weight_scales(layer, bits=layer.bits, per_tensor=per_tensor)  # type: ignore[arg-type]
     rows_OR = layer.weight.detach().transpose(0, layer.weight_axis).flatten(1)
     grid = QuantSpec(scale=(1.0,), zero_point=(0,), bits=layer.bits, symmetric=True)
-    return searched_grid(grouped(rows_OR, None), grid, per_tensor=per_tensor)[0][:, 0]
+    return searched_grid(grouped(rows_OR, None), grid, per_tensor=True)[0][:, 0]
 
 
 def _fit_grid(layer: Any, *, per_tensor: bool) -> None:
-    """Whole ranges where codes are plenty; below 8 bits the part of each that leaves the least squared error."""
-    layer.fit_grid(per_tensor=per_tensor, search=layer.bits < 8)
+    """Whole ranges, but where few codes serve a whole tensor: there the part that leaves the least squared error.
+
+    CIFAR-10 scores of resnet20 at 3 bits, whole against searched: tensor 21.3, 51.9; channel 73.0, 67.7; groups of 32
+    82.7, 76.6. What clipping takes from a channel's largest weights it takes from all of its outputs.
+    """
+    layer.fit_grid(per_tensor=per_tensor, search=per_tensor and layer.bits < 8)
 
 
 def _layer(net: fx.GraphModule, name: str) -> nn.Module | None:
