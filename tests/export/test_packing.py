@@ -23,14 +23,14 @@ from edgewright.verify.kernels import kernels
 # --- the layout -----------------------------------------------------------------------------------------------------
 
 
-def test_four_2_bit_codes_share_a_byte_in_stripes():
-    """Eight codes are two bytes and four stripes of two; stored are code + 2: 3 1, 2 0, 2 2, 2 2 from the low bits."""
-    assert pack(torch.tensor([1, -1, 0, -2]), bits=2).tolist() == [[0b10_10_10_11], [0b10_10_00_01]]
+def test_four_2_bit_codes_share_a_byte():
+    """1 = 01, -1 = 11, 0 = 00, -2 = 10, the first in the lowest bits; the group of eight ends with zeros."""
+    assert pack(torch.tensor([1, -1, 0, -2]), bits=2).tolist() == [[0b10_00_11_01], [0]]
 
 
 def test_3_bits_are_a_field_of_2_and_one_of_1():
-    """-4 to 3 are stored as 0 to 7: low fields 0 1 2 3 0 1 2 3 in stripes of two, high bits 0 0 0 0 1 1 1 1."""
-    assert pack(torch.arange(-4, 4), bits=3).tolist() == [[0b10_00_10_00], [0b11_01_11_01], [0b11110000]]
+    """-4 to 3 are 100 101 110 111 000 001 010 011: low fields 0 1 2 3 twice, high bits 1 1 1 1 0 0 0 0."""
+    assert pack(torch.arange(-4, 4), bits=3).tolist() == [[0b11_10_01_00], [0b11_10_01_00], [0b00001111]]
 
 
 @given(st.integers(2, 7), st.integers(0, 70), st.integers(0, 2**31))
@@ -102,9 +102,9 @@ def test_a_packed_file_is_read_with_its_bits(tmp_path):
 
 
 def test_bits_of_what_is_not_stored_are_refused(tmp_path):
-    model, _ = stored((4, 6), bits=4)
-    pack_weights(model, {"fc": 4})
-    next(node for node in model.graph.node if node.op_type == "BitwiseAnd").input[0] = "image"
+    model, _ = stored((4, 6), bits=5)
+    pack_weights(model, {"fc": 5})
+    next(node for node in model.graph.node if node.op_type == "BitwiseOr").input[0] = "image"
     onnx.save(model, tmp_path / "a.onnx")
     with pytest.raises(UnsupportedError, match="it computes on the bits of a tensor that is not stored"):
         read_onnx(tmp_path / "a.onnx")

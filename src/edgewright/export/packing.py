@@ -1,13 +1,13 @@
 """Weights of fewer than 8 bits, packed in the file and widened by plain operators when it is loaded.
 
-    bytes (k, G) of a field -> BitShift by its stripes' places (8 / k, 1, 1) -> BitwiseAnd with 2^k - 1
-    several fields: Split before, each Reshape to (n), BitShift to its place and BitwiseOr behind
-    codes + 2^(b-1)         -> Cast to int32 -> Sub 2^(b-1) -> Cast to int8 -> Reshape -> DequantizeLinear as before
+    bytes (k, G) of a field -> Cast to int32 -> Gather from a table (256, 8 / k) of int8
+    several fields: Split before, each Reshape to (n) and BitwiseOr behind
+    codes -> Reshape -> DequantizeLinear as before
 
 (Layout: see `model.packed`.) The operators read nothing but stored tensors, so a runtime computes them once, when it
 loads the file, and its integer kernels see the int8 weights that they would have read from a wider file. (ONNX Runtime
 1.31 folds constants at level 1 and fuses quantized operators at level 2, in this order; stored 4-bit types it leaves in
-float.)
+float. Shifts and masks would unpack faster, but OpenVINO 2026.4 computes BitShift by a division that does not round.)
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from ..model.packed import FIELDS, GROUP, pack, shifts_of
+from ..model.packed import FIELDS, GROUP, field_table, pack
 from ..model.quantized import StoredWeights
 
 
@@ -80,34 +80,30 @@ class _Writer:
         codes, self.nodes = numpy_helper.to_array(tensor), []
         packed_BG = pack(torch.from_numpy(codes.copy()), bits=bits).numpy()
         self.stored[tensor.name] = numpy_helper.from_array(packed_BG, tensor.name)
-        wide = self._call("Cast", self._joined(tensor.name, bits), to=TensorProto.INT32)
-        signed = self._call("Sub", wide, self._constant(f"half{bits}", np.array(2 ** (bits - 1), dtype=np.int32)))
-        narrow = self._call("Cast", signed, to=TensorProto.INT8)
+        wide = self._joined(tensor.name, bits)
         if codes.size % GROUP:
-            flat = self._call("Reshape", narrow, self._sizes(-1))
-            narrow = self._call("Slice", flat, self._sizes(0), self._sizes(codes.size))
-        return self.nodes, self._call("Reshape", narrow, self._sizes(*codes.shape))
+            flat = self._call("Reshape", wide, self._sizes(-1))
+            wide = self._call("Slice", flat, self._sizes(0), self._sizes(codes.size))
+        return self.nodes, self._call("Reshape", wide, self._sizes(*codes.shape))
 
     def _joined(self, source: str, bits: int) -> str:
-        """The codes, not yet signed."""
+        """The codes, from all of their fields."""
         widths = FIELDS[bits]
         if len(widths) == 1:
-            return self._field(source, widths[0])
+            return self._field(source, widths[0], 0, bits)
         parts = [f"{self._name()}{letter}" for letter in "abc"[: len(widths)]]
         self.nodes.append(helper.make_node("Split", [source, self._sizes(*widths)], parts, axis=0))
         whole, place = "", 0
         for part, width in zip(parts, widths, strict=True):
-            field = self._call("Reshape", self._field(part, width), self._sizes(-1))
-            if place:
-                field = self._call("BitShift", field, self._byte("place", place), direction="LEFT")
+            field = self._call("Reshape", self._field(part, width, place, bits), self._sizes(-1))
             whole, place = self._call("BitwiseOr", whole, field) if place else field, place + width
         return whole
 
-    def _field(self, source: str, width: int) -> str:
-        """The fields of all codes, from the bytes that they share."""
-        shifts = self._constant(f"stripes{width}", shifts_of(width).to(torch.uint8)[:, None, None].numpy())
-        shifted = self._call("BitShift", source, shifts, direction="RIGHT")
-        return self._call("BitwiseAnd", shifted, self._byte("mask", 2**width - 1))
+    def _field(self, source: str, width: int, place: int, bits: int) -> str:
+        """One field of all codes, in its place, from the bytes that they share."""
+        sign = "s" if place + width == bits else ""
+        table = self._constant(f"t{width}at{place}{sign}", field_table(width, place, bits=bits).numpy())
+        return self._call("Gather", table, self._call("Cast", source, to=TensorProto.INT32))
 
     def _call(self, op: str, *inputs: str, **attributes: Any) -> str:
         output = self._name()
@@ -117,9 +113,6 @@ class _Writer:
     def _name(self) -> str:
         self.number += 1
         return f"u{self.number}"
-
-    def _byte(self, what: str, value: int) -> str:
-        return self._constant(f"{what}{value}", np.array(value, dtype=np.uint8))
 
     def _sizes(self, *sizes: int) -> str:
         return self._constant("x".join(map(str, sizes)), np.array(sizes, dtype=np.int64))

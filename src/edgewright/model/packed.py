@@ -1,13 +1,13 @@
 """Integers of fewer than 8 bits in as few bytes: fields of 4, 2 and 1 bits that share bytes.
 
-A code of b bits is stored as code + 2^(b-1), cut into fields whose widths are the powers of two that make up b, the
-widest first and lowest: 5 bits are a field of 4 and one of 1. Eight codes take b bytes, whatever b is. For n codes,
-padded to whole groups of eight, G = ceil(n / 8):
+A code of b bits (two's complement) is cut into fields whose widths are the powers of two that make up b, the widest
+first and lowest: 5 bits are a field of 4 and one of 1. Eight codes take b bytes, whatever b is. For n codes, padded to
+whole groups of eight, G = ceil(n / 8):
 
-    bytes (b, G): a field of k bits has k rows
-    the rows of a field, flat, hold 8 / k stripes: its bits [s k, (s + 1) k) are the codes [s k G, (s + 1) k G)
+    bytes (b, G): a field of k bits has k rows; flat, each of their bytes holds it for the next 8 / k codes, the first
+    in the lowest bits
 
-So one shift and one mask unpack a field for all codes at once, and no code lies across two bytes.
+So a table of 256 rows unpacks a field, and no code lies across two bytes.
 """
 
 from __future__ import annotations
@@ -40,25 +40,30 @@ def pack(codes: torch.Tensor, *, bits: int) -> torch.Tensor:
     low, high = (int(bound) for bound in flat.aminmax()) if flat.numel() else (0, 0)
     if not -half <= low <= high < half:
         raise ConfigError(f"Codes of {bits} bits lie in [{-half}, {half - 1}], got {low} to {high}: round first.")
-    padded = torch.nn.functional.pad(flat, (0, -flat.numel() % GROUP)) + half
+    padded = torch.nn.functional.pad(flat, (0, -flat.numel() % GROUP))
     rows, place = [], 0
     for width in FIELDS[bits]:
-        stripes_SN = (padded >> place & 2**width - 1).reshape(GROUP // width, -1)
-        rows.append((stripes_SN << shifts_of(width)[:, None]).sum(0).reshape(width, -1))
+        fields_NS = (padded >> place & 2**width - 1).reshape(-1, GROUP // width)
+        rows.append((fields_NS << torch.arange(0, GROUP, width)).sum(1).reshape(width, -1))
         place += width
     return torch.cat(rows).to(torch.uint8)
 
 
 def unpack(bytes_BG: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
     """The codes that `pack` was given, int8, in `shape`."""
-    bits, found, place = bytes_BG.shape[0], torch.zeros((), dtype=torch.int32), 0
-    for width, rows_KG in zip(FIELDS[bits], bytes_BG.to(torch.int32).split(list(FIELDS[bits])), strict=True):
-        field = rows_KG.reshape(-1) >> shifts_of(width)[:, None] & 2**width - 1
-        found = found + (field.reshape(-1) << place)
+    bits, place, found = bytes_BG.shape[0], 0, torch.zeros((), dtype=torch.int8)
+    for width, rows_KG in zip(FIELDS[bits], bytes_BG.split(list(FIELDS[bits])), strict=True):
+        found = found | field_table(width, place, bits=bits)[rows_KG.reshape(-1).long()].reshape(-1)
         place += width
-    return (found - 2 ** (bits - 1))[: math.prod(shape)].reshape(tuple(shape)).to(torch.int8)
+    return found[: math.prod(shape)].reshape(tuple(shape))
 
 
-def shifts_of(width: int) -> torch.Tensor:
-    """Where the stripes of a field begin in its bytes."""
-    return torch.arange(0, GROUP, width)
+def field_table(width: int, place: int, *, bits: int) -> torch.Tensor:
+    """What each byte holds of the codes that share it: int8 (256, 8 / width), the field of each code in its place.
+
+    The highest field carries the sign: its bits are extended to the eighth.
+    """
+    fields = torch.arange(256)[:, None] >> torch.arange(0, GROUP, width) & 2**width - 1
+    if place + width == bits:
+        fields = fields - (fields >> width - 1 << width)
+    return (fields << place).to(torch.int8)
