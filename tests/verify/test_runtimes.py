@@ -160,8 +160,9 @@ def test_bench_times_one_file_in_two_runtimes(made):
 @pytest.mark.filterwarnings("ignore")
 def test_verify_judges_a_program_in_executorch(made, in_executorch):
     found = verify_artifact(
-        in_executorch, task=made.task, data=made.data, simulation=made.simulation, fp32=made.fp32, timing=QUICK
-    )
+        in_executorch, task=made.task, data=made.data, simulation=made.simulation, fp32=made.fp32, timing=QUICK,
+        max_size_share=3.0,  # a program has a fixed part, and this net is tiny
+    )  # fmt: skip
     checks = {check.name: check for check in found.checks}
     assert found.agreement == 100 and "ExecuTorch against the simulation" in checks["agreement"].how
     assert "latency against fp32" not in checks  # the float file is of another runtime
