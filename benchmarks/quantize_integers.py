@@ -1,10 +1,11 @@
 """One arithmetic, three ways to compute it: simulation, integer reference and ONNX Runtime, on trained nets.
 
-    EDGEWRIGHT_TEST_DATA=... python benchmarks/quantize_integers.py [--images N] [--epochs N] [--only NAME]
+    EDGEWRIGHT_TEST_DATA=... python benchmarks/quantize_integers.py [--images N] [--epochs N] [--nets DIR] [--only NAME]
 
 For each net: the share of test images that two of the three decide alike; the largest difference of a tensor's codes,
 accumulated over a whole run and of each operator alone (`own`). `resnet20` and `resnet32` have the published CIFAR-10
-weights and are run on the lossless test images; `resnet8` and `mobilenet_v2` (32 pixels) learn `digits` here first.
+weights and are run on the lossless test images; `resnet8` learns `digits` here first; `mobilenet_v2` is the one of
+quantize_nets.py, trained on CIFAR-10.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import quantize_nets
 import torch
 from torch import fx
 
@@ -30,12 +32,15 @@ from edgewright.verify import OnnxRunner, compare_with_reference, parity, read_e
 from edgewright.zoo import resolve
 
 LOSSLESS = "npz:cifar10_train4000_lossless.npz,cifar10_test1000_lossless.npz"
-SUBJECTS = {"resnet20": "12fca82f", "resnet32": "d509ac18", "resnet8": None, "mobilenet_v2@32": None}
+SUBJECTS = {"resnet20": "12fca82f", "resnet32": "d509ac18", "resnet8": None}
+KEPT = "mobilenet_v2"
 CALIBRATION, GOLDEN, BATCH = 256, 8, 32
 
 
-def subject(name: str, root: Path, epochs: int) -> tuple[fx.GraphModule, Data]:
+def subject(name: str, root: Path, nets: Path, *, epochs: int) -> tuple[fx.GraphModule, Data]:
     """A trained net, captured, and the data that it is for."""
+    if name == KEPT:
+        return quantize_nets.subject(name, root, nets)
     digest = SUBJECTS[name]
     data = load_data(LOSSLESS, root=root / "cifar10") if digest else load_data("digits")
     weights = root / "weights" / "cifar10_resnet" / f"{name}-{digest}.th" if digest else None
@@ -43,7 +48,7 @@ def subject(name: str, root: Path, epochs: int) -> tuple[fx.GraphModule, Data]:
     data = data.fitted_to(built.input_shape, built.mean, built.std)
     net = capture(built.model, built.input_shape)
     if digest is None:
-        settings = Train(epochs=epochs, lr=0.05, optimizer="sgd", augment="none")
+        settings = Train(epochs=epochs)
         net = train_weights(net, task=Classify(num_classes=10), data=data, settings=settings, seed=0).net
     return net, data
 
@@ -54,7 +59,8 @@ def measured(net: fx.GraphModule, data: Data, images: int) -> dict[str, Any]:
     plan = plan_quantizers(folded)
     ranges = ranges_of(observe(folded, plan, data.calibration(CALIBRATION, 0)), method="minmax")
     simulation = simulate(folded, plan, ranges)
-    test_BCHW = torch.cat([batch[0] for batch in data.batches("test", batch_size=BATCH)])[:images]
+    pairs = list(data.batches("test", batch_size=BATCH, num_images=images))
+    test_BCHW, targets_B = (torch.cat(part) for part in zip(*pairs, strict=True))
     with tempfile.TemporaryDirectory() as folder:
         artifact = export_onnx(simulation, Path(folder) / "a", name="a", preprocess={}, samples_BCHW=test_BCHW[:GOLDEN])
         rows = parity(artifact.model_path, read_expected(artifact) or {})
@@ -65,6 +71,10 @@ def measured(net: fx.GraphModule, data: Data, images: int) -> dict[str, Any]:
     return {
         "images": len(test_BCHW),
         "tensors": len(rows),
+        "top-1 in float, simulation": (
+            _alike(_decisions(net, test_BCHW), targets_B),
+            _alike(decided["simulation"], targets_B),
+        ),
         "runtime = simulation %": _alike(decided["runtime"], decided["simulation"]),
         "integers = simulation %": _alike(decided["integers"], decided["simulation"]),
         "integers = runtime %": _alike(decided["integers"], decided["runtime"]),
@@ -90,11 +100,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=1000)
     parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--only", choices=SUBJECTS)
+    parser.add_argument("--only", choices=[*SUBJECTS, KEPT])
+    parser.add_argument("--nets", type=Path, default=quantize_nets.NETS)
     options = parser.parse_args()
     root = Path(os.environ["EDGEWRIGHT_TEST_DATA"])
-    for name in [options.only] if options.only else SUBJECTS:
-        found = measured(*subject(name, root, options.epochs), options.images)
+    for name in [options.only] if options.only else [*SUBJECTS, KEPT]:
+        found = measured(*subject(name, root, options.nets, epochs=options.epochs), options.images)
         print(name, *(f"    {key}: {value}" for key, value in found.items()), sep="\n", flush=True)
 
 

@@ -77,6 +77,15 @@ def test_what_the_plan_left_in_float_is_computed_in_float(images):
     assert (got - want).norm() < 0.02 * want.norm()
 
 
+def test_functions_of_one_number_are_compared_by_table(images):
+    functions = [nn.GELU(), nn.GELU("tanh"), nn.Mish(), nn.Tanh(), nn.Hardswish(), nn.SiLU(), nn.Sigmoid()]
+    layers = [layer for function in functions for layer in (nn.Conv2d(2, 2, 1), function)]
+    found = compare_with_reference(simulation(net_of(*layers, nn.Conv2d(2, 2, 1), shape=(2, 6, 5)), images), images)
+    kinds = {"gelu", "mish", "tanh", "hardswish", "silu", "sigmoid", "Conv2d"}
+    assert {row.operator for row in found.layers} == kinds and len(found.layers) == 15
+    assert found.max_steps <= 1 and not found.undefined
+
+
 def test_sums_of_16_bit_codes_beyond_32_bits_are_reported_and_not_run():
     rows = torch.rand(3, 4000, generator=torch.Generator().manual_seed(0))
     sim = simulation(net_of(nn.Linear(4000, 2), shape=(4000,)), rows, activations=16)
