@@ -15,14 +15,14 @@ import os
 import platform
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from isolated import alone
-from quantizers import FOR_TIMES, QUANTIZERS, Case, Made
+from quantizers import FOR_TIMES, QUANTIZERS, Case, Made, prepare
 
 from edgewright.devices.machine import cpu_name, package_versions
 from edgewright.export import EXPORTERS
@@ -87,12 +87,9 @@ OPEN: Mapping[str, Callable[[str, Case], Any]] = {
 ONE_BY_ONE = ("executorch", "inductor")  # these have a fixed batch of 1
 
 
-def decisions_of(case: Case, runtime: str, path: str, num_test: int | None) -> dict[str, Any]:
+def decisions_of(case: Case, runtime: str, path: str) -> dict[str, Any]:
     """What a file decides on the test images, and what is right."""
     data = case.data()
-    if num_test is not None:
-        every = data.split("test").take(torch.linspace(0, len(data.split("test")) - 1, num_test).long())
-        data = replace(data, splits={**data.splits, "test": every})
     model, size = OPEN[runtime](path, case), 1 if runtime in ONE_BY_ONE or "torchao" in path else 100
     found, targets = decide(model, Classify(num_classes=data.num_classes), data, "test", batch_size=size)
     return {"decisions": found.tolist(), "targets": targets.tolist()}
@@ -132,6 +129,7 @@ def file_bytes(path: str) -> int:
 
 def measure(case: Case, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Everything about one case."""
+    print(f"{case.name}: {alone(prepare, case, timeout_s=TIMEOUT_S)}", flush=True)
     made = {FLOAT: alone(make_float, case, _new(folder / FLOAT), timeout_s=TIMEOUT_S)}
     names = tuple(QUANTIZERS) if case.subject is not None else FOR_TIMES
     if options.only:
@@ -142,7 +140,7 @@ def measure(case: Case, folder: Path, options: argparse.Namespace) -> dict[str, 
         print(f"{case.name}: {name}: {made[name].get('failure') or made[name]['files']}", flush=True)
     rows = {name: _row(each) for name, each in made.items()}
     if case.subject is not None:
-        _add_scores(case, made, rows, options.num_test)
+        _add_scores(case, made, rows)
     for runtime in OPEN:
         paths = {name: each["files"][runtime] for name, each in made.items() if runtime in each.get("files", {})}
         found = alone(times_in, case, runtime, paths, timing_of(options), timeout_s=TIMEOUT_S)
@@ -167,13 +165,13 @@ def _row(made: Made) -> dict[str, Any]:
     return {**kept, "bytes": sizes, "latency": {}, "scores": {}}
 
 
-def _add_scores(case: Case, made: Mapping[str, Made], rows: dict[str, dict[str, Any]], num_test: int | None) -> None:
+def _add_scores(case: Case, made: Mapping[str, Made], rows: dict[str, dict[str, Any]]) -> None:
     """Score, and share of decisions equal to the float model's in ONNX Runtime."""
-    asked = (case, "onnxruntime", made[FLOAT]["files"]["onnxruntime"], num_test)
+    asked = (case, "onnxruntime", made[FLOAT]["files"]["onnxruntime"])
     base = np.asarray(alone(decisions_of, *asked, timeout_s=TIMEOUT_S)["decisions"])
     for name, each in made.items():
         for runtime, path in list(each.get("files", {}).items())[: 3 if name.startswith("edgewright") else 1]:
-            found = alone(decisions_of, case, runtime, path, num_test, timeout_s=TIMEOUT_S)
+            found = alone(decisions_of, case, runtime, path, timeout_s=TIMEOUT_S)
             if "failure" in found:
                 rows[name]["scores"][runtime] = {"failure": found["failure"]}
                 continue
@@ -191,11 +189,12 @@ def cases_of(options: argparse.Namespace, folder: Path) -> dict[str, Case]:
     found = {}
     for name in (*TRAINED, *FOR_TIME):
         place = folder / name.replace(":", "-")
-        onnx = place / FLOAT / "onnx" / "model.onnx"
         if name in TRAINED:
-            found[name] = Case(name=name, float_onnx=onnx, subject=name, root=root, nets=options.nets)
+            found[name] = Case(
+                name=name, folder=place, subject=name, root=root, nets=options.nets, num_test=options.num_test
+            )
         else:
-            found[name] = Case(name=name, float_onnx=onnx, spec=name, num_calibration=8)
+            found[name] = Case(name=name, folder=place, spec=name, num_calibration=8)
     return found
 
 

@@ -24,7 +24,8 @@ from edgewright.compress.quantize import Quantize
 from edgewright.data import Data, Images, Preprocess, load_data
 from edgewright.devices import device
 from edgewright.export import EXPORTERS
-from edgewright.model import capture, input_shape
+from edgewright.files import read_json, write_json
+from edgewright.model import capture, load_model, save_model
 from edgewright.tasks import Classify
 from edgewright.types import Job
 from edgewright.zoo import resolve
@@ -36,38 +37,83 @@ BATCH = 32
 @dataclass(frozen=True, kw_only=True)
 class Case:
     """A float model and its images. `subject` names a trained net of `quantize_nets`; without it the zoo's `spec` has
-    random weights and random images, for times alone."""
+    random weights and random images, for times alone. `folder` holds what `prepare` has put there."""
 
     name: str
-    float_onnx: Path
+    folder: Path
     num_calibration: int = NUM_CALIBRATION
+    num_test: int | None = None
     subject: str | None = None
     root: Path = Path()  # of the data
     nets: Path = Path()
     spec: str = ""
 
+    @property
+    def float_onnx(self) -> Path:
+        return self.folder / "fp32" / "onnx" / "model.onnx"
+
     def net(self) -> fx.GraphModule:
         """The float model, captured."""
-        if self.subject is not None:
-            return subject(self.subject, self.root, self.nets)[0]
-        built = resolve(self.spec, num_classes=None)
-        return capture(built.model, built.input_shape)
+        return load_model(self.folder / "net")
 
     def data(self) -> Data:
-        """Train split: the calibration images; test split: what is scored."""
-        if self.subject is None:
-            return random_data(input_shape(self.net()), self.num_calibration)
-        fitted = subject(self.subject, self.root, self.nets)[1]
-        if self.subject == "resnet20":  # all of the 1,000 lossless test images, and validation images of the others
-            lossless = load_data(f"npz:{CALIBRATION},{TEST}", root=self.root / "cifar10")
-            return replace(lossless, preprocess=fitted.preprocess)
-        return fitted
+        """Train split: the calibration images alone; val: what repairs are judged on; test: what is scored."""
+        facts = read_json(self.folder / "data.json")
+        with np.load(self.folder / "images.npz", allow_pickle=False) as stored:
+            splits = {
+                name: Images(
+                    images_BCHW=torch.from_numpy(stored[f"{name}.images"]),
+                    labels_B=torch.from_numpy(stored[f"{name}.labels"]),
+                )
+                for name in ("train", "val", "test")
+            }
+        shape, mean, std = (tuple(facts[key]) for key in ("shape", "mean", "std"))
+        return Data(
+            name=self.name, class_names=tuple(facts["class_names"]), splits=splits, provenance={}, fingerprint="",
+            preprocess=Preprocess(shape=shape, mean=mean, std=std),
+        )  # fmt: skip
 
     def calibration_BCHW(self) -> torch.Tensor:
         """The images that every quantizer is given."""
         return self.data().calibration(self.num_calibration, 0)
 
 
+def prepare(case: Case) -> dict[str, Any]:
+    """Read model and images once for all quantizers, which then need not decode 60,000 files each."""
+    net, data = _subject(case)
+    (case.folder / "net").mkdir()
+    save_model(net, case.folder / "net")
+    train, val, test = (data.split(name) for name in ("train", "val", "test"))
+    chosen = data._calibration_positions(case.num_calibration, 0)
+    parts = {"train": train.take(chosen), "val": val.take(_spread(val, NUM_VAL)), "test": test}
+    if case.num_test is not None:
+        parts["test"] = test.take(_spread(test, case.num_test))
+    arrays = {f"{name}.images": each.images_BCHW.numpy() for name, each in parts.items()}
+    arrays |= {f"{name}.labels": each.labels_B.numpy() for name, each in parts.items()}
+    np.savez(case.folder / "images.npz", **arrays)
+    facts = {"shape": data.preprocess.shape, "mean": data.preprocess.mean, "std": data.preprocess.std}
+    write_json(case.folder / "data.json", {**facts, "class_names": data.class_names})
+    return {name: len(each) for name, each in parts.items()}
+
+
+def _spread(images: Images, num: int) -> torch.Tensor:
+    """Positions of `num` images over the whole split, which may be sorted by class."""
+    return torch.linspace(0, len(images) - 1, min(num, len(images))).long()
+
+
+def _subject(case: Case) -> tuple[fx.GraphModule, Data]:
+    if case.subject is None:
+        built = resolve(case.spec, num_classes=None)
+        return capture(built.model, built.input_shape), random_data(built.input_shape, case.num_calibration)
+    net, fitted = subject(case.subject, case.root, case.nets)
+    if case.subject != "resnet20":
+        return net, fitted
+    # all of the 1,000 lossless test images, and validation images of the others
+    lossless = load_data(f"npz:{CALIBRATION},{TEST}", root=case.root / "cifar10")
+    return net, replace(lossless, preprocess=fitted.preprocess)
+
+
+NUM_VAL = 500
 CALIBRATION, TEST = "cifar10_train4000_lossless.npz", "cifar10_test1000_lossless.npz"
 
 
@@ -87,12 +133,14 @@ def random_data(shape: tuple[int, ...], num_images: int) -> Data:
 Made = dict[str, Any]
 
 
-def ours(case: Case, folder: Path, *, settings: dict[str, Any]) -> Made:
-    """The stage `Quantize` on the graph, and its three formats."""
+def ours(
+    case: Case, folder: Path, *, settings: dict[str, Any], formats: tuple[str, ...] = ("onnx", "openvino", "executorch")
+) -> Made:
+    """The stage `Quantize` on the graph, written in each of `formats`."""
     began = time.perf_counter()
     simulation, note = _simulation(case, settings)
     made: Made = {"seconds": time.perf_counter() - began, "files": {}, "note": note, "failed": {}}
-    for format_ in ("onnx", "openvino", "executorch"):
+    for format_ in formats:
         try:
             artifact = EXPORTERS[format_](simulation, folder / format_, name=case.name, preprocess={})
         except Exception as error:  # a format that is not installed here
@@ -239,13 +287,10 @@ def torchao_executorch(case: Case, folder: Path) -> Made:
 
 
 Make = Callable[[Case, Path], Made]
-OURS: dict[str, dict[str, Any]] = {
-    "edgewright": {},
-    "edgewright min-max": {"method": "minmax"},
-    "edgewright equalize, bias": {"repairs": ("equalize", "bias")},
-}
 QUANTIZERS: dict[str, Make] = {
-    **{name: partial(ours, settings=settings) for name, settings in OURS.items()},
+    "edgewright": partial(ours, settings={}),
+    "edgewright min-max": partial(ours, settings={"method": "minmax"}, formats=("onnx",)),
+    "edgewright equalize, bias": partial(ours, settings={"repairs": ("equalize", "bias")}, formats=("onnx",)),
     "onnxruntime min-max": partial(onnxruntime_static, method="MinMax"),
     "onnxruntime percentile": partial(onnxruntime_static, method="Percentile"),
     "onnxruntime entropy": partial(onnxruntime_static, method="Entropy"),
