@@ -31,17 +31,20 @@ class Stepper:
 
     def inputs(self, name: str) -> list[torch.Tensor]:
         """What flows into node `name`, batch by batch. The node itself has not run yet."""
-        while self._nodes[self._next].name != name:
-            self._step()
+        self._run_to(name)
         source = self._nodes[self._next].args[0]
         assert isinstance(source, fx.Node)
         return self._values[source]
 
     def outputs(self, name: str) -> list[torch.Tensor]:
         """What node `name` gives, batch by batch."""
-        self.inputs(name)
+        self._run_to(name)
         node = self._nodes[self._next]
         return [self._run(node, index) for index in range(len(self.batches))]
+
+    def _run_to(self, name: str) -> None:
+        while self._nodes[self._next].name != name:
+            self._step()
 
     def _step(self) -> None:
         node = self._nodes[self._next]
