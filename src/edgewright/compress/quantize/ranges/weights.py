@@ -49,7 +49,7 @@ def kept_gain(weight_CN: torch.Tensor, bits: int) -> torch.Tensor:
     """The clip of least `weighed_error` of each channel.
 
     The rounding of least squared error shrinks what it rounds (its error is orthogonal to the rounded weights, not to
-    the weights): by 1 % a layer at 4 bits and 3 % at 3, which twenty layers make 20 and 50 %.
+    the weights): Gaussian ones by 1.3 % a layer at 4 bits and 4.7 % at 3, which 20 layers make 23 and 62 %.
     """
     return _search(weight_CN, bits, weighed_error)
 
