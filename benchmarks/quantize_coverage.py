@@ -26,6 +26,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import subprocess
 import sys
 import tempfile
 import time
@@ -38,7 +39,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from isolated import alone
 from profile_coverage import smallest_of_timm
 from torch import fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -159,6 +159,7 @@ def measure(spec: str) -> dict[str, Any]:
         "integer_operators": sum(runs.integer.values()), "heavy_in_float": len(runs.heavy),
         "why_in_float": sorted({f"{node.op}: {node.reason}" for node in runs.heavy}),
         "float_operators": dict(floats.most_common(8)), "borders": runs.num_borders,
+        "versions": {key: str(value) for key, value in version_facts().items()},
         "seconds": round(time.perf_counter() - began, 1),
     }  # fmt: skip
 
@@ -215,9 +216,28 @@ def run(specs: list[str], jobs: int) -> Iterator[dict[str, Any]]:
         running = {}
         for spec in sorted(specs, key=lambda spec: size.get(spec, 0)):
             pool = few if size.get(spec, 0) > LARGE else many  # memory for some copies of each
-            running[pool.submit(alone, measure, spec, timeout_s=TIMEOUT_S)] = spec
+            running[pool.submit(started, spec)] = spec
         for each in as_completed(running):
             yield verdict({"model": running[each], **each.result()})
+
+
+def started(spec: str) -> dict[str, Any]:
+    """`measure` in a fresh interpreter: a fork of a process with threads may inherit a lock that nobody opens."""
+    command = [sys.executable, __file__, "--one", spec]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    except subprocess.TimeoutExpired:
+        return {"failure": f"took more than {TIMEOUT_S} s"}
+    lines = done.stdout.splitlines()
+    return json.loads(lines[-1]) if lines else {"failure": f"the process died: {done.stderr.strip()[-200:]}"}
+
+
+def one(spec: str) -> dict[str, Any]:
+    """The row of one model."""
+    try:
+        return measure(spec)
+    except Exception as error:  # a failure is a result here
+        return {"failure": f"{type(error).__name__}: {error}"[:300]}
 
 
 def save(rows: list[dict[str, Any]], out: Path) -> None:
@@ -236,11 +256,15 @@ def main() -> None:
     parser.add_argument("--again", type=Path, help="take the timm models of this result instead of choosing them")
     parser.add_argument("--resume", action="store_true", help="keep the rows in --out; with --only, replace those")
     parser.add_argument("--failed", action="store_true", help="with --resume: run those again that failed")
+    parser.add_argument("--one", metavar="SPEC", help="print the row of this model as JSON and end")
     parser.add_argument("--jobs", type=int, default=1, help="models at a time")
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
+    if options.one:
+        print(json.dumps(one(options.one)))
+        return
     done: dict[str, dict[str, Any]] = {}
     if options.resume and options.out.is_file():
         done = {row["model"]: row for row in json.loads(options.out.read_text())["models"]}

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import fx
+from torch import fx, nn
 
 from ...model import rewrite
 from ...model.functions import CLAMPS, clamp_bounds
@@ -32,6 +32,8 @@ def expose_gates(net: fx.GraphModule) -> fx.GraphModule:
                 _replace(node, aten.hardsigmoid.default, node.args[0].args[0].args[0])  # type: ignore[union-attr]
             elif node.target in PARTS:
                 PARTS[node.target](node)
+            if hasattr(nn.Module, node.name):  # a quantizer is a submodule of the node's name: `to` would be taken
+                node._rename(f"{node.name}_values")
 
     return rewrite(net, edit).eval()
 
