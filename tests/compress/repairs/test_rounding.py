@@ -46,7 +46,7 @@ def test_both_sides_of_a_weight_and_back(name):
     assert torch.equal(unsided(layer, sided(layer, layer.weight)), layer.weight)
 
 
-def test_two_errors_that_add_up_are_made_to_cancel(captured, simulated):
+def test_two_errors_that_add_up_are_made_to_cancel(captured):
     net = captured(nn.Sequential(nn.Flatten(), nn.Linear(3, 1, bias=False)), (3, 1, 1))
     layer = next(module for module in net.modules() if isinstance(module, nn.Linear))
     layer.weight.data = torch.tensor([[3.0, 0.45, 0.35]])
@@ -78,23 +78,23 @@ def smooth(seed):
 
 
 @pytest.fixture(scope="module")
-def images():
+def pictures():
     return smooth(0)
 
 
 @pytest.fixture(scope="module")
-def pair(captured, images):
+def pair(captured, pictures):
     torch.manual_seed(0)
     net = captured(nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU()))
-    return net, grids(net, images, weights=4)
+    return net, grids(net, pictures, weights=4)
 
 
 QUICK = LearnRounding(iterations=200, positions=2048, batch_size=256, lr=3e-2)
 
 
-def test_learned_codes_beat_the_nearest_ones_in_every_4_bit_layer(pair, images):
+def test_learned_codes_beat_the_nearest_ones_in_every_4_bit_layer(pair, pictures):
     net, simulation = pair
-    learned, report = learn_rounding(simulation, net, images, settings=QUICK)
+    learned, report = learn_rounding(simulation, net, pictures, settings=QUICK)
     assert all(each.mse_learned < 0.8 * each.mse_nearest for each in report.layers.values())
     fresh = smooth(9)
     with torch.no_grad():
@@ -102,9 +102,9 @@ def test_learned_codes_beat_the_nearest_ones_in_every_4_bit_layer(pair, images):
         assert (learned(fresh) - want).pow(2).mean() < 0.8 * (simulation(fresh) - want).pow(2).mean()
 
 
-def test_weights_are_exactly_codes_on_the_same_grid_one_step_away_at_most(pair, images):
+def test_weights_are_exactly_codes_on_the_same_grid_one_step_away_at_most(pair, pictures):
     net, simulation = pair
-    learned, _ = learn_rounding(simulation, net, images, settings=QUICK)
+    learned, _ = learn_rounding(simulation, net, pictures, settings=QUICK)
     layers = [[each for each in model.modules() if isinstance(each, IntegerWeights)] for model in (simulation, learned)]
     for before, after in zip(*layers, strict=True):
         assert torch.equal(before.weight_scale, after.weight_scale)
@@ -115,22 +115,22 @@ def test_weights_are_exactly_codes_on_the_same_grid_one_step_away_at_most(pair, 
         assert (after.weight_codes() != before.weight_codes()).any()
 
 
-def test_the_same_seed_gives_the_same_codes_and_the_inputs_stay_untouched(pair, images):
+def test_the_same_seed_gives_the_same_codes_and_the_inputs_stay_untouched(pair, pictures):
     net, simulation = pair
     before = [value.clone() for value in (*net.state_dict().values(), *simulation.state_dict().values())]
     short = LearnRounding(iterations=30, positions=512, batch_size=64)
-    runs = [learn_rounding(simulation, net, images, settings=short, seed=seed)[0] for seed in (0, 0, 1)]
+    runs = [learn_rounding(simulation, net, pictures, settings=short, seed=seed)[0] for seed in (0, 0, 1)]
     first, again, other = (torch.cat([p.flatten() for p in run.parameters()]) for run in runs)
     assert torch.equal(first, again) and not torch.equal(first, other)
     after = (*net.state_dict().values(), *simulation.state_dict().values())
     assert all(torch.equal(x, y) for x, y in zip(before, after, strict=True))
 
 
-def test_layers_with_many_bits_can_be_left_as_they_are(pair, images):
+def test_layers_with_many_bits_can_be_left_as_they_are(pair, pictures):
     net, simulation = pair
-    learned, report = learn_rounding(simulation, net, images, settings=LearnRounding(up_to_bits=3))
+    learned, report = learn_rounding(simulation, net, pictures, settings=LearnRounding(up_to_bits=3))
     assert not report.layers and all("4 bits, more than 3" in each for each in report.refused.values())
-    assert torch.equal(learned(images), simulation(images))
+    assert torch.equal(learned(pictures), simulation(pictures))
 
 
 def test_settings_out_of_range_are_refused():
@@ -142,17 +142,17 @@ def test_settings_out_of_range_are_refused():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["depthwise", "grouped", "flat", "residual"])
-def test_every_kind_of_layer_can_be_learned(captured, images, simulated, kind):
+def test_every_kind_of_layer_can_be_learned(captured, pictures, kind):
     net = captured(kind)
-    report = learn_rounding(simulated(net, weights=3), net, images, settings=QUICK)[1]
+    report = learn_rounding(grids(net, pictures, weights=3), net, pictures, settings=QUICK)[1]
     gains = [each.mse_learned / each.mse_nearest for each in report.layers.values()]
     assert len(gains) >= 3 and max(gains) <= 1 and min(gains) < 0.8
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_nets_and_images_may_be_on_an_accelerator(pair, images):
+def test_nets_and_images_may_be_on_an_accelerator(pair, pictures):
     net, simulation = (each.to("cuda") for each in pair)
-    learned, report = learn_rounding(simulation, net, images.cuda(), settings=QUICK)
+    learned, report = learn_rounding(simulation, net, pictures.cuda(), settings=QUICK)
     assert all(each.mse_learned < each.mse_nearest for each in report.layers.values())
-    assert next(learned.parameters()).is_cuda and F.relu(learned(images.cuda())).is_cuda
+    assert next(learned.parameters()).is_cuda and F.relu(learned(pictures.cuda())).is_cuda
     net.cpu(), simulation.cpu()
