@@ -59,7 +59,8 @@ class Qat:
             the factor, so that a batch norm that moves changes no code. Both use the statistics of the batch at
             first, and both end in the same folded form.
         freeze_ranges: share of the epochs after which observed ranges stay as they are.
-        freeze_batch_norm: share of the epochs after which running statistics are used and stay as they are.
+        freeze_batch_norm: share of the epochs after which running statistics are used and stay as they are; late, when
+            the learning rate is low: nothing normalizes any more from there on.
         alpha: weight of the labels; the rest weighs the answers of the float model (Hinton 2015).
         temperature: of these answers.
     """
@@ -70,7 +71,7 @@ class Qat:
     gradient: Literal["clipped", "plain"] = "clipped"
     batch_norm: Literal["folded", "live"] = "live"
     freeze_ranges: float = 0.5
-    freeze_batch_norm: float = 0.5
+    freeze_batch_norm: float = 0.8
     alpha: float = 0.5
     temperature: float = 4.0
 
