@@ -17,7 +17,16 @@ import torch
 from torch import fx, nn
 
 from ..model import layer_of, rewrite, tensor_specs
-from ..model.functions import CLAMPS, COPIES, RESHAPES, SPLITS, clamp_bounds, is_global_average, zero_padding
+from ..model.functions import (
+    CLAMPS,
+    COPIES,
+    RESHAPES,
+    SPLITS,
+    clamp_bounds,
+    is_global_average,
+    lowest_padding,
+    zero_padding,
+)
 from ..model.quantized import (
     IntegerWeights,
     QuantConv2d,
@@ -104,9 +113,12 @@ def _pass_on(net: fx.GraphModule, node: fx.Node, layer: QuantizeActivation, rank
         if user.target in COPIES:  # vanish in the file, but a view in this graph may need the copy
             _pass_on(net, user, layer, ranks)
             continue
-        widths = zero_padding(user, rank=ranks.get(user.name))
-        if widths is not None:
-            again = _pad_codes(net, user, layer, widths)
+        rank = ranks.get(user.name)
+        zeros, lowest = zero_padding(user, rank=rank), lowest_padding(user, rank=rank)
+        if zeros is not None:
+            again = _pad_codes(net, user, FrozenPad(layer, *zeros))
+        elif lowest is not None:
+            again = _pad_codes(net, user, FrozenPad(layer, *lowest, lowest=True))
         elif (user.target in MOVING or user.target is operator.getitem) and user.users:
             again = _insert(net, user, layer, source=user)
         else:
@@ -115,19 +127,17 @@ def _pass_on(net: fx.GraphModule, node: fx.Node, layer: QuantizeActivation, rank
         _pass_on(net, again, layer, ranks)
 
 
-def _pad_codes(
-    net: fx.GraphModule, pad: fx.Node, layer: QuantizeActivation, widths: tuple[list[int], list[int]]
-) -> fx.Node:
+def _pad_codes(net: fx.GraphModule, pad: fx.Node, frozen: FrozenPad) -> fx.Node:
     """Replace a padding: quantize what it reads, pad the codes."""
     before = pad.args[0]
     assert isinstance(before, fx.Node)
     quantized = isinstance(layer_of(net, before), QuantizeActivation)
     if quantized and len(before.users) == 1:  # keeps the tensor's name
-        net.set_submodule(str(before.target), FrozenPad(layer, *widths))
+        net.set_submodule(str(before.target), frozen)
         pad.replace_all_uses_with(before)
         padded = before
     else:
-        padded = _insert(net, pad, FrozenPad(layer, *widths), source=before.args[0] if quantized else before)
+        padded = _insert(net, pad, frozen, source=before.args[0] if quantized else before)
     net.graph.erase_node(pad)
     return padded
 

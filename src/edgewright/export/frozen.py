@@ -76,15 +76,18 @@ class FrozenActivation(FrozenCodes):
 
 
 class FrozenPad(FrozenCodes):
-    """Quantize, pad the integers with the zero point, dequantize: ONNX Runtime 1.31 has no rule that does it itself."""
+    """Quantize, pad the integers with the zero point (or their lowest), dequantize: ONNX Runtime 1.31 has no rule
+    that does it itself."""
 
-    def __init__(self, layer: QuantizeActivation, begins: list[int], ends: list[int]) -> None:
+    def __init__(self, layer: QuantizeActivation, begins: list[int], ends: list[int], *, lowest: bool = False) -> None:
         super().__init__(layer)
         self.begins, self.ends = begins, ends
+        code = torch.full_like(self.zero_point, self.bounds[0]) if lowest else self.zero_point.clone()
+        self.register_buffer("padding", code)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         codes = super().forward(x)
-        padded = torch.ops.edgewright.pad(codes, self.begins, self.ends, self.zero_point)
+        padded = torch.ops.edgewright.pad(codes, self.begins, self.ends, self.padding)
         return torch.ops.edgewright.dequantize(padded, self.scale, self.zero_point)
 
 

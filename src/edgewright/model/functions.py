@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -50,12 +51,25 @@ def is_global_average(node: fx.Node, *, rank: int | None) -> bool:
 
 def zero_padding(node: fx.Node, *, rank: int | None) -> tuple[list[int], list[int]] | None:
     """What a padding with zeros adds before and behind each axis; None for any other node."""
+    return padding(node, rank=rank, value=0.0)
+
+
+def lowest_padding(node: fx.Node, *, rank: int | None) -> tuple[list[int], list[int]] | None:
+    """The same for a padding with minus infinity of which only maxima are taken: any lowest value does its work."""
+    if not all(user.target is aten.max_pool2d.default for user in node.users):
+        return None
+    return padding(node, rank=rank, value=-math.inf)
+
+
+def padding(node: fx.Node, *, rank: int | None, value: float) -> tuple[list[int], list[int]] | None:
+    """What a padding with `value` adds before and behind each axis; None for any other node."""
     if node.target not in (aten.constant_pad_nd.default, aten.pad.default) or rank is None:
         return None
     widths, rest = list(node.args[1]), [*node.args[2:], *node.kwargs.values()]  # type: ignore[arg-type]
     if not all(isinstance(width, int) and width >= 0 for width in widths):
         return None
-    if any(value not in (None, "constant") and value != 0 for value in rest):
+    given = [each for each in rest if each not in (None, "constant")]
+    if (given or [0.0]) != [value]:
         return None
     missing = [0] * (rank - len(widths) // 2)
     return [*missing, *reversed(widths[0::2])], [*missing, *reversed(widths[1::2])]

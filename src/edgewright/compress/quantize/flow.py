@@ -17,7 +17,7 @@ import torch
 from torch import fx, nn
 
 from ...model import layer_of, tensor_specs
-from ...model.functions import CLAMPS, MOVES, SPLITS, clamp_bounds, is_global_average, zero_padding
+from ...model.functions import CLAMPS, MOVES, SPLITS, clamp_bounds, is_global_average, lowest_padding, zero_padding
 from ...model.quantized import QUANTIZED
 
 aten = torch.ops.aten
@@ -61,8 +61,10 @@ class Flow:
     def is_passing(self, node: fx.Node) -> bool:
         if node.target in PASSING or node.target in SPLITS or isinstance(layer_of(self.net, node), nn.Dropout):
             return True
-        if node.name in self.specs and zero_padding(node, rank=len(self.specs[node.name].shape)) is not None:
-            return True
+        if node.name in self.specs:
+            rank = len(self.specs[node.name].shape)
+            if zero_padding(node, rank=rank) is not None or lowest_padding(node, rank=rank) is not None:
+                return True
         return node.target is operator.getitem and _node(node.args[0]).target in SPLITS
 
     # -- paths ------------------------------------------------------------------------------------------------------
