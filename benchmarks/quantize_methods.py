@@ -4,10 +4,11 @@
         [--only NET] [--ways WORD,...] [--pairs 4/8,...] [--resume] [--out FILE.json]
 
 Weights have 8, 6, 4, 3 or 2 bits; activations have 8 bits, and in a second table as many as the weights. Every row is
-one run of the stage `Quantize` under seed 0, scored as a simulation on the net's test images (`quantize_nets.py` says
-which; ResNet-20 on all 1,000, half of which are the val split that training picks its epoch by: `test` is the other
-half). Each (net, weights, activations) is a job in a process of its own, and each finished row is kept beside the
-output file, so that a run that was cut short goes on with --resume.
+one run of the stage `Quantize` under seed 0, scored as a simulation on 2,000 of the net's test images (--most), evenly
+drawn; `quantize_nets.py` says which. ResNet-20 is scored on all 1,000 lossless test images, half of which are the val
+split that training picks its epoch by: `score_test` is the other half. Each (net, weights, activations) is a job in a
+process of its own, and each finished row is kept beside the output file, so that a run that was cut short goes on with
+--resume.
 """
 
 from __future__ import annotations
@@ -18,15 +19,17 @@ import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import torch
 from quantize_nets import NETS, SUBJECTS, TASK, subject
+from torch import fx
 
 from edgewright.compress.quantize import Qat, Quantize, ways
+from edgewright.data import Data
 from edgewright.devices import device
 from edgewright.files import write_json
 from edgewright.tasks import evaluate
@@ -38,8 +41,8 @@ PAIRS = [(bits, 8) for bits in BITS] + [(bits, bits) for bits in BITS if bits !=
 OUT = Path(__file__).parent / "results" / "quantize_methods.json"
 TRAINING = Qat(
     train=Train(
-        epochs=3, batch_size=256, optimizer="sgd", lr=0.02, weight_decay=1e-4, warmup_epochs=0.3, augment="crop-flip",
-        epoch_images=20_000,
+        epochs=3, batch_size=128, optimizer="sgd", lr=0.02, weight_decay=1e-4, warmup_epochs=0.3, augment="crop-flip",
+        epoch_images=10_000,
     )
 )  # fmt: skip
 
@@ -83,7 +86,7 @@ def run(task: Task) -> str:
     ]
     if not wanted:
         return str(task.rows_file)
-    net, data = subject(task.net, Path(os.environ["EDGEWRIGHT_TEST_DATA"]), options.nets)
+    net, data = subject_of(task.net, options)
     job = Job(model=net, task=TASK, data=data, device=device("generic-x86"), accelerator=options.accelerator)
     task.rows_file.parent.mkdir(parents=True, exist_ok=True)
     for way, settings in wanted:
@@ -92,6 +95,17 @@ def run(task: Task) -> str:
             file.write(json.dumps(row) + "\n")
         print(task.net, task.weights, task.activations, way, f"{row['score_all']:.2f}", flush=True)
     return str(task.rows_file)
+
+
+def subject_of(name: str, options: argparse.Namespace) -> tuple[fx.GraphModule, Data]:
+    """The net, and its data with no more images to score on than wanted."""
+    net, data = subject(name, Path(os.environ["EDGEWRIGHT_TEST_DATA"]), options.nets)
+    splits = {}
+    for split, most in (("val", options.most // 2), ("test", options.most)):
+        part = data.splits[split]
+        every = max(1, len(part) // most)  # the images lie class by class
+        splits[split] = replace(part, images_BCHW=part.images_BCHW[::every], labels_B=part.labels_B[::every])
+    return net, replace(data, splits={**data.splits, **splits})
 
 
 def in_order() -> list[tuple[str, dict[str, Any]]]:
@@ -129,7 +143,7 @@ def floats(options: argparse.Namespace) -> dict[str, dict[str, float]]:
     """The scores of the nets in float."""
     found = {}
     for name in SUBJECTS:
-        net, data = subject(name, Path(os.environ["EDGEWRIGHT_TEST_DATA"]), options.nets)
+        net, data = subject_of(name, options)
         scores = [evaluate(net, TASK, data, split) for split in ("test", "val")]
         num = sum(each.num_samples for each in scores)
         found[name] = {
@@ -150,6 +164,7 @@ def main() -> None:
     parser.add_argument("--only", choices=SUBJECTS)
     parser.add_argument("--ways", type=lambda text: text.split(","), default=[""], help="only ways with such a word")
     parser.add_argument("--pairs", type=pairs_in, help="bits of weights/activations, for instance 4/8,4/4")
+    parser.add_argument("--most", type=int, default=2000, help="test images, and half as many val images")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()

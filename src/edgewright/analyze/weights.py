@@ -5,7 +5,8 @@
     int8, int4        1, 1/2 byte each  4 bytes each (int32 at input scale x weight scale)    4 bytes per output channel
 
 Weights below 8 bits are packed without gaps within one tensor. A layer that carries its own precision (`bits`, left by
-the quantizer) is stored at that precision wherever integers are asked for. Constants that are integers anyway (index
+the quantizer) is stored at that precision wherever integers are asked for; one whose weights alone have few bits says
+itself how many bytes they take (`stored_bytes`), and keeps them at float types. Constants that are integers anyway (index
 tables) keep their own size.
 """
 
@@ -36,6 +37,7 @@ class Constant:
     vectors: int = 0
     channels: int = 0  # how many scales the weights need
     bits: int | None = None
+    file_bytes: int | None = None  # of weights that have few bits in the file and compute in float
     element_bytes: int | None = None  # of a constant that is no floating-point tensor
 
 
@@ -68,7 +70,8 @@ def _stored(constant: Constant, dtype: str) -> Stored:
         return Stored(weights=constant.weights * constant.element_bytes)
     if dtype not in INTEGERS:
         size = int(BYTES_PER_ELEMENT[dtype])
-        return Stored(weights=constant.weights * size, vectors=constant.vectors * size)
+        weights = constant.weights * size if constant.file_bytes is None else constant.file_bytes
+        return Stored(weights=weights, vectors=constant.vectors * size)
     bits = constant.bits if constant.bits is not None else BYTES_PER_ELEMENT[dtype] * 8
     return Stored(
         weights=math.ceil(constant.weights * bits / 8),
@@ -84,8 +87,11 @@ def constants_of_layer(call: Call, *, folds_norm: bool) -> tuple[Constant, ...]:
         outputs = layer.out_channels if isinstance(layer, _ConvNd) else layer.out_features
         has_bias = layer.bias is not None or folds_norm
         bits = getattr(layer, "bits", None)
-        vectors = outputs if has_bias else 0
-        return (Constant(key=path, weights=layer.weight.numel(), vectors=vectors, channels=outputs, bits=bits),)
+        constant = Constant(
+            key=path, weights=layer.weight.numel(), vectors=outputs if has_bias else 0, channels=outputs, bits=bits,
+            file_bytes=getattr(layer, "stored_bytes", None),
+        )  # fmt: skip
+        return (constant,)
     if isinstance(layer, _BatchNorm):
         return (Constant(key=path, vectors=2 * layer.num_features),)  # precomputed scale and shift
     values = sum(each.numel() for each in layer.parameters()) if layer is not None else 0

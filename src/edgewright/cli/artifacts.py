@@ -69,7 +69,8 @@ def export(
         samples_BCHW=samples,
     )  # fmt: skip
     if not as_json(written.manifest, json_file):
-        kind = "int8" if written.manifest["quantized"] else "float32"
+        scheme = written.manifest.get("scheme")
+        kind = "int8" if written.manifest["quantized"] else f"{scheme} quantization" if scheme else "float32"
         shipped = written.manifest.get("parts", [written.manifest["model"]])
         num_bytes = sum(each["bytes"] for each in written.manifest["files"] if each["path"] in shipped)
         print(f"{written.model_path}: {kind}, {num_bytes:,} bytes")

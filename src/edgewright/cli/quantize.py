@@ -39,7 +39,7 @@ def quantize(
         float | None, typer.Option("--percentile", metavar="X", help="Share of values inside the range, in percent.")
     ] = None,
     weight_method: Annotated[
-        str | None, typer.Option("--weight-method", metavar="auto|minmax|mse|aciq", help="How weights are scaled.")
+        str | None, typer.Option("--weight-method", metavar="auto|minmax|mse|gain|aciq", help="How weights are scaled.")
     ] = None,
     num_calibration: Annotated[
         int | None, typer.Option("--num-calibration", metavar="N", help="Images that the ranges are measured on.")

@@ -19,7 +19,7 @@ from ..errors import ExportError, first_line
 from ..files import folder_atomic, sha256_file, write_atomic, write_json
 from ..model import fingerprint, input_shape, watch
 from ..model.fold import fold_batch_norms
-from ..model.quantized import is_quantized, quantizers
+from ..model.quantized import is_quantized, quantizers, scheme_of
 from ..types import ARTIFACT_FORMAT, EXPECTED_FILE, MANIFEST_FILE, Artifact
 from .freeze import freeze
 from .frozen import code_form
@@ -72,7 +72,7 @@ def export_onnx(
         if samples_BCHW is not None:
             write_atomic(temporary / EXPECTED_FILE, npz(expected(net, samples_BCHW)))
         manifest = {
-            "format": ARTIFACT_FORMAT, "name": name, "model": MODEL_FILE, "quantized": quantized,
+            "format": ARTIFACT_FORMAT, "name": name, "model": MODEL_FILE, "quantized": quantized, "scheme": scheme_of(net),
             **interface(model, net), "preprocess": dict(preprocess), "class_names": list(class_names),
             "tensors": tensors(net, model), "weight_bits": weight_bits, "lanes": lanes, "weights": fingerprint(net),
             "versions": versions(), **(facts or {}),

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from .packed import packed_bytes
 from .quantized import IntegerWeights
 
 LOW, HIGH = 0, 255
@@ -47,6 +48,11 @@ class DynamicWeights(IntegerWeights):
     def _add_dynamic(self, bits: int) -> None:
         self._add_grid(bits)
         self.quantize = DynamicQuantizeActivation()
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes of the weights in a file: codes, and a float32 scale for each channel."""
+        return packed_bytes(self.weight.numel(), self.bits) + 4 * self.weight_scale.numel()
 
     def rounded_bias(self) -> torch.Tensor | None:
         """The bias as it is: its grid would depend on the input at hand."""

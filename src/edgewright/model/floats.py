@@ -99,6 +99,11 @@ class FloatWeights(StoredWeights):
         self.bits = FLOAT_FORMATS[format].bits
         self.register_buffer("weight_scale", torch.ones(()))  # type: ignore[attr-defined]
 
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes of the weights in a file."""
+        return self.weight.numel() * self.bits // 8
+
     def fit_scale(self) -> None:
         """Set the scale by the largest weight."""
         with torch.no_grad():

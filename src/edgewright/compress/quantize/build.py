@@ -20,6 +20,7 @@ from ...model.fold import Folding, fold_batch_norms
 from ...progress import SILENT, Progress
 from ...tasks import evaluate
 from ...types import Job, Score
+from .gates import expose_gates
 from .mixed import choose
 from .placement import Plan, plan_quantizers
 from .precision import Precision
@@ -66,7 +67,8 @@ class Builder:
 
     def build(self, repairs: tuple[str, ...]) -> Built:
         """The simulation with these repairs, whatever their order."""
-        folded, folding = fold_batch_norms(self.net)
+        folded, folding = fold_batch_norms(self.net, absorb=True)
+        folded = expose_gates(folded)
         asked = Precision(weights=self.settings.bits, activations=self.settings.activation_bits)
         folded, done = self._repaired_before(folded, repairs, asked)
         plan = plan_quantizers(folded, float_output=self.settings.float_output)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 
 import torch
-from torch import fx
+from torch import fx, nn
 
 from ...model import layer_of, rewrite
+from ...model.layers import settings_of
 from ...model.quantized import QUANTIZED, IntegerWeights, QuantizeActivation, affine_spec
 from ...types import QuantSpec
 from .placement import Plan
@@ -30,8 +30,8 @@ def simulate(
     """The simulation of `net` (folded, eval) in integers of `precision`, activations in `ranges`.
 
     Args:
-        weight_method: how the scales of weights are found, see `weight_scales`; "auto" clips nothing at 8 bits and
-            looks for the least squared error below.
+        weight_method: how the scales of weights are found, see `weight_scales`; "auto" clips nothing from 6 bits on,
+            and below takes the least error of filters that do not shrink.
     """
     specs = {
         name: affine_spec(*plan.fixed.get(name, ranges[name]), bits=precision.of_point(name)) for name in plan.points
@@ -42,7 +42,9 @@ def simulate(
         for name, point in plan.layers.items():
             scale, bits = specs[point].scale[0], precision.of_layer(name)
             method = weight_method_for(bits, weight_method)
-            _quantize_layer(changed, nodes[name], input_scale=scale, bits=bits, method=method)
+            layer = layer_of(net, nodes[name])
+            assert layer is not None
+            _quantize_layer(changed, nodes[name], layer, input_scale=scale, bits=bits, method=method)
         for name in plan.points:
             _insert_quantizer(changed, nodes[name], specs[name])
 
@@ -51,7 +53,7 @@ def simulate(
 
 def weight_method_for(bits: int, asked: str = AUTO) -> str:
     """The method that "auto" stands for at a number of bits: the fewer codes, the more the largest weight costs."""
-    return asked if asked != AUTO else "minmax" if bits == 8 else "mse"
+    return asked if asked != AUTO else "minmax" if bits >= 6 else "gain"
 
 
 def _insert_quantizer(net: fx.GraphModule, node: fx.Node, spec: QuantSpec) -> None:
@@ -62,24 +64,23 @@ def _insert_quantizer(net: fx.GraphModule, node: fx.Node, spec: QuantSpec) -> No
     node.replace_all_uses_with(quantized, delete_user_cb=lambda user: user is not quantized)
 
 
-def _quantize_layer(net: fx.GraphModule, node: fx.Node, *, input_scale: float, bits: int, method: str) -> None:
-    """Replace the layer that a node calls by its integer form; a layer that is called twice gets one form per call."""
-    path, layer = str(node.target), layer_of(net, node)
-    assert layer is not None
-    if isinstance(layer, IntegerWeights):  # another call has replaced it: this one has its own input grid
-        path, layer = _own_path(net, path), copy.deepcopy(layer)
-        layer.set_grid(weight_scale=layer.weight_scale, input_scale=torch.tensor(input_scale))
-        net.add_submodule(path, layer)
-        node.target = path
-        return
-    settings = _settings(layer)
+def _quantize_layer(
+    net: fx.GraphModule, node: fx.Node, layer: nn.Module, *, input_scale: float, bits: int, method: str
+) -> None:
+    """Replace the layer that a node calls by its integer form; a layer that is called twice gets one form per call.
+
+    Args:
+        layer: the float layer, of the model that is simulated.
+    """
+    if isinstance(layer_of(net, node), IntegerWeights):  # another call has replaced it: this one has its own grids
+        node.target = _own_path(net, str(node.target))
     with torch.random.fork_rng(devices=[]):  # a new layer draws weights, which are replaced at once
-        integer = QUANTIZED[type(layer)](**settings, bits=bits)
+        integer = QUANTIZED[type(layer)](**settings_of(layer), bits=bits)
     integer.load_state_dict(layer.state_dict(), strict=False)
     integer.set_grid(  # type: ignore[operator]
         weight_scale=weight_scales(layer, bits=bits, method=method), input_scale=torch.tensor(input_scale)
     )
-    net.set_submodule(path, integer)
+    net.add_submodule(str(node.target), integer)
 
 
 def _own_path(net: fx.GraphModule, path: str) -> str:
@@ -88,9 +89,3 @@ def _own_path(net: fx.GraphModule, path: str) -> str:
     while f"{path}_call{number}" in taken:
         number += 1
     return f"{path}_call{number}"
-
-
-def _settings(layer: torch.nn.Module) -> dict[str, object]:
-    from ...model.layers import settings_of
-
-    return settings_of(layer)

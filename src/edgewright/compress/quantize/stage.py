@@ -118,7 +118,7 @@ class Quantize:
         return StageResult(
             model=simulation,
             score=final,
-            cost=cost_of(built.folded, job.device, self.dtype),
+            cost=cost_of(simulation, job.device, self.dtype),
             notes=(*sentences(self, built, tried, before, final), *_training_note(calibrated, final, training)),
             details={
                 **built.found,
@@ -127,6 +127,7 @@ class Quantize:
                 "score_calibrated": calibrated.value,
                 "training": training,
                 "folded": list(built.folding.folded),
+                "absorbed": list(built.folding.absorbed),
                 "not_folded": built.folding.refused,
                 "tensors": tensor_rows(simulation),
                 "stays_float": built.plan.stays_float,

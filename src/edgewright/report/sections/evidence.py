@@ -21,8 +21,9 @@ def parity(content: Content) -> dict[str, Any] | None:
             "max": number_text(number(row, "max_steps")),
             "mean": _mean_text(number(row, "mean_steps")),
             "share": share_text(number(row, "share_equal")),
-            "sort": [number(row, name) for name in ("max_steps", "mean_steps", "share_equal")],
-            "off": (number(row, "max_steps") or 0) > 1,
+            "own": number_text(number(row, "own_max_steps")),
+            "sort": [number(row, name) for name in ("max_steps", "mean_steps", "share_equal", "own_max_steps")],
+            "off": (number(row, "own_max_steps") or 0) > 1,
         }
         for row in found
     ]
