@@ -61,7 +61,8 @@ def test_without_scores_the_loss_is_shown_largest_first():
 
 def test_parity_counts_equal_tensors_and_finds_the_worst():
     rows = [{"tensor": "a", "max_steps": 0, "mean_steps": 0.0, "share_equal": 1.0, "own_max_steps": 0},
-            {"tensor": "b", "max_steps": 2, "mean_steps": 0.00001, "share_equal": 0.9999, "own_max_steps": 2}]  # fmt: skip
+            {"tensor": "b", "max_steps": 2, "mean_steps": 0.00001, "share_equal": 0.9999,
+             "own_max_steps": 2}]  # fmt: skip
     view = parity({"parity": rows})
     assert (view["num_equal"], view["worst"], view["rows"][1]["mean"], view["rows"][1]["share"]) == (
         1,

@@ -6,8 +6,8 @@
 
 Weights below 8 bits are packed without gaps within one tensor. A layer that carries its own precision (`bits`, left by
 the quantizer) is stored at that precision wherever integers are asked for; one whose weights alone have few bits says
-itself how many bytes they take (`stored_bytes`), and keeps them at float types. Constants that are integers anyway (index
-tables) keep their own size.
+itself how many bytes they take (`stored_bytes`), at float types too. Constants that are integers anyway (index tables)
+keep their own size.
 """
 
 from __future__ import annotations

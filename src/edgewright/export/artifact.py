@@ -72,8 +72,9 @@ def export_onnx(
         if samples_BCHW is not None:
             write_atomic(temporary / EXPECTED_FILE, npz(expected(net, samples_BCHW)))
         manifest = {
-            "format": ARTIFACT_FORMAT, "name": name, "model": MODEL_FILE, "quantized": quantized, "scheme": scheme_of(net),
-            **interface(model, net), "preprocess": dict(preprocess), "class_names": list(class_names),
+            "format": ARTIFACT_FORMAT, "name": name, "model": MODEL_FILE, "quantized": quantized,
+            "scheme": scheme_of(net), **interface(model, net), "preprocess": dict(preprocess),
+            "class_names": list(class_names),
             "tensors": tensors(net, model), "weight_bits": weight_bits, "lanes": lanes, "weights": fingerprint(net),
             "versions": versions(), **(facts or {}),
             "files": [_file(path) for path in sorted(temporary.iterdir())],

@@ -142,7 +142,9 @@ class GroupedWeights(StoredWeights):
 
     @property
     def num_grids(self) -> int:
-        """Grids to store: one per group, one in all where they are equal."""
+        """Grids to store: one per group, one in all where they are equal (unknown while there are only shapes)."""
+        if self.weight_scale.is_meta:
+            return self.weight_scale.numel()
         pairs = torch.stack([self.weight_scale.flatten(), self.weight_zero_point.flatten().float()])
         return 1 if bool((pairs == pairs[:, :1]).all()) else pairs.shape[1]
 
