@@ -425,7 +425,9 @@ class Artifact:
 
     @property
     def num_bytes(self) -> int:
-        return self.model_path.stat().st_size
+        """Of all files to ship: a format may write its weights apart."""
+        parts = self.manifest.get("parts", [self.manifest["model"]])
+        return sum((self.folder / str(name)).stat().st_size for name in parts)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,6 +29,7 @@ from ..verify import OnnxRunner, Timing, kernels, race
 from .flow import prepared
 from .given import AsGiven
 from .record import data_facts, machine_facts, version_facts
+from .suited import suited
 
 FLOAT = "float32"  # the name of the row of the model as given
 TIMING = Timing(turns=5, seconds=0.3)
@@ -87,7 +88,8 @@ def compare_quantizers(
         given = run.step("given", "Model as given", AsGiven(), job)
         steps = {}
         for each in those:
-            steps[each.name] = run.step("quantize", each.name, each.stage, job.with_model(given.model))
+            stage = suited(each.stage, job.device)
+            steps[each.name] = run.step("quantize", each.name, stage, job.with_model(given.model))
         models = {FLOAT: given.model, **{name: step.model for name, step in steps.items()}}
         key = content_key({name: fingerprint(net) for name, net in models.items()}, job.data.fingerprint, plain(TIMING))
         measured = run.recall("comparison", key, lambda: _measure(job, models, progress))

@@ -21,6 +21,7 @@ from ..runs import Run, Step
 from ..targets import GRID, largest_affordable, nearest
 from ..tasks import evaluate
 from ..types import Budget, Cost, Job, Score, StageResult, plain
+from .suited import suited
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +130,8 @@ class Solver:
             job = job.with_model(steps[-1].model)
             steps.append(run.step("recover", f"Round {number}: recover by distillation", self.recipe.recover, job))
             job = job.with_model(steps[-1].model)
-        steps.append(run.step("quantize", f"Round {number}: quantize to int8", self.recipe.quantize, job))
+        quantize = suited(self.recipe.quantize, job.device)
+        steps.append(run.step("quantize", f"Round {number}: quantize to int8", quantize, job))
         return self._judged(steps, share, number)
 
     def judged_again(self, known: Round) -> Round:

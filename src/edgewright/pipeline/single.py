@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..analyze import profile
+from ..compress.quantize import Quantize
 from ..files import write_json
 from ..model.quantized import is_quantized
 from ..progress import SILENT, Progress
@@ -18,6 +19,7 @@ from ..types import RUN_FILE, RUN_FORMAT, Job, Report, Stage, plain
 from .flow import prepared
 from .given import AsGiven
 from .record import data_facts, machine_facts, version_facts
+from .suited import suited
 
 
 def run_stage(
@@ -35,6 +37,7 @@ def run_stage(
         BudgetError: the stage cannot reach what its settings ask for.
     """
     job = prepared(job)
+    stage = suited(stage, job.device) if isinstance(stage, Quantize) else stage
     with open_run(Path(out), resume=resume, progress=progress) as run:
         given = run.step("given", "Model as given", AsGiven(), job)
         done = run.step(name, name.capitalize(), stage, job.with_model(given.model))

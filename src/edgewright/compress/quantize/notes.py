@@ -37,7 +37,8 @@ def sentences(
         tried: the repairs that were tried and the score that each gave, in order.
         before: of the float model; `final` of what is returned, both on val.
     """
-    notes = [f"{_what(settings, built)}; {final.metric} on val {before.value:.2f} -> {final.value:.2f}."]
+    notes = [settings.because] if settings.because else []
+    notes += [f"{_what(settings, built)}; {final.metric} on val {before.value:.2f} -> {final.value:.2f}."]
     if len(tried) > 1:
         steps = ", ".join(f"{' + '.join(each['repairs']) or 'none'} {each['score']:.2f}" for each in tried)
         notes.append(f"Repairs tried: {steps}.")

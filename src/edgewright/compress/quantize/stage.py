@@ -50,6 +50,7 @@ class Quantize:
         float_output: leave the output of a last linear layer in float.
         qat: train through the rounding with these settings; None with `qat_if_drop_over` set takes the defaults.
         qat_if_drop_over: do so only when the score drops by more points than this on val.
+        because: why the settings are not those that were asked for; told in the notes.
     """
 
     bits: int = 8
@@ -67,6 +68,7 @@ class Quantize:
     float_output: bool = True
     qat: Qat | None = None
     qat_if_drop_over: float | None = None
+    because: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "repairs", tuple(self.repairs))  # a list, where they come from a file
