@@ -12,9 +12,12 @@ import torch
 from onnx import TensorProto, numpy_helper
 from torch import nn
 
+from edgewright.compress.quantize import observe, plan_quantizers, ranges_of, simulate
 from edgewright.errors import ExportError
 from edgewright.export import export_onnx
 from edgewright.export.freeze import freeze
+from edgewright.model import capture
+from edgewright.model.fold import fold_batch_norms
 from edgewright.model.quantized import quantizers
 
 pytestmark = pytest.mark.slow  # every test exports and runs files
@@ -211,3 +214,28 @@ def test_a_failed_export_leaves_no_folder(nets, tmp_path, monkeypatch):
     with pytest.raises(ExportError, match="small cannot be written as ONNX"):
         export_onnx(nets.simulation, tmp_path / "artifact", name="small", preprocess={})
     assert not list(tmp_path.iterdir())
+
+
+class Sized(nn.Module):
+    """Pads its input, whose size is read beside it, and computes something from stored tensors alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.inner, self.fc = nn.Conv2d(3, 8, 3), nn.Linear(8, 8), nn.Linear(8, 8)
+        self.register_buffer("table", torch.linspace(-1, 1, 32).reshape(4, 8))
+
+    def forward(self, x):
+        rows = torch.relu(self.conv(nn.functional.pad(x, (0, 1, 0, 1)))).mean((2, 3))
+        return self.fc(rows).reshape(x.shape[0], 8) * self.inner(self.table).mean(0).sigmoid()
+
+
+def test_a_padded_input_whose_size_is_read_and_a_quantized_constant_can_be_exported(tmp_path):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        folded, _ = fold_batch_norms(capture(Sized(), (3, 9, 9)))
+        x = torch.randn(4, 3, 9, 9)
+    plan = plan_quantizers(folded)
+    simulation = simulate(folded, plan, ranges_of(observe(folded, plan, x), method="minmax"))
+    artifact = export_onnx(simulation, tmp_path / "a", name="sized", preprocess={}, samples_BCHW=x)
+    assert "x_codes" in artifact.manifest["tensors"]
+    np.testing.assert_allclose(run(artifact, x), simulation(x).detach().numpy(), atol=1e-5)

@@ -6,7 +6,7 @@ Equal models give equal bytes. Every file's size and hash is in the manifest; `v
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from ..errors import ExportError, first_line
 from ..files import folder_atomic, sha256_file, write_atomic, write_json
 from ..model import fingerprint, input_shape, watch
 from ..model.fold import fold_batch_norms
-from ..model.quantized import is_quantized, quantizers, scheme_of
+from ..model.quantized import QuantizeActivation, is_quantized, quantizers, scheme_of
 from ..types import ARTIFACT_FORMAT, EXPECTED_FILE, MANIFEST_FILE, Artifact
 from .freeze import freeze
 from .frozen import code_form
@@ -65,17 +65,18 @@ def export_onnx(
     weight_bits = pack_weights(model, bits_by_layer(written))
     data = model.SerializeToString(deterministic=True)
     _check_loads(data, name)
+    told = tensors(net, model)
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder_atomic(folder) as temporary:
         write_atomic(temporary / MODEL_FILE, data)
         if samples_BCHW is not None:
-            write_atomic(temporary / EXPECTED_FILE, npz(expected(net, samples_BCHW)))
+            write_atomic(temporary / EXPECTED_FILE, npz(expected(net, samples_BCHW, names=told)))
         manifest = {
             "format": ARTIFACT_FORMAT, "name": name, "model": MODEL_FILE, "quantized": quantized,
             "scheme": scheme_of(net), **interface(model, net), "preprocess": dict(preprocess),
             "class_names": list(class_names),
-            "tensors": tensors(net, model), "weight_bits": weight_bits, "lanes": lanes, "weights": fingerprint(net),
+            "tensors": told, "weight_bits": weight_bits, "lanes": lanes, "weights": fingerprint(net),
             "versions": versions(), **(facts or {}),
             "files": [_file(path) for path in sorted(temporary.iterdir())],
         }  # fmt: skip
@@ -83,9 +84,15 @@ def export_onnx(
     return Artifact(folder=folder, manifest=manifest)
 
 
-def expected(net: fx.GraphModule, samples_BCHW: torch.Tensor) -> dict[str, np.ndarray]:
-    """Golden vectors: `input`, `output`, and `codes/NAME` of each quantized tensor (uint8, above 8 bits int16)."""
-    layers = quantizers(net)
+def expected(
+    net: fx.GraphModule, samples_BCHW: torch.Tensor, *, names: Collection[str] | None = None
+) -> dict[str, np.ndarray]:
+    """Golden vectors: `input`, `output`, and `codes/NAME` of each quantized tensor (uint8, above 8 bits int16).
+
+    Args:
+        names: the tensors to tell; None for all.
+    """
+    layers = {name: layer for name, layer in quantizers(net).items() if names is None or name in names}
     found: dict[str, np.ndarray] = {"input": samples_BCHW.numpy()}
 
     def see(node: fx.Node, values: torch.Tensor) -> None:
@@ -133,14 +140,37 @@ def interface(model: onnx.ModelProto, net: fx.GraphModule) -> dict[str, Any]:
 def tensors(net: fx.GraphModule, model: onnx.ModelProto) -> dict[str, Any]:
     """Node of the simulation -> tensor in the file and its grid; codes in the file are unsigned."""
     written = {node.output[0] for node in model.graph.node if node.op_type == "QuantizeLinear"}
-    missing = set(quantizers(net)) - written
-    if missing:
-        raise ExportError(f"The quantized tensor {sorted(missing)[0]} was lost on the way to ONNX.")
+    layers = quantizers(net)
+    kept = {name: layer for name, layer in layers.items() if name in written}
+    for name in set(layers) - set(kept):
+        _check_merged(net, name, kept)
     return {
         name: {"tensor": name, "scale": layer.spec.scale[0],
                "zero_point": layer.spec.zero_point[0] + code_form(layer)[1]}
-        for name, layer in quantizers(net).items()
+        for name, layer in kept.items()
     }  # fmt: skip
+
+
+def _check_merged(net: fx.GraphModule, name: str, kept: Mapping[str, QuantizeActivation]) -> None:
+    """The exporter computes what does not depend on the image, and joins operators that do the same to one tensor.
+
+    Raises:
+        ExportError: it is neither a constant, nor is there a tensor of the same grid that it can have been joined with.
+    """
+    node = next(each for each in net.graph.nodes if each.name == name)
+    is_constant = "placeholder" not in {each.op for each in _ancestors(node)}
+    twins = [each for each in kept.values() if each.spec == quantizers(net)[name].spec]
+    if not is_constant and not twins:
+        raise ExportError(f"The quantized tensor {name} was lost on the way to ONNX: leave that layer in float.")
+
+
+def _ancestors(node: fx.Node) -> set[fx.Node]:
+    found, edge = {node}, [node]
+    while edge:
+        new = set(edge.pop().all_input_nodes) - found
+        found |= new
+        edge += new
+    return found
 
 
 def _file(path: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from .placement import Plan
 from .precision import Precision
 from .ranges.weights import weight_scales
 
+aten = torch.ops.aten
 DEFAULT = Precision()
 AUTO = "auto"
 
@@ -61,7 +62,8 @@ def _insert_quantizer(net: fx.GraphModule, node: fx.Node, spec: QuantSpec) -> No
     net.add_submodule(path, QuantizeActivation.of(spec))
     with net.graph.inserting_after(node):
         quantized = net.graph.create_node("call_module", path, (node,), name=f"{node.name}_codes")
-    node.replace_all_uses_with(quantized, delete_user_cb=lambda user: user is not quantized)
+    readers = {user for user in node.users if user is not quantized and user.target is not aten.sym_size.int}
+    node.replace_all_uses_with(quantized, delete_user_cb=readers.__contains__)  # a size is no value
 
 
 def _quantize_layer(
