@@ -89,7 +89,7 @@ def test_every_scheme_keeps_the_score_at_8_bits(job, scheme):
 
 
 def test_a_repair_of_rounding_needs_static_integers():
-    with pytest.raises(ConfigError, match="work on static integers, got scheme weight-only in int"):
+    with pytest.raises(ConfigError, match="repairs needs static integers, got scheme weight-only in int"):
         Quantize(scheme=Scheme(mode="weight-only"), repairs=("bias",))
 
 

@@ -14,7 +14,7 @@ from edgewright.compress.quantize.placement import plan_quantizers
 from edgewright.compress.quantize.precision import Precision
 from edgewright.compress.quantize.schemes import Scheme, simulate_dynamic, simulate_floats, simulate_weight_only
 from edgewright.compress.quantize.simulate import simulate
-from edgewright.errors import ExportError
+from edgewright.errors import UnsupportedError
 from edgewright.export import export_onnx
 from edgewright.export.freeze import freeze
 from edgewright.model import capture, watch
@@ -176,7 +176,7 @@ def test_16_bit_activations_are_the_simulation_to_a_step_of_65535(where, subject
 
 def test_8_bit_floats_are_simulated_only(subjects, tmp_path):
     simulation = simulate_weight_only(subjects["small"], scheme=Scheme(mode="weight-only", format="fp8-e4m3"))
-    with pytest.raises(ExportError, match="fp8-e4m3 is simulated only and no file holds it: export fp16, bf16 or"):
+    with pytest.raises(UnsupportedError, match="fp8-e4m3 is simulated only and no file holds it: export fp16, bf16 or"):
         export_onnx(simulation, tmp_path / "artifact", name="net", preprocess={})
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from ..errors import ExportError
+from ..errors import ExportError, UnsupportedError
 from ..model.dynamic import DynamicConv2d, DynamicLinear
 from ..model.floats import DTYPES, SCALED, FloatConv2d, FloatConvTranspose2d, FloatLinear, FloatWeights, RoundActivation
 from ..model.quantized import StoredWeights
@@ -30,7 +30,7 @@ def frozen_scheme(layer: nn.Module | None, *, rank: int) -> nn.Module | None:
     """
     form = getattr(layer, "format", None)
     if isinstance(layer, (FloatWeights, RoundActivation)) and form in SCALED:
-        raise ExportError(f"{form} is simulated only and no file holds it: export fp16, bf16 or integers.")
+        raise UnsupportedError(f"{form} is simulated only and no file holds it: export fp16, bf16 or integers.")
     if isinstance(layer, RoundActivation):
         return FrozenRound(DTYPES[layer.format])
     if isinstance(layer, DynamicLinear):

@@ -15,7 +15,7 @@ from ...errors import ConfigError, UnsupportedError
 from ...model.quantized import scheme_of
 from ...progress import SILENT, Progress
 from ...types import Job, Score, StageResult
-from .build import BEST, REPAIRS, Builder, Built, check_repairs
+from .build import AFTER, BEST, REPAIRS, Builder, Built, check_repairs
 from .mixed import Mixed
 from .notes import sentences, tensor_rows
 from .precision import Precision
@@ -91,13 +91,13 @@ class Quantize:
         if self.scheme.mode == "static" and self.scheme.format == INTEGERS:
             return
         wanted = {
-            "repairs after rounding": set(self.repairs) & {"rounding", "bias"}, "mixed": self.mixed, "qat": self.qat,
+            "repairs": set(self.repairs) & set(AFTER), "mixed": self.mixed, "qat": self.qat,
             "repair_if_drop_over": self.repair_if_drop_over, "qat_if_drop_over": self.qat_if_drop_over,
         }  # fmt: skip
         given = [name for name, value in wanted.items() if value not in (None, set())]
         if given:
             raise ConfigError(
-                f"{given[0]} work on static integers, got scheme {self.scheme.mode} in {self.scheme.format}: "
+                f"Quantize.{given[0]} needs static integers, got scheme {self.scheme.mode} in {self.scheme.format}: "
                 "leave one of the two out."
             )
 
