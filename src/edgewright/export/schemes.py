@@ -26,7 +26,7 @@ def frozen_scheme(layer: nn.Module | None, *, rank: int) -> nn.Module | None:
         rank: axes of the layer's input.
 
     Raises:
-        ExportError: it computes with 8-bit floats, which no operator of the file format rounds to here.
+        UnsupportedError: it computes with 8-bit floats, which no operator of the file format rounds to here.
     """
     form = getattr(layer, "format", None)
     if isinstance(layer, (FloatWeights, RoundActivation)) and form in SCALED:
