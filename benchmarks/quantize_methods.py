@@ -1,7 +1,7 @@
 """Score by method and bits: every range method, every repair, and training, on three nets.
 
     EDGEWRIGHT_TEST_DATA=... python benchmarks/quantize_methods.py [--nets DIR] [--accelerator cuda] [--jobs N]
-        [--only NET] [--ways WORD,...] [--pairs 4/8,...] [--resume] [--out FILE.json]
+        [--only NET] [--ways PATTERN,...] [--pairs 4/8,...] [--resume] [--out FILE.json]
 
 Weights have 8, 6, 4, 3 or 2 bits; activations have 8 bits, and in a second table as many as the weights. Every row is
 one run of the stage `Quantize` under seed 0, scored as a simulation on 2,000 of the net's test images (--most), evenly
@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -82,7 +83,7 @@ def run(task: Task) -> str:
     wanted = [
         (way, settings)
         for way, settings in in_order()
-        if way not in known and any(word in way for word in options.ways)
+        if way not in known and any(re.search(word, way) for word in options.ways)
     ]
     if not wanted:
         return str(task.rows_file)
@@ -162,7 +163,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--only", choices=SUBJECTS)
-    parser.add_argument("--ways", type=lambda text: text.split(","), default=[""], help="only ways with such a word")
+    parser.add_argument("--ways", type=lambda text: text.split(","), default=[""], help="only ways with such a pattern")
     parser.add_argument("--pairs", type=pairs_in, help="bits of weights/activations, for instance 4/8,4/4")
     parser.add_argument("--most", type=int, default=2000, help="test images, and half as many val images")
     parser.add_argument("--resume", action="store_true")

@@ -111,8 +111,14 @@ def quantize(
     widths = _widths(bits)
     if len(widths) > 1 and not compare:
         raise ConfigError(f"--bits takes one number without --compare, got {bits}.")
+    if compare and (repair_if_drop_over is not None or qat_if_drop_over is not None):
+        raise ConfigError(
+            "--compare runs every way whatever it costs: leave out --repair-if-drop-over and --qat-if-drop-over."
+        )
     limits = given(weight_bytes=_kb(weight_kb), activation_bytes=_kb(activation_kb), bit_operations=bit_operations)
     training = given(epochs=epochs, batch_size=batch_size, lr=lr, augment=augment)
+    if compare and training and not qat:
+        raise ConfigError("--epochs, --batch-size, --lr and --augment are about training: with --compare add --qat.")
     changes = given(
         bits=widths[0] if widths else None, activation_bits=activation_bits, method=method, percentile=percentile,
         weight_method=weight_method, num_calibration=num_calibration,
@@ -188,7 +194,7 @@ def _compare(job: Job, stage: Quantize, widths: list[int], *, out: Path, resume:
 
     base = dataclasses.replace(stage, qat=None, qat_if_drop_over=None, repair_if_drop_over=None)
     found = compare_quantizers(
-        job, variants(base, bits=widths, qat=stage.qat if stage.qat_if_drop_over is None else None), out=out,
+        job, variants(base, bits=widths, qat=stage.qat), out=out,
         resume=resume, command=f"edgewright {shlex.join(sys.argv[1:])}", progress=progress_for(),
     )  # fmt: skip
     if not as_json(found.content, json_file):

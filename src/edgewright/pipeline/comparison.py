@@ -1,6 +1,6 @@
 """Ways to quantize one model, side by side: each a stage of one run, then all files measured in the runtime in turns.
 
-The directory is a run like any other: its final model is the best of them, and `report.html` shows the whole table.
+The directory is a run like any other: its final model is the smallest of the best, and `report.html` shows the table.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def _content(
     run: Run, job: Job, steps: Mapping[str, Step], measured: Mapping[str, Mapping[str, Any]], command: str | None
 ) -> dict[str, Any]:
     rows = [_row(name, step, measured[name]) for name, step in steps.items()]
-    best = max(rows[1:], key=lambda row: (row["score_val"], -row["file_bytes"], -row["seconds"]))
+    best = _best(rows[1:], steps)
     given, chosen = steps[FLOAT], steps[best["name"]]
     return plain({
         "format": RUN_FORMAT,
@@ -159,6 +159,15 @@ def _content(
         "pareto": [_point(row, best["name"]) for row in rows],
         "verdict": {"passed": True, "sentence": _sentence(rows[0], best), "binding": [], "nearest": None, "relax": []},
     })  # fmt: skip
+
+
+def _best(rows: Sequence[Mapping[str, Any]], steps: Mapping[str, Step]) -> Mapping[str, Any]:
+    """The smallest file of those within one standard error of the highest score; of equals the higher score."""
+    highest = max(rows, key=lambda row: row["score_val"])
+    score = steps[highest["name"]].result.score
+    assert score is not None
+    equals = [row for row in rows if row["score_val"] >= score.value - score.std_error]
+    return min(equals, key=lambda row: (row["file_bytes"], -row["score_val"], row["seconds"]))
 
 
 def _row(name: str, step: Step, measured: Mapping[str, Any]) -> dict[str, Any]:
@@ -186,6 +195,6 @@ def _point(row: Mapping[str, Any], best: str) -> dict[str, Any]:
 def _sentence(start: Mapping[str, Any], best: Mapping[str, Any]) -> str:
     share, ratio = best["file_bytes"] / start["file_bytes"], best["latency_ratio"]
     return (
-        f"Best on val: {best['name']}, {start['score_val']:.2f} -> {best['score_val']:.2f}, {share:.0%} of the bytes, "
-        f"{ratio:.2f} of the time."
+        f"Smallest within one standard error of the best on val: {best['name']}, {start['score_val']:.2f} -> "
+        f"{best['score_val']:.2f}, {share:.0%} of the bytes, {ratio:.2f} of the time."
     )
