@@ -247,6 +247,28 @@ def test_stages_that_need_weights_refuse_random_ones(here, command):
     assert f"simple_cnn has random weights, and {command} needs trained ones" in sentence
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--bits", "9"], "Weights have 2 to 8 bits, got 9."),
+        (["--bits", "four"], "--bits takes numbers from 2 to 8 with commas between, got 'four'."),
+        (["--bits", "8,4"], "--bits takes one number without --compare, got 8,4."),
+        (["--activation-bits", "12"], "Activations have 2 to 8 or 16 bits, got 12."),
+        (["--method", "klx"], "Quantize.method must be one of minmax"),
+        (["--repair", "glue"], "A repair is one of equalize, split, rounding, bias, got 'glue'."),
+        (["--scheme", "lazy"], "Scheme.mode is one of static, dynamic, weight-only, got 'lazy'."),
+        (["--per", "group:x"], "--per group takes the number of weights in a group, as group:32, got 'group:x'."),
+        (["--scheme", "dynamic", "--qat"], "Quantize.qat needs static integers, got scheme dynamic in int"),
+        (["--measure", "mse"], "--measure chooses bits within a limit: add --weight-kb or another limit."),
+        (["--compare", "--repair", "bias"], "--compare runs every repair whatever it costs"),
+        (["--compare", "--weight-kb", "9"], "--compare gives all layers the same bits"),
+        (["--compare", "--epochs", "2"], "with --compare add --qat."),
+    ],
+)
+def test_wrong_settings_of_a_quantization_are_one_sentence(here, options, words):
+    assert words in refused("quantize", "simple_cnn", "--data", "digits", "--out", "out", *options)
+
+
 def test_a_teacher_with_random_weights_is_refused(here):
     sentence = refused("distill", "simple_cnn", "--teacher", "simple_cnn", "--data", "digits", "--out", "out")
     assert "The teacher simple_cnn has random weights" in sentence

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from edgewright.compress.quantize import Qat, Quantize
+from edgewright.compress.quantize import Qat, Quantize, Scheme
 from edgewright.data import load_data
 from edgewright.devices import device
 from edgewright.errors import ConfigError
@@ -54,6 +54,12 @@ def test_training_is_compared_where_it_is_given():
 def test_widths_are_given_once(bits):
     with pytest.raises(ConfigError, match="one or more different numbers of bits"):
         variants(BASE, bits=bits)
+
+
+def test_other_schemes_are_not_compared():
+    base = Quantize(scheme=Scheme(mode="weight-only"))
+    with pytest.raises(ConfigError, match="side by side, got scheme weight-only in int: leave --scheme"):
+        variants(base, bits=(8,))
 
 
 @pytest.mark.slow

@@ -111,12 +111,15 @@ def quantize(
     widths = _widths(bits)
     if len(widths) > 1 and not compare:
         raise ConfigError(f"--bits takes one number without --compare, got {bits}.")
-    if compare and (repair_if_drop_over is not None or qat_if_drop_over is not None):
+    if compare and (repair or repair_if_drop_over is not None or qat_if_drop_over is not None):
         raise ConfigError(
-            "--compare runs every way whatever it costs: leave out --repair-if-drop-over and --qat-if-drop-over."
+            "--compare runs every repair whatever it costs: leave out --repair, --repair-if-drop-over and "
+            "--qat-if-drop-over."
         )
     limits = given(weight_bytes=_kb(weight_kb), activation_bytes=_kb(activation_kb), bit_operations=bit_operations)
     training = given(epochs=epochs, batch_size=batch_size, lr=lr, augment=augment)
+    if compare and limits:
+        raise ConfigError("--compare gives all layers the same bits: leave out --weight-kb and the other limits.")
     if compare and training and not qat:
         raise ConfigError("--epochs, --batch-size, --lr and --augment are about training: with --compare add --qat.")
     changes = given(

@@ -32,7 +32,7 @@ from .record import data_facts, machine_facts, version_facts
 from .suited import suited
 
 FLOAT = "float32"  # the name of the row of the model as given
-TIMING = Timing(turns=5, seconds=0.3)
+TIMING = Timing(turns=5, seconds=0.3)  # two dozen files: shorter turns than where two are judged
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +52,13 @@ def variants(base: Quantize, *, bits: Sequence[int], qat: Qat | None = None) -> 
         qat: training through the rounding too, with these settings; it takes longer than all others together.
 
     Raises:
-        ConfigError: no width, or one twice.
+        ConfigError: no width, or one twice; a base that is not one of static integers.
     """
+    if base.scheme.mode != "static" or base.scheme.format != "int":
+        raise ConfigError(
+            f"A comparison lays ways to make static integers side by side, got scheme {base.scheme.mode} in "
+            f"{base.scheme.format}: leave --scheme and --format out."
+        )
     if not bits or len(set(bits)) < len(bits):
         raise ConfigError(f"A comparison needs one or more different numbers of bits, got {list(bits)}.")
     return tuple(

@@ -1,6 +1,6 @@
 """From a float model to its simulation: fold, repair, place, calibrate, choose bits, simulate, repair again.
 
-Each repair is known by name; `before` change the float model without changing its function, `after` the simulation.
+Each repair is known by name; `BEFORE` change the float model without changing its function, `AFTER` the simulation.
 """
 
 from __future__ import annotations

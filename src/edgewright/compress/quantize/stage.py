@@ -87,7 +87,7 @@ class Quantize:
         self._check_scheme()
 
     def _check_scheme(self) -> None:
-        """Repairs, training and mixed bits are defined on static integers."""
+        """Repairs of the simulation (`AFTER`), training and mixed bits need static integers."""
         if self.scheme.mode == "static" and self.scheme.format == INTEGERS:
             return
         wanted = {
