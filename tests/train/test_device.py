@@ -10,7 +10,7 @@ from torch import nn
 from edgewright.data import Data
 from edgewright.tasks import Classify, decide, device_of, evaluate
 from edgewright.train import Train, reestimate_batch_norm
-from edgewright.train.loop import _begin, _loss_of, _Plan, _step
+from edgewright.train.loop import _after_step, _begin, _loss_of, _Plan, _step
 from edgewright.train.state import FILE, Average, load_checkpoint, save_checkpoint, weights_digest
 from edgewright.train.tally import LOOK_EVERY, Tally
 
@@ -48,6 +48,7 @@ def test_a_step_is_taken_where_the_model_is_without_looking_at_the_loss(net, dig
     state = _begin(net.to("meta"), plan)
     inputs, targets = next(digits.batches("train", batch_size=8))
     assert _step(state, plan, inputs, targets).device == META  # a look at it would raise
+    _after_step(state, plan, 1)
     assert {value.device for value in state.as_plain()["net"].values()} == {META}
     assert state.average is not None and state.average.num_steps == 1
 

@@ -299,7 +299,7 @@ def test_settings_round_trip():
 WRONG = {
     "epochs": 0, "batch_size": 1, "optimizer": "adam", "lr": 0, "momentum": 1, "weight_decay": -1, "warmup_epochs": -1,
     "final_lr": 2, "ema_decay": 1, "patience": 0, "augment": "flip", "clip_norm": 0, "epoch_images": 1,
-    "dtype": "float16",
+    "dtype": "float16", "keep_zeros": 1, "keep": "first",
 }  # fmt: skip
 
 

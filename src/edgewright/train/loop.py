@@ -13,7 +13,7 @@ import copy
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ from .optimizers import make_optimizer
 from .schedule import lr_factor
 from .state import Average, Epoch, Training, load_checkpoint, save_checkpoint, weights_digest, weights_of
 from .tally import Tally
+from .zeros import put_zeros, zeros_of
 
 if TYPE_CHECKING:
     from .settings import Train
@@ -43,7 +44,7 @@ Loss = Callable[[nn.Module, torch.Tensor, torch.Tensor], torch.Tensor]  # (net, 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrainOutcome:
-    """`net` holds the best weights, in eval mode; `best_epoch` 0 means those it came with."""
+    """`net` holds the weights that are kept, in eval mode, those of `best_epoch`; 0 means those it came with."""
 
     net: nn.Module
     history: tuple[Epoch, ...]
@@ -61,6 +62,7 @@ def train_weights(
     checkpoint: Path | None = None,
     loss: Loss | None = None,
     before_epoch: Callable[[nn.Module, int], None] | None = None,
+    after_step: Callable[[nn.Module, int], None] | None = None,
     progress: Progress = SILENT,
 ) -> TrainOutcome:
     """A trained copy of `net`.
@@ -77,6 +79,9 @@ def train_weights(
             one, tells its checkpoints from those of other losses.
         before_epoch: called with the copy that is trained and the number of the epoch (from 1) that begins, for
             instance to freeze a part; what it does must follow from the number alone, or a continued run differs.
+        after_step: called with the copy that is trained and the number of the step over the whole run (from 1) when
+            its weights have been updated and their gradients are still there, for instance to remove weights; what it
+            does must follow from the number, the weights and the gradients.
         progress: told loss, score, learning rate and speed.
 
     Raises:
@@ -88,6 +93,8 @@ def train_weights(
         settings=settings,
         seed=seed,
         loss=loss or _loss_of(task),
+        after_step=after_step,
+        zeros=zeros_of(net) if settings.keep_zeros else {},
         num_steps=data.num_batches("train", batch_size=settings.batch_size, num_images=settings.epoch_images),
     )
     key = _key(net, plan, loss)
@@ -119,6 +126,8 @@ class _Plan:
     seed: int
     loss: Loss
     num_steps: int  # per epoch
+    after_step: Callable[[nn.Module, int], None] | None = None
+    zeros: dict[str, torch.Tensor] = field(default_factory=dict)  # weights that stay 0
 
 
 def _train_epoch(state: Training, plan: _Plan, teller: _Teller) -> tuple[float, float]:
@@ -136,8 +145,10 @@ def _train_epoch(state: Training, plan: _Plan, teller: _Teller) -> tuple[float, 
     state.net.train()
     with _random_layers(plan.seed, number, device):
         for position, (inputs, targets) in enumerate(batches):
-            lr = _set_lr(state.optimizer, plan, step=(number - 1) * plan.num_steps + position)
+            step = (number - 1) * plan.num_steps + position
+            lr = _set_lr(state.optimizer, plan, step=step)
             broken = tally.add(_step(state, plan, inputs, targets), len(targets))
+            _after_step(state, plan, step + 1)
             _raise_if_diverged(broken, settings, number)
             teller.step(tally.mean, lr, len(targets))
     _raise_if_diverged(tally.look(), settings, number)
@@ -156,9 +167,16 @@ def _step(state: Training, plan: _Plan, inputs: torch.Tensor, targets: torch.Ten
     if plan.settings.clip_norm is not None:
         nn.utils.clip_grad_norm_(state.net.parameters(), plan.settings.clip_norm)
     state.optimizer.step()
+    return value.detach()
+
+
+def _after_step(state: Training, plan: _Plan, number: int) -> None:
+    """What follows an update: zeros that stay, what the caller does, the average of what came of it."""
+    put_zeros(state.net, plan.zeros)
+    if plan.after_step is not None:
+        plan.after_step(state.net, number)
     if state.average is not None:
         state.average.update(state.net)
-    return value.detach()
 
 
 def _begin(net: nn.Module, plan: _Plan) -> Training:
@@ -179,6 +197,7 @@ def _begin(net: nn.Module, plan: _Plan) -> Training:
         average=None if settings.ema_decay is None else Average(copied, settings.ema_decay),
         score_before=evaluate(copied, plan.task, plan.data, "val").value,
         best=weights_of(copied),
+        keep_last=settings.keep == "last",
     )
 
 

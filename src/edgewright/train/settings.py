@@ -39,6 +39,8 @@ RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "clip_norm": ("greater than 0", lambda value: value is None or (_number(value) and value > 0)),
     "epoch_images": ("a whole number from 2", lambda value: value is None or _whole(value, 2)),
     "dtype": ("float32 or bfloat16", lambda value: value in ("float32", "bfloat16")),
+    "keep_zeros": ("true or false", lambda value: isinstance(value, bool)),
+    "keep": ("best or last", lambda value: value in ("best", "last")),
 }
 
 
@@ -61,6 +63,8 @@ class Train:
         clip_norm: largest norm of the gradient of all weights together.
         epoch_images: an epoch ends after so many images, drawn anew each time; None visits all.
         dtype: "bfloat16" computes the layers in half the bits (autocast), the weights stay float32.
+        keep_zeros: weights that are exactly 0 stay so (`zeros.zeros_of`): a sparse model stays as sparse as it came.
+        keep: the weights that are returned: those that scored "best" on val, or the "last".
     """
 
     epochs: int = 30
@@ -77,6 +81,8 @@ class Train:
     clip_norm: float | None = None
     epoch_images: int | None = None
     dtype: Literal["float32", "bfloat16"] = "float32"
+    keep_zeros: bool = False
+    keep: Literal["best", "last"] = "best"
 
     def __post_init__(self) -> None:
         for name, (range_text, holds) in RULES.items():
@@ -119,5 +125,8 @@ def _summary(outcome: TrainOutcome) -> str:
     ran = len(outcome.history)
     if outcome.best_epoch == 0:
         return f"None of {ran} epochs scored better on val than the weights as given, which are kept."
-    best = outcome.history[outcome.best_epoch - 1]
-    return f"Best of {ran} epochs on val: number {best.number}, {best.score:.2f}; before, {outcome.score_before:.2f}."
+    kept = outcome.history[outcome.best_epoch - 1]
+    which = "Best" if kept.score == max(epoch.score for epoch in outcome.history) else "Last"
+    return (
+        f"{which} of {ran} epochs on val: number {kept.number}, {kept.score:.2f}; before, {outcome.score_before:.2f}."
+    )

@@ -67,6 +67,7 @@ class Training:
     average: Average | None
     score_before: float
     best: Weights
+    keep_last: bool = False  # the last epoch counts as the best
     history: list[Epoch] = field(default_factory=list)
 
     @property
@@ -80,7 +81,9 @@ class Training:
 
     @property
     def best_epoch(self) -> int:
-        """Number of the epoch with the best score, the later of equals; 0 is the model as it came."""
+        """Number of the epoch that is kept: the best score, the later of equals; 0 is the model as it came."""
+        if self.keep_last:
+            return len(self.history)
         scores = [self.score_before, *(epoch.score for epoch in self.history)]
         return max(range(len(scores)), key=lambda number: (scores[number], number))
 
@@ -91,8 +94,8 @@ class Training:
         return len(scores) - 1 - scores.index(max(scores))
 
     def record(self, epoch: Epoch) -> None:
-        """Add a finished epoch, and keep the weights when none before scored better."""
-        if epoch.score >= self.best_score:
+        """Add a finished epoch, and keep its weights when none before scored better, or when the last are asked for."""
+        if self.keep_last or epoch.score >= self.best_score:
             self.best = weights_of(self.judged)
         self.history.append(epoch)
 
