@@ -261,7 +261,7 @@ def test_stages_that_need_weights_refuse_random_ones(here, command):
         (["--scheme", "dynamic", "--qat"], "Quantize.qat needs static integers, got scheme dynamic in int"),
         (["--measure", "mse"], "--measure chooses bits within a limit: add --weight-kb or another limit."),
         (["--compare", "--repair", "bias"], "--compare runs every repair whatever it costs"),
-        (["--compare", "--weight-kb", "9"], "--compare gives all layers the same bits"),
+        (["--compare", "--weight-kb", "9"], "--compare has a row for mixed bits at each of --bits"),
         (["--compare", "--epochs", "2"], "with --compare add --qat."),
     ],
 )

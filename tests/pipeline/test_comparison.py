@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,10 +14,11 @@ from edgewright.devices import device
 from edgewright.errors import ConfigError
 from edgewright.model import load_model
 from edgewright.pipeline import Variant, compare_quantizers, variants
+from edgewright.pipeline.comparison import _best
 from edgewright.report import comparison_rows
 from edgewright.tasks import Classify, evaluate
 from edgewright.train import Train, train_weights
-from edgewright.types import Job
+from edgewright.types import Job, Score
 
 DATA = load_data("digits")
 TASK = Classify(num_classes=10)
@@ -41,7 +43,18 @@ def test_every_range_method_and_repair_is_compared_at_every_width():
     names = {each.name for each in found}
     assert {"8 bits, kl", "4 bits, kl", "4 bits, best + rounding", "8 bits, best + equalize"} <= names
     assert len(names) == len(found) and {each.stage.bits for each in found} == {8, 4}
+    schemes = {"8 bits, dynamic", "8 bits, weights only", "4 bits, weights only, affine in groups", "4 bits, mixed"}
+    assert schemes | {"fp16", "bf16", "fp16, weights only", "bf16, weights only"} <= names
+    assert not {"8 bits, mixed", "8 bits, weights only, affine in groups", "2 bits, mixed"} & names
     assert all(each.stage.num_calibration == 32 for each in found)
+
+
+def test_schemes_keep_the_granularity_that_was_asked_for():
+    stages = {each.name: each.stage for each in variants(Quantize(scheme=Scheme(granularity="tensor")), bits=(4,))}
+    assert stages["4 bits, dynamic"].scheme == Scheme(mode="dynamic", granularity="tensor")
+    assert stages["4 bits, weights only"].scheme == Scheme(mode="weight-only", granularity="tensor")
+    assert stages["4 bits, weights only, affine in groups"].scheme.group_size == 32
+    assert stages["fp16"].scheme == Scheme(format="fp16")
 
 
 def test_training_is_compared_where_it_is_given():
@@ -71,11 +84,50 @@ def test_the_table_holds_what_was_measured_and_the_best_is_the_runs_model(job, t
     assert rows["float32"]["latency_ratio"] == 1.0 and all(row["latency_s"] > 0 for row in rows.values())
     highest = max(rows[name]["score_val"] for name in ("8 bits", "2 bits"))
     error = 100 * math.sqrt(highest / 100 * (1 - highest / 100) / len(DATA.split("val")))
-    best = "2 bits" if rows["2 bits"]["score_val"] >= highest - error else "8 bits"  # the smaller, if it is as good
+    equals = [rows[name] for name in ("8 bits", "2 bits") if rows[name]["score_val"] >= highest - error]
+    fast = min(row["latency_ratio"] for row in equals) * 1.1
+    best = [row["name"] for row in equals if row["latency_ratio"] <= fast][-1]  # the smaller, if it is as good and fast
     assert report.content["comparison_best"] == best
     model = load_model(tmp_path / "run" / report.content["final_model"])
     assert evaluate(model, TASK, DATA, "val").value == rows[best]["score_val"]
     assert "Ways to quantize, side by side" in report.page.read_text()
+
+
+@pytest.mark.slow
+def test_schemes_and_mixed_bits_are_measured_in_the_runtime_too(job, tmp_path):
+    wanted = {
+        "4 bits, minmax": (4, 8), "4 bits, mixed": (4, 8), "4 bits, dynamic": (4, 8), "4 bits, weights only": (4, 32),
+        "4 bits, weights only, affine in groups": (4, 32), "fp16, weights only": (16, 32),
+        "bf16, weights only": (16, 32), "fp16": (16, 16), "bf16": (16, 16),
+    }  # fmt: skip
+    those = [each for each in variants(BASE, bits=(4,)) if each.name in wanted]
+    content = compare_quantizers(job, those, out=tmp_path / "run").content
+    rows = {row["name"]: row for row in content["comparison"]}
+    assert set(rows) == {"float32", *wanted}
+    bits = {name: (rows[name]["weight_bits"], rows[name]["activation_bits"]) for name in wanted}
+    assert 3 < bits["4 bits, mixed"][0] <= 4
+    assert {**bits, "4 bits, mixed": (4, 8)} == wanted
+    whole = rows["float32"]["file_bytes"]
+    shares = {name: rows[name]["file_bytes"] / whole for name in wanted}
+    assert shares["4 bits, weights only"] < shares["4 bits, weights only, affine in groups"] < shares["bf16"] < 0.8
+    for row in rows.values():
+        assert row["score_test"]["value"] == pytest.approx(
+            row["score_val"], abs=12
+        )  # the file computes what was scored
+        assert row["latency_s"] > 0 and row["seconds"] > 0
+
+
+@pytest.mark.parametrize(("ratio", "best"), [(1.0, "static"), (0.55, "stored")])
+def test_a_smaller_file_that_is_slower_is_not_the_best(ratio, best):
+    score = Score(metric="top-1", value=90.0, num_samples=900, split="val")
+    result = SimpleNamespace(result=SimpleNamespace(score=score))
+    shared = {"score_val": 90.0, "seconds": 1.0}
+    rows = [
+        {**shared, "name": "static", "file_bytes": 1000, "latency_ratio": 0.52},
+        {**shared, "name": "stored", "file_bytes": 900, "latency_ratio": ratio},
+        {**shared, "name": "poor", "file_bytes": 10, "latency_ratio": 0.1, "score_val": 50.0},
+    ]
+    assert _best(rows, dict.fromkeys(("static", "stored", "poor"), result))["name"] == best
 
 
 @pytest.mark.slow
@@ -104,3 +156,5 @@ def test_the_terminal_shows_the_rows_of_the_page():
     assert headings[0] == "way" and rows[1][0] == "8 bits, kl *"
     assert [rows[1][headings.index(name)] for name in ("bits w/a", "file", "share")] == ["8 / 8", "250 B", "25.0 %"]
     assert rows[1][3] == "−0.50"
+    stored = {**other, "name": "fp16, weights only", "weight_bits": 16, "activation_bits": 32}
+    assert comparison_rows({"comparison": [first, stored], "comparison_best": ""})[1][1][1] == "16 / float"

@@ -86,7 +86,8 @@ def quantize(
     lr: Lr = None,
     augment: Augment = None,
     compare: Annotated[
-        bool, typer.Option("--compare", help="Every range method and repair side by side (and --qat, if given).")
+        bool,
+        typer.Option("--compare", help="Every range method, repair and scheme side by side (and --qat, if given)."),
     ] = False,
     accelerator: Annotated[
         str, typer.Option("--accelerator", metavar="cpu|cuda", help="Where PyTorch learns and scores.")
@@ -119,7 +120,9 @@ def quantize(
     limits = given(weight_bytes=_kb(weight_kb), activation_bytes=_kb(activation_kb), bit_operations=bit_operations)
     training = given(epochs=epochs, batch_size=batch_size, lr=lr, augment=augment)
     if compare and limits:
-        raise ConfigError("--compare gives all layers the same bits: leave out --weight-kb and the other limits.")
+        raise ConfigError(
+            "--compare has a row for mixed bits at each of --bits: leave out --weight-kb and the other limits."
+        )
     if compare and training and not qat:
         raise ConfigError("--epochs, --batch-size, --lr and --augment are about training: with --compare add --qat.")
     changes = given(

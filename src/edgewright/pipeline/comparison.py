@@ -1,6 +1,7 @@
 """Ways to quantize one model, side by side: each a stage of one run, then all files measured in the runtime in turns.
 
-The directory is a run like any other: its final model is the smallest of the best, and `report.html` shows the table.
+The directory is a run like any other: its final model is the smallest of the best and fastest, and `report.html` shows
+the table.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ import numpy as np
 from torch import fx
 
 from ..analyze import profile
-from ..compress.quantize import Qat, Quantize, ways
+from ..compress.quantize import Qat, Quantize, float_ways, other_ways, ways
 from ..errors import ConfigError
 from ..export import export_onnx
 from ..files import content_key, write_json
 from ..model import fingerprint
+from ..model.quantized import is_quantized
 from ..progress import SILENT, Progress
 from ..report import write_report
 from ..runs import Run, Step, open_run
@@ -32,6 +34,8 @@ from .record import data_facts, machine_facts, version_facts
 from .suited import suited
 
 FLOAT = "float32"  # the name of the row of the model as given
+FLOAT_BITS = 32
+AS_FAST = 1.1  # times the least time: closer than that, two files are equally fast on a machine with other work
 TIMING = Timing(turns=5, seconds=0.3)  # two dozen files: shorter turns than where two are judged
 
 
@@ -44,7 +48,8 @@ class Variant:
 
 
 def variants(base: Quantize, *, bits: Sequence[int], qat: Qat | None = None) -> tuple[Variant, ...]:
-    """Every range method alone, then what repairs add to the best of them, at each width of the weights.
+    """At each width of the weights every range method, what repairs add to the best of them, bits layer by layer and
+    the schemes that are not static; then the short floats.
 
     Args:
         base: settings that all have in common.
@@ -61,10 +66,13 @@ def variants(base: Quantize, *, bits: Sequence[int], qat: Qat | None = None) -> 
         )
     if not bits or len(set(bits)) < len(bits):
         raise ConfigError(f"A comparison needs one or more different numbers of bits, got {list(bits)}.")
-    return tuple(
-        Variant(name=f"{width} bits, {way}", stage=replace(base, bits=width, **settings))
+    settings = {
+        f"{width} bits, {way}": {"bits": width, **changes}
         for width in bits
-        for way, settings in ways(qat=qat).items()
+        for way, changes in (ways(qat=qat) | other_ways(base.scheme, bits=width)).items()
+    }
+    return tuple(
+        Variant(name=name, stage=replace(base, **changes)) for name, changes in (settings | float_ways()).items()
     )
 
 
@@ -141,6 +149,7 @@ def _content(
     rows = [_row(name, step, measured[name]) for name, step in steps.items()]
     best = _best(rows[1:], steps)
     given, chosen = steps[FLOAT], steps[best["name"]]
+    dtype = "int8" if is_quantized(chosen.model) else "float32"
     return plain({
         "format": RUN_FORMAT,
         "asked": {
@@ -156,7 +165,7 @@ def _content(
         "final_model": f"stages/{chosen.index:02d}-{chosen.name}",
         "profile": {
             "before": profile(given.model, device=job.device, dtype="float32"),
-            "after": profile(chosen.model, device=job.device, dtype="int8"),
+            "after": profile(chosen.model, device=job.device, dtype=dtype),
         },
         "scores": {"before": given.result.score, "after": chosen.result.score},
         "comparison": rows,
@@ -167,12 +176,15 @@ def _content(
 
 
 def _best(rows: Sequence[Mapping[str, Any]], steps: Mapping[str, Step]) -> Mapping[str, Any]:
-    """The smallest file of those within one standard error of the highest score; of equals the higher score."""
+    """The smallest file of those within one standard error of the highest score that are as fast as the fastest of
+    these; of equals the higher score."""
     highest = max(rows, key=lambda row: row["score_val"])
     score = steps[highest["name"]].result.score
     assert score is not None
     equals = [row for row in rows if row["score_val"] >= score.value - score.std_error]
-    return min(equals, key=lambda row: (row["file_bytes"], -row["score_val"], row["seconds"]))
+    least = min(row["latency_ratio"] for row in equals)
+    fast = [row for row in equals if row["latency_ratio"] <= AS_FAST * least]
+    return min(fast, key=lambda row: (row["file_bytes"], -row["score_val"], row["seconds"]))
 
 
 def _row(name: str, step: Step, measured: Mapping[str, Any]) -> dict[str, Any]:
@@ -180,13 +192,24 @@ def _row(name: str, step: Step, measured: Mapping[str, Any]) -> dict[str, Any]:
     assert step.result.score is not None
     return {
         "name": name,
-        "weight_bits": settings.get("bits", 32),
-        "activation_bits": settings.get("activation_bits", 32),
+        **_bits(settings, step.result.details),
         "score_val": step.result.score.value,
         **measured,
         "seconds": step.result.seconds,
         "chosen_method": step.result.details.get("method"),
     }
+
+
+def _bits(settings: Mapping[str, Any], details: Mapping[str, Any]) -> dict[str, float]:
+    """Bits of a weight (on average, where layers differ) and of an activation; 32: as given."""
+    if "scheme" not in settings:
+        return {"weight_bits": FLOAT_BITS, "activation_bits": FLOAT_BITS}
+    scheme = settings["scheme"]
+    half = 16 if scheme["format"] != "int" else None
+    weights = details["mixed"]["mean_weight_bits"] if details.get("mixed") else settings["bits"]
+    computed = {"static": settings["activation_bits"], "dynamic": 8, "weight-only": FLOAT_BITS}
+    activations = half if half and scheme["mode"] == "static" else computed[scheme["mode"]]
+    return {"weight_bits": half or weights, "activation_bits": activations}
 
 
 def _point(row: Mapping[str, Any], best: str) -> dict[str, Any]:
@@ -200,6 +223,6 @@ def _point(row: Mapping[str, Any], best: str) -> dict[str, Any]:
 def _sentence(start: Mapping[str, Any], best: Mapping[str, Any]) -> str:
     share, ratio = best["file_bytes"] / start["file_bytes"], best["latency_ratio"]
     return (
-        f"Smallest within one standard error of the best on val: {best['name']}, {start['score_val']:.2f} -> "
-        f"{best['score_val']:.2f}, {share:.0%} of the bytes, {ratio:.2f} of the time."
+        f"Smallest of the fastest within one standard error of the best on val: {best['name']}, "
+        f"{start['score_val']:.2f} -> {best['score_val']:.2f}, {share:.0%} of the bytes, {ratio:.2f} of the time."
     )

@@ -86,3 +86,12 @@ def test_settings_out_of_range_are_refused():
     with pytest.raises(ConfigError, match="must be 1 or more, got 0 and 2"):
         Mixed(num_images=0)
     assert Mixed(activations=(8,)).bits == {"weights": (8, 6, 4, 3, 2)} and Precision().of_layer("a") == 8
+
+
+def test_bits_on_average_are_a_limit_on_bytes(asked):
+    _, details = asking(asked, mean_weight_bits=4.5)
+    assert details["limits"] == {"weight_bytes": 1864 * 4.5 // 8} and details["mean_weight_bits"] <= 4.5
+    _, lower = asking(asked, mean_weight_bits=4.5, limits=Limits(weight_bytes=900))
+    assert lower["limits"] == {"weight_bytes": 900}
+    with pytest.raises(ConfigError, match=r"mean_weight_bits must be in \[2, 8\], got 1"):
+        Mixed(mean_weight_bits=1)

@@ -9,7 +9,7 @@ from .repairs import LearnRounding
 from .schemes import Scheme
 from .simulate import simulate
 from .stage import REPAIRS, Quantize
-from .ways import ways
+from .ways import float_ways, other_ways, ways
 
 __all__ = [
     "RANGE_METHODS",
@@ -23,7 +23,9 @@ __all__ = [
     "Qat",
     "Quantize",
     "Scheme",
+    "float_ways",
     "observe",
+    "other_ways",
     "plan_quantizers",
     "ranges_of",
     "simulate",

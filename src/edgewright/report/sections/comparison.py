@@ -7,6 +7,8 @@ from typing import Any
 from ..source import Content, entries, number, text
 from ..units import DASH, bytes_text, change_text, number_text, points_text, seconds_text, share_text
 
+FLOAT_BITS = 32  # not rounded
+
 
 def comparison(content: Content) -> dict[str, Any] | None:
     """One row per way; the first is the model as given, which all others are compared with."""
@@ -22,9 +24,7 @@ def _row(each: Content, first: Content, best: str) -> dict[str, Any]:
     return {
         "name": text(each, "name"),
         "best": text(each, "name") == best,
-        "bits": "float"
-        if is_first
-        else f"{number_text(number(each, 'weight_bits'))} / {number_text(number(each, 'activation_bits'))}",
+        "bits": "float" if is_first else f"{_bits(each, 'weight_bits')} / {_bits(each, 'activation_bits')}",
         "val": points_text(number(each, "score_val")),
         "drop": DASH if is_first else _change(each, first, "score_val"),
         "test": points_text(number(each, "score_test", "value")),
@@ -35,6 +35,11 @@ def _row(each: Content, first: Content, best: str) -> dict[str, Any]:
         "ratio": number_text(number(each, "latency_ratio")),
         "seconds": seconds_text(number(each, "seconds")),
     }
+
+
+def _bits(each: Content, key: str) -> str:
+    bits = number(each, key)
+    return "float" if bits == FLOAT_BITS else number_text(bits)
 
 
 def _change(each: Content, first: Content, *keys: str) -> str:

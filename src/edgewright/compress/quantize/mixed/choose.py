@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from torch import fx
@@ -15,7 +15,7 @@ from ....types import Job, plain
 from ..placement import Plan
 from ..precision import ACTIVATION_BITS, WEIGHT_BITS, Precision
 from .allocate import allocate
-from .costs import Limits, bit_costs
+from .costs import BitCosts, Limits, bit_costs
 from .curvature import curvature_rows, mean_traces
 from .probe import Build, Kind, Probe
 from .sensitivity import BATCH, Batches, BitSensitivity, output_error, score_lost, sensitivities, task_loss
@@ -29,6 +29,7 @@ class Mixed:
 
     Args:
         limits: what the choice may cost.
+        mean_weight_bits: no more bytes of weights than this many bits each would take; beside the limits.
         measure: what a part's bits are judged by: "mse" the error of the outputs (no labels), "loss" the rise of the
             task's loss, "score" the drop of its score, "hessian" the curvature of the loss times the rounding error.
         weights: numbers of bits that a layer's weights may have.
@@ -38,6 +39,7 @@ class Mixed:
     """
 
     limits: Limits = field(default_factory=Limits)
+    mean_weight_bits: float | None = None
     measure: Literal["mse", "loss", "score", "hessian"] = "mse"
     weights: tuple[int, ...] = (8, 6, 4, 3, 2)
     activations: tuple[int, ...] = (8,)
@@ -52,6 +54,8 @@ class Mixed:
             object.__setattr__(self, name, given)
             if not given or not set(given) <= set(allowed):
                 raise ConfigError(f"Mixed.{name} are numbers of bits from {list(allowed)}, got {list(given)}.")
+        if self.mean_weight_bits is not None and not 2 <= self.mean_weight_bits <= 8:
+            raise ConfigError(f"Mixed.mean_weight_bits must be in [2, 8], got {self.mean_weight_bits}.")
         if self.num_images < 1 or self.num_draws < 1:
             raise ConfigError(
                 f"Mixed.num_images and num_draws must be 1 or more, got {self.num_images} and {self.num_draws}."
@@ -84,10 +88,11 @@ def choose(
     probe = Probe(net, plan, build)
     rows = measure_rows(probe, job, settings, progress=progress)
     costs = bit_costs(net, plan, device=job.device)
-    found = allocate(rows, costs, settings.limits)
+    limits = within_mean(settings.limits, costs, settings.mean_weight_bits)
+    found = allocate(rows, costs, limits)
     details = {
         "measure": settings.measure,
-        "limits": settings.limits.given(),
+        "limits": limits.given(),
         "layers": dict(found.precision.layers),
         "points": dict(found.precision.points),
         "predicted_loss": found.predicted_loss,
@@ -96,6 +101,14 @@ def choose(
         "sensitivities": [plain(row) for row in rows],
     }
     return found.precision, details
+
+
+def within_mean(limits: Limits, costs: BitCosts, mean_bits: float | None) -> Limits:
+    """The limits with the one on weight bytes that stands for `mean_bits` a weight; of two the lower holds."""
+    if mean_bits is None:
+        return limits
+    asked = [costs.weight_bytes_at(mean_bits), limits.weight_bytes]
+    return replace(limits, weight_bytes=min(limit for limit in asked if limit is not None))
 
 
 def measure_rows(probe: Probe, job: Job, settings: Mixed, *, progress: Progress = SILENT) -> tuple[BitSensitivity, ...]:
