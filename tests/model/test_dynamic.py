@@ -9,7 +9,7 @@ from torch import nn
 
 from edgewright.model.dynamic import DYNAMIC, DynamicQuantizeActivation, dynamic_grid
 from edgewright.model.layers import settings_of
-from edgewright.model.quantized import weight_scales
+from edgewright.model.quantized import minmax_scales
 
 
 def test_a_range_by_hand():
@@ -57,7 +57,7 @@ def test_a_layer_computes_integer_sums_of_codes(layer):
     torch.manual_seed(0)
     form = DYNAMIC[type(layer)](**settings_of(layer))
     form.load_state_dict(layer.state_dict(), strict=False)
-    form.set_grid(weight_scale=weight_scales(layer), input_scale=torch.ones(()))
+    form.set_grid(weight_scale=minmax_scales(layer), input_scale=torch.ones(()))
     x = torch.randn(2, 5) if isinstance(layer, nn.Linear) else torch.randn(2, 4, 6, 6)
     scale, zero_point = dynamic_grid(x)
     codes = form.quantize.codes(x).double() - zero_point.double()

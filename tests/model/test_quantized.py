@@ -13,8 +13,8 @@ from edgewright.model.quantized import (
     QuantizeActivation,
     QuantLinear,
     affine_spec,
+    minmax_scales,
     symmetric_spec,
-    weight_scales,
 )  # fmt: skip
 
 fake_quantize = torch.ops.edgewright.fake_quantize
@@ -75,8 +75,8 @@ def test_sixteen_bits_resolve_a_range_into_65535_steps():
 def test_one_scale_for_a_tensor_is_that_of_its_largest_channel():
     layer = nn.Conv2d(2, 3, 1, bias=False)
     layer.weight.data = torch.tensor([[1.0, -2.0], [0.5, 0.25], [0.0, 0.0]]).reshape(3, 2, 1, 1)
-    assert weight_scales(layer).tolist() == pytest.approx([2 / 127, 0.5 / 127, 1.0])
-    assert weight_scales(layer, per_tensor=True).tolist() == pytest.approx([2 / 127] * 3)
+    assert minmax_scales(layer).tolist() == pytest.approx([2 / 127, 0.5 / 127, 1.0])
+    assert minmax_scales(layer, per_tensor=True).tolist() == pytest.approx([2 / 127] * 3)
 
 
 def test_a_rounding_tie_goes_to_the_even_code():
@@ -129,7 +129,7 @@ def integer_form(layer: nn.Module, *, bits: int = 8, input_scale: float = 0.01) 
 
     integer = QUANTIZED[type(layer)](**settings_of(layer), bits=bits)
     integer.load_state_dict(layer.state_dict(), strict=False)
-    integer.set_grid(weight_scale=weight_scales(layer, bits=bits), input_scale=torch.tensor(input_scale))
+    integer.set_grid(weight_scale=minmax_scales(layer, bits=bits), input_scale=torch.tensor(input_scale))
     return integer
 
 

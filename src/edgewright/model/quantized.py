@@ -277,7 +277,7 @@ QUANTIZED: dict[type[nn.Module], type[nn.Module]] = {
 }
 
 
-def weight_scales(layer: nn.Module, *, bits: int = 8, per_tensor: bool = False) -> torch.Tensor:
+def minmax_scales(layer: nn.Module, *, bits: int = 8, per_tensor: bool = False) -> torch.Tensor:
     """Min-max scales of a layer's weights, one per output channel; a channel of zeros gets 1.
 
     Args:

@@ -10,7 +10,7 @@ from edgewright.compress.quantize.ranges import WEIGHT_METHODS, weight_scales
 from edgewright.compress.quantize.ranges.aciq import grid_optimum
 from edgewright.compress.quantize.ranges.weights import rounded, squared_error, weighed_error
 from edgewright.errors import ConfigError
-from edgewright.model.quantized import weight_scales as minmax_scales
+from edgewright.model.quantized import minmax_scales
 
 LAYERS = [nn.Conv2d(3, 5, 3), nn.Conv2d(4, 4, 3, groups=4), nn.ConvTranspose2d(4, 6, 3, groups=2), nn.Linear(7, 5)]
 

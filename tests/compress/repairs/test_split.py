@@ -10,7 +10,7 @@ from edgewright.compress.quantize import Precision
 from edgewright.compress.quantize.repairs import split_outliers
 from edgewright.compress.quantize.repairs.split import _choose, _halves
 from edgewright.errors import ConfigError
-from edgewright.model.quantized import weight_scales
+from edgewright.model.quantized import minmax_scales
 
 
 def half_up(values):
@@ -58,7 +58,7 @@ def test_one_channel_by_hand(captured):
     net = captured(nn.Sequential(nn.Conv2d(1, 2, 1), nn.ReLU(), nn.Conv2d(2, 1, 1, bias=False)), (1, 2, 2))
     _, second = (module for module in net.modules() if isinstance(module, nn.Conv2d))
     second.weight.data = torch.tensor([6.0, 1.0]).reshape(1, 2, 1, 1)
-    split, report = split_outliers(net, share=0.5, precision=Precision(weights=3), scale_of=weight_scales)
+    split, report = split_outliers(net, share=0.5, precision=Precision(weights=3), scale_of=minmax_scales)
     first, second = (module for module in split.modules() if isinstance(module, nn.Conv2d))
     step = 3 / (3 - 0.25)  # the larger half, 3 + step/4, is code 3
     torch.testing.assert_close(second.weight.flatten(), torch.tensor([3 - step / 4, 1.0, 3 + step / 4]))

@@ -22,7 +22,7 @@ from ...model import layer_of, rewrite
 from ...model.dynamic import DYNAMIC
 from ...model.floats import DTYPES, FLOATS, SCALED, RoundActivation, float_scale
 from ...model.layers import settings_of
-from ...model.quantized import IntegerWeights, weight_scales
+from ...model.quantized import IntegerWeights, minmax_scales
 from ...model.weight_only import WEIGHT_ONLY, grouped, searched_grid
 from ...types import QuantSpec
 from .placement import Plan
@@ -197,7 +197,7 @@ def _expect(scheme: Scheme, mode: str) -> None:
 def _scales(layer: IntegerWeights, *, per_tensor: bool) -> torch.Tensor:
     """One scale per output channel, found as `_fit_grid` finds it."""
     if layer.bits == 8 or not per_tensor:
-        return weight_scales(layer, bits=layer.bits, per_tensor=per_tensor)  # type: ignore[arg-type]
+        return minmax_scales(layer, bits=layer.bits, per_tensor=per_tensor)  # type: ignore[arg-type]
     rows_OR = layer.weight.detach().transpose(0, layer.weight_axis).flatten(1)
     grid = QuantSpec(scale=(1.0,), zero_point=(0,), bits=layer.bits, symmetric=True)
     return searched_grid(grouped(rows_OR, None), grid, per_tensor=True)[0][:, 0]
