@@ -106,7 +106,7 @@ def contenders(
     found, skipped = [], []
     for subject in subjects:
         for runtime in runtimes:
-            if has_form(subject, runtime):
+            if runs_in(subject, runtime):
                 found.append(Contender(subject=subject, runtime=runtime))
             else:
                 reason = subject.lacks.get(runtime, "it has no form for this runtime")
@@ -117,7 +117,7 @@ def contenders(
     return tuple(found), tuple(skipped)
 
 
-def has_form(subject: Subject, runtime: str) -> bool:
+def runs_in(subject: Subject, runtime: str) -> bool:
     """Whether the subject brings what `runtime` runs."""
     return (FILES[runtime](subject) if runtime in FILES else subject.net) is not None
 

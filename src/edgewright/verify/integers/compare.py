@@ -14,7 +14,7 @@ from ...errors import ModelError
 from ...model import is_captured, layer_of
 from ...model.quantized import QuantizeActivation, is_quantized
 from .codes import all_codes
-from .walk import computed, handed_on, has_form, kind, quantized, quantizer_of
+from .walk import computed, handed_on, is_defined, kind, quantized, quantizer_of
 
 BATCH = 4  # images at a time: every tensor of a run is held
 
@@ -129,7 +129,7 @@ def _compare(
         behind = quantizer_of(net, node)
         if behind is None or node.op == "placeholder" or all_codes((args, kwargs)) is None:
             continue
-        if not has_form(net, node):
+        if not is_defined(net, node):
             undefined[node] = kind(net, node)
             continue
         tally = found.setdefault(node, _Tally(tensor=behind[0].name))

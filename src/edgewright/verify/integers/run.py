@@ -11,7 +11,7 @@ from ...model import layer_of
 from ...model.functions import CLAMPS
 from ...model.quantized import QuantizeActivation
 from .codes import Codes, all_codes, dequantized, grid_of
-from .walk import computed, handed_on, has_form, is_sums, quantized, quantizer_of, sums_of
+from .walk import computed, handed_on, is_defined, is_sums, quantized, quantizer_of, sums_of
 
 
 def run_in_integers(simulation: fx.GraphModule, images_BCHW: torch.Tensor) -> Any:
@@ -45,7 +45,7 @@ class _Integers(fx.Interpreter):
 
     def _compute(self, node: fx.Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         net: fx.GraphModule = self.module  # type: ignore[assignment]
-        if all_codes((args, kwargs)) is not None and has_form(net, node):
+        if all_codes((args, kwargs)) is not None and is_defined(net, node):
             behind = quantizer_of(net, node)
             if behind is not None:
                 return Codes(array=computed(net, node, args, kwargs, behind[1]), grid=behind[1], made_for=behind[0])

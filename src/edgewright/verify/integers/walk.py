@@ -39,7 +39,7 @@ def quantizer_of(net: fx.GraphModule, node: fx.Node) -> tuple[fx.Node, Grid] | N
     return users[0], grid_of(layer).clamped(*grid_ends)
 
 
-def has_form(net: fx.GraphModule, node: fx.Node) -> bool:
+def is_defined(net: fx.GraphModule, node: fx.Node) -> bool:
     """Whether the reference defines an operator that rounds."""
     return is_sums(net, node) or form_of(node) is not None
 
