@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from .load import Asked
 
 DEVICE = "generic-x86"
-SCORE_NAMES = ("contribution", "l1", "l2", "random")  # of `compress.prune.SCORES`: help must not load that room
+SCORE_NAMES = (
+    "apoz", "bn-scale", "contribution", "geometric-median", "hessian", "l1", "l2", "random", "taylor",
+)  # of `compress.prune.SCORES`: help must not load that room
 
 OnDevice = Annotated[
     str, typer.Option("--device", metavar="DEVICE", help="Whose cost to count, and whose channel counts to prefer.")
