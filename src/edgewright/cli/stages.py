@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 DEVICE = "generic-x86"
 SCORE_NAMES = (
     "apoz", "bn-scale", "contribution", "geometric-median", "hessian", "l1", "l2", "random", "taylor",
-)  # of `compress.prune.SCORES`: help must not load that room
+)  # fmt: skip  # of `compress.prune.SCORES`: help must not load that room
 
 OnDevice = Annotated[
     str, typer.Option("--device", metavar="DEVICE", help="Whose cost to count, and whose channel counts to prefer.")
