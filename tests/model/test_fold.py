@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from edgewright.model import capture
 from edgewright.model.fold import fold_batch_norms
+from joined_nets import Net
 
 
 def with_statistics(net: nn.Module) -> nn.Module:
@@ -22,19 +23,6 @@ def with_statistics(net: nn.Module) -> nn.Module:
                 layer.weight.data = torch.randn(layer.num_features, generator=generator)
                 layer.bias.data = torch.randn(layer.num_features, generator=generator)
     return net.eval()
-
-
-class Net(nn.Module):
-    """Named layers and a function that joins them."""
-
-    def __init__(self, run, **layers):
-        super().__init__()
-        for name, layer in layers.items():
-            setattr(self, name, layer)
-        self.run = run
-
-    def forward(self, x):
-        return self.run(self, x)
 
 
 def tokens_then_norm(m, x):

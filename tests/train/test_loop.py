@@ -330,31 +330,18 @@ def by_hand(checkpoint: Path, progress: Progress = SILENT) -> nn.Module:
     return train(net, load_data("digits"), Train(epochs=20), checkpoint=checkpoint, progress=progress).net
 
 
-class KillMyself(Progress):
-    """Sends this process SIGKILL when `steps` steps are done."""
-
-    def __init__(self, steps: int) -> None:
-        self.left = steps
-
-    @contextmanager
-    def task(self, title: str, total: int):
-        killer = self
-
-        class Bar(Task):
-            def advance(self, steps: int = 1, *, detail: str = "") -> None:
-                killer.left -= steps if title == "Train" else 0
-                if killer.left <= 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-        yield Bar()
+def kill_myself() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 SCRIPT = """
 import runpy, sys, torch
 from pathlib import Path
 torch.set_num_threads(1)
+sys.path.insert(0, str(Path(sys.argv[1]).parents[1] / "shared"))
+from counted_steps import Countdown
 module = runpy.run_path(sys.argv[1])
-module["by_hand"](Path(sys.argv[2]), module["KillMyself"](int(sys.argv[3])))
+module["by_hand"](Path(sys.argv[2]), Countdown(int(sys.argv[3]), module["kill_myself"]))
 """
 
 

@@ -1,13 +1,13 @@
 """The whole training: it recovers what rounding costs, resumes to the same bits, and never makes a model worse."""
 
 import json
-from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
+from counted_steps import Countdown
 from edgewright.compress.quantize.qat import Qat, train_quantized, training
 from edgewright.compress.quantize.qat.loss import QatLoss
 from edgewright.errors import ModelError, UnsupportedError
@@ -15,7 +15,6 @@ from edgewright.export import export_onnx
 from edgewright.losses import soft_target_loss
 from edgewright.model import fingerprint
 from edgewright.model.quantized import IntegerWeights, QuantizeActivation, quantizers
-from edgewright.progress import Progress, Task
 from edgewright.tasks import evaluate
 from edgewright.train import Train, weights_digest
 from edgewright.train.state import FILE
@@ -56,23 +55,8 @@ class Killed(BaseException):
     """Stands for a kill: nothing in the library may catch it."""
 
 
-class KillAt(Progress):
-    """Ends the run after so many steps of training."""
-
-    def __init__(self, steps: int) -> None:
-        self.left = steps
-
-    @contextmanager
-    def task(self, title: str, total: int):
-        killer = self
-
-        class Bar(Task):
-            def advance(self, steps: int = 1, *, detail: str = "") -> None:
-                killer.left -= steps if title == "Train" else 0
-                if killer.left < 0:
-                    raise Killed
-
-        yield Bar()
+def killed() -> None:
+    raise Killed
 
 
 @pytest.mark.slow
@@ -80,10 +64,10 @@ class KillAt(Progress):
 def test_a_run_that_was_killed_continues_to_the_same_bits(steps, digits_case, job, tmp_path):
     case, settings = digits_case(2), replace(SHORT, train=replace(SHORT.train, epochs=4, ema_decay=0.9), steps=steps)
     whole = trained(case, job, settings)
-    for kept in (1, 3, 6):  # in the first epoch of two steps, in the second, before the last
+    for left in (2, 4, 7):  # in the first epoch of two steps, in the second, before the last
         with pytest.raises(Killed):
-            trained(case, replace(job, workdir=tmp_path / str(kept)), settings, progress=KillAt(kept))
-        resumed = trained(case, replace(job, workdir=tmp_path / str(kept)), settings)
+            trained(case, replace(job, workdir=tmp_path / str(left)), settings, progress=Countdown(left, killed))
+        resumed = trained(case, replace(job, workdir=tmp_path / str(left)), settings)
         assert weights_digest(resumed[0]) == weights_digest(whole[0])
         assert resumed[1] == whole[1]
 

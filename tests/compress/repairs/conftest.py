@@ -9,19 +9,7 @@ from torch.nn import functional as F
 
 from edgewright.compress.quantize import Precision, observe, plan_quantizers, simulate
 from edgewright.model import capture
-
-
-class Net(nn.Module):
-    """Named layers and a function that joins them."""
-
-    def __init__(self, run, **layers):
-        super().__init__()
-        for name, layer in layers.items():
-            setattr(self, name, layer)
-        self.run = run
-
-    def forward(self, x):
-        return self.run(self, x)
+from joined_nets import Net
 
 
 def conv(inner, outer, kernel=3, **settings):
