@@ -10,11 +10,15 @@ score classes (`scores`) -> scan each group (`measure`) -> choose widths (`alloc
 from .allocate import Allocator
 from .cost import CutCost
 from .measure import refreshed
-from .plan import GroupPlan, Planner, PrunePlan, apply_plan, plan_prune
+from .plan import GroupPlan, PrunePlan, apply_plan, read_plan, save_plan
+from .planner import Planner, plan_prune
+from .quantities import NEAR, QUANTITIES, Quantity
 from .scores import SCORES, Scoring
 from .stage import Prune
 
 __all__ = [
+    "NEAR",
+    "QUANTITIES",
     "SCORES",
     "Allocator",
     "CutCost",
@@ -22,8 +26,11 @@ __all__ = [
     "Planner",
     "Prune",
     "PrunePlan",
+    "Quantity",
     "Scoring",
     "apply_plan",
     "plan_prune",
+    "read_plan",
     "refreshed",
+    "save_plan",
 ]

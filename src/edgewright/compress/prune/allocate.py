@@ -6,11 +6,15 @@ The loss is a sum over groups, the cost is not (widths multiply), so: a price on
 price the groups choose in turn until none changes its mind, and the cheapest of what fits is improved by raising one
 group, or raising one and lowering another, until neither helps. Deterministic, with a bounded amount of work; on small
 problems within a few percent of the best there is (the tests compare with trying everything).
+
+Where that leaves more of the limit unused than is wanted, the least loss is sought among the choices near it (`near`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+import math
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Protocol
 
@@ -22,12 +26,14 @@ NUM_PRICES = 48  # per direction; a factor of about 1.5 between neighbours over 
 MAX_SWEEPS = 12
 NUM_STARTS = 4  # of what the prices gave, the best that fit are improved
 MAX_SWAP_LOOKS = 3_000  # evaluations of one group's options while one start looks for swaps
+MAX_CHOICES = 20_000  # up to so many, every choice is tried when a cost near the limit is wanted
+MAX_APPROACHES = 8  # swaps towards the limit beyond that
 
 
 class Cost(Protocol):
-    """A cost that grows with every group's width."""
+    """A cost that grows with every group's width, or nearly so."""
 
-    def at(self, kept: Sequence[int]) -> int: ...
+    def at(self, kept: Sequence[int]) -> float: ...
     def vary(self, kept: Sequence[int], group: int, counts: np.ndarray) -> np.ndarray: ...
 
 
@@ -50,8 +56,11 @@ class Allocator:
     def _path(self) -> list[Choice]:
         return _priced(self._problem)
 
-    def within(self, limit: float) -> tuple[int, ...]:
+    def within(self, limit: float, *, near: float | None = None) -> tuple[int, ...]:
         """Classes to keep in each group, at the least loss that was found with a cost of at most `limit`.
+
+        Args:
+            near: the cost is also at least `(1 - near) * limit`, if a choice was found that is; None: however little.
 
         Raises:
             BudgetError: even the smallest option of every group costs more.
@@ -59,10 +68,12 @@ class Allocator:
         problem = self._problem
         smallest = tuple(0 for _ in problem.options)
         if problem.cost(smallest) > limit:
-            raise BudgetError(f"The least cost of any choice is {problem.cost(smallest)}, asked was {limit:.6g}.")
+            raise BudgetError(f"The least cost of any choice is {problem.cost(smallest):.10g}, asked was {limit:.6g}.")
         fitting = [choice for choice in {smallest, *self._path} if problem.cost(choice) <= limit]
         starts = sorted(fitting, key=problem.rank)[:NUM_STARTS]
         best = min((_improve(problem, choice, limit) for choice in starts), key=problem.rank)
+        if near is not None and problem.cost(best) < (1 - near) * limit:
+            best = _between(problem, best, (1 - near) * limit, limit) or best
         return tuple(problem.counts(best))
 
 
@@ -76,10 +87,10 @@ class _Problem:
     def loss(self, choice: Choice) -> float:
         return float(sum(self.losses[g][index] for g, index in enumerate(choice)))
 
-    def cost(self, choice: Choice) -> int:
+    def cost(self, choice: Choice) -> float:
         return self._cost.at(self.counts(choice))
 
-    def rank(self, choice: Choice) -> tuple[float, int, Choice]:
+    def rank(self, choice: Choice) -> tuple[float, float, Choice]:
         """Smaller is better: less loss, then the higher cost, which loses less than the model knows."""
         return self.loss(choice), -self.cost(choice), choice
 
@@ -170,3 +181,40 @@ def _best_swap(problem: _Problem, choice: Choice, limit: float) -> tuple[Choice 
                 if totals.min() < best_loss:
                     best, best_loss = _with(raised, down, int(np.argmin(totals))), float(totals.min())
     return best, looks
+
+
+def _between(problem: _Problem, choice: Choice, low: float, limit: float) -> Choice | None:
+    """The choice of least loss that was found with a cost from `low` to `limit`; None if there is none.
+
+    With few choices all are tried, so None is certain; with many, `choice` is led towards the limit by swaps.
+    """
+    if math.prod(len(each) for each in problem.options) <= MAX_CHOICES:
+        found = (each for each, cost in _all_choices(problem) if low <= cost <= limit)
+        return min(found, key=problem.rank, default=None)
+    for _ in range(MAX_APPROACHES):
+        swaps = [(each, cost) for each, cost in _swaps(problem, choice) if problem.cost(choice) < cost <= limit]
+        if inside := [each for each, cost in swaps if cost >= low]:
+            return min(inside, key=problem.rank)
+        if not swaps:
+            return None
+        choice = max(swaps, key=lambda swap: swap[1])[0]
+    return None
+
+
+def _all_choices(problem: _Problem) -> Iterator[tuple[Choice, float]]:
+    """Every choice with its cost."""
+    *others, last = (range(len(each)) for each in problem.options)
+    for start in itertools.product(*others):
+        costs = problem.vary((*start, 0), len(start))
+        yield from (((*start, index), float(costs[index])) for index in last)
+
+
+def _swaps(problem: _Problem, choice: Choice) -> Iterator[tuple[Choice, float]]:
+    """Every choice with one group wider and another narrower, with its cost."""
+    for up, index in enumerate(choice):
+        for higher in range(index + 1, len(problem.options[up])):
+            raised = _with(choice, up, higher)
+            for down in (each for each, at in enumerate(choice) if each != up and at > 0):
+                costs = problem.vary(raised, down)
+                for lower in range(choice[down]):
+                    yield _with(raised, down, lower), float(costs[lower])

@@ -10,113 +10,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import fx, nn
 
 from ...analyze import profile
 from ...model import ChannelMap, layer_of
 from ...model.channels import Labels, name_of
-
-ONE = 0  # the width that is always 1
-
-
-class Widths:
-    """Counts of channels as functions of how many classes each group keeps. Width 0 is always 1.
-
-    Args:
-        owner: class id -> (group, rank); rank 0 is kept longest.
-        sizes: classes of each group.
-    """
-
-    def __init__(self, owner: Mapping[int, tuple[int, int]], sizes: Sequence[int]) -> None:
-        self.sizes = list(sizes)
-        self._owner = owner
-        self._fixed = [1]
-        self._rows: list[list[int]] = [[] for _ in sizes]  # group -> widths that it takes part in
-        self._counts: list[list[np.ndarray]] = [[] for _ in sizes]  # and their channels by classes kept
-
-    def add(self, roots: torch.Tensor) -> int:
-        """The width of a tensor axis with these class ids."""
-        counts: dict[int, np.ndarray] = {}
-        fixed = 0
-        for root in roots.tolist():
-            group, rank = self._owner.get(root, (-1, 0))
-            if group < 0:
-                fixed += 1
-            else:
-                counts.setdefault(group, np.zeros(self.sizes[group] + 1, dtype=np.int64))[rank + 1] += 1
-        width = len(self._fixed)
-        self._fixed.append(fixed)
-        for group, each in counts.items():
-            self._rows[group].append(width)
-            self._counts[group].append(np.cumsum(each))
-        return width
-
-    def at(self, kept: Sequence[int]) -> np.ndarray:
-        """All widths when group g keeps `kept[g]` classes."""
-        values = np.array(self._fixed, dtype=np.int64)
-        for group, count in enumerate(kept):
-            rows, table = self.of(group)
-            values[rows] += table[:, count]
-        return values
-
-    def of(self, group: int) -> tuple[np.ndarray, np.ndarray]:
-        """The widths (R,) that a group takes part in, and its share of each (R, classes kept)."""
-        rows = np.array(self._rows[group], dtype=np.int64)
-        return rows, np.array(self._counts[group], dtype=np.int64).reshape(len(rows), self.sizes[group] + 1)
-
-
-class Sum:
-    """sum of `factor * width * width / divisor`, every term a whole number; ready to be asked often.
-
-    Args:
-        widths: complete.
-        terms: (factor, width, width, divisor) each.
-    """
-
-    def __init__(self, widths: Widths, terms: Sequence[tuple[int, int, int, int]]) -> None:
-        self._factor, self._first, self._second, self._divisor = np.array(terms, dtype=np.int64).reshape(-1, 4).T
-        self._shares = [widths.of(group) for group in range(len(widths.sizes))]
-        self._touched = [
-            np.flatnonzero(np.isin(self._first, rows) | np.isin(self._second, rows)) for rows, _ in self._shares
-        ]
-        self._kept = list(widths.sizes)
-        self._values = widths.at(self._kept)
-
-    def at(self, kept: Sequence[int]) -> int:
-        """The value when group g keeps `kept[g]` classes."""
-        self._move(kept)
-        return int(self._terms(slice(None), self._values[:, None]).sum())
-
-    def vary(self, kept: Sequence[int], group: int, counts: np.ndarray) -> np.ndarray:
-        """The values when `group` keeps each of `counts` classes and all others what `kept` says."""
-        self._move(kept)
-        rows, table = self._shares[group]
-        values = np.repeat(self._values[:, None], len(counts), axis=1)
-        values[rows] += table[:, counts] - table[:, [kept[group]]]
-        touched = self._touched[group]
-        rest = self._terms(slice(None), self._values[:, None]).sum() - self._terms(touched, self._values[:, None]).sum()
-        return rest + self._terms(touched, values).sum(axis=0)
-
-    def _terms(self, which: Any, values: np.ndarray) -> np.ndarray:
-        products = self._factor[which, None] * values[self._first[which]] * values[self._second[which]]
-        return products // self._divisor[which, None]
-
-    def _move(self, kept: Sequence[int]) -> None:
-        """Make `kept` the choice that `_values` describe."""
-        for group, (now, then) in enumerate(zip(kept, self._kept, strict=True)):
-            if now != then:
-                rows, table = self._shares[group]
-                self._values[rows] += table[:, now] - table[:, then]
-                self._kept[group] = now
-
-
-class Terms(list[tuple[int, int, int, int]]):
-    """Terms of a `Sum` that is being put together."""
-
-    def add(self, factor: int, first: int = ONE, second: int = ONE, *, divisor: int = 1) -> None:
-        self.append((factor, first, second, divisor))
+from .widths import ONE, Sum, Terms, Widths
 
 
 class CutCost:
@@ -134,16 +34,68 @@ class CutCost:
         owner = {
             classes[g][index]: (g, rank) for g, name in enumerate(self.groups) for rank, index in enumerate(order[name])
         }
-        self._net, self._channels = net, channels
-        self._widths = Widths(owner, [len(each) for each in classes])
+        self.net, self._channels = net, channels
+        self.widths = Widths(owner, [len(each) for each in classes])
         self._sides = {path: self._layer_widths(path) for path in channels.trace.layers}
         macs, params = self._count_macs(), self._count_params()
-        self.macs, self.params = Sum(self._widths, macs), Sum(self._widths, params)
+        self.macs, self.params = Sum(self.widths, macs), Sum(self.widths, params)
 
     @property
     def full(self) -> list[int]:
         """What every group keeps in the model as it is."""
-        return list(self._widths.sizes)
+        return list(self.widths.sizes)
+
+    def extent(self, node: fx.Node) -> tuple[int, int]:
+        """Width of the channels that a node's result holds along whichever axes, and their full number."""
+        labels = self._channels.trace.values.get(node)
+        if isinstance(labels, Labels):
+            return self._whole(labels)
+        loose = self._channels.trace.params.get(str(node.target)) if node.op == "get_attr" else None
+        return (ONE, 1) if loose is None else self._whole(loose)
+
+    def channel_axis(self, node: fx.Node) -> tuple[int, int] | None:
+        """The axis along which a node's result holds its channels, and their width; None if it is not one axis."""
+        labels = self._channels.trace.values.get(node)
+        if not isinstance(labels, Labels) or len(labels.axes) != 1:
+            return None
+        return labels.axes[0], self._along(labels)[0]
+
+    def weight_extent(self, path: str) -> tuple[int, int, int]:
+        """Two widths whose product the weights of a layer grow with, and that product in the whole model."""
+        layer = self._channels.trace.layers.get(path)
+        if layer is None or layer.out is None:
+            width, size = self.vector_extent(path)
+            return width, ONE, size
+        made, read = self._sides[path]
+        if layer.whole_groups:
+            return made, ONE, layer.out.numel()
+        return made, read, layer.out.numel() * layer.into.numel()  # type: ignore[union-attr]
+
+    def vector_extent(self, path: str) -> tuple[int, int]:
+        """The width that a layer's biases, scales and shifts grow with, and its full number."""
+        layer = self._channels.trace.layers.get(path)
+        if layer is None:
+            return ONE, 1
+        if layer.out is not None:
+            return self._sides[path][0], layer.out.numel()
+        return (ONE, 1) if layer.scale is None else self._along(layer.scale)
+
+    def group_extent(self, node: fx.Node) -> tuple[int, int]:
+        """The width that the number of a convolution's groups grows with, and its full number."""
+        layer = self._channels.trace.layers.get(str(node.target)) if node.op == "call_module" else None
+        if layer is None or layer.out is None or not layer.whole_groups:
+            return ONE, 1
+        return self._sides[str(node.target)][0], layer.out.numel()
+
+    def terms_of(self, node: fx.Node, macs: int) -> Terms:
+        """The terms whose sum is the MACs of a node that counts `macs` in the whole model."""
+        terms = Terms()
+        self._add_macs(terms, node, macs)
+        return terms
+
+    def _whole(self, labels: Labels) -> tuple[int, int]:
+        ids = labels.ids.reshape(-1)
+        return (ONE, 1) if len(ids) == 1 else (self.widths.add(self._roots(ids)), len(ids))
 
     def _roots(self, ids: torch.Tensor) -> torch.Tensor:
         return self._channels.trace.space.find(ids)
@@ -151,7 +103,7 @@ class CutCost:
     def _layer_widths(self, path: str) -> tuple[int, int]:
         """Widths (made, read) of a layer."""
         layer = self._channels.trace.layers[path]
-        made, read = (ONE if ids is None else self._widths.add(self._roots(ids)) for ids in (layer.out, layer.into))
+        made, read = (ONE if ids is None else self.widths.add(self._roots(ids)) for ids in (layer.out, layer.into))
         return made, read
 
     def _along(self, labels: Labels) -> tuple[int, int]:
@@ -159,12 +111,12 @@ class CutCost:
         if not labels.axes:
             return ONE, 1
         axis = labels.axes[0]
-        return self._widths.add(self._roots(labels.along(axis))), labels.shape[axis]
+        return self.widths.add(self._roots(labels.along(axis))), labels.shape[axis]
 
     def _count_macs(self) -> Terms:
         total = Terms()
-        nodes = {node.name: node for node in self._net.graph.nodes}
-        for row in profile(self._net).rows:
+        nodes = {node.name: node for node in self.net.graph.nodes}
+        for row in profile(self.net).rows:
             node = nodes.get(row.name)
             if row.macs and node is not None:
                 self._add_macs(total, node, row.macs)
@@ -173,7 +125,7 @@ class CutCost:
         return total
 
     def _add_macs(self, total: Terms, node: fx.Node, macs: int) -> None:
-        layer, trace = layer_of(self._net, node), self._channels.trace
+        layer, trace = layer_of(self.net, node), self._channels.trace
         result = trace.values.get(node)
         if layer is not None and str(node.target) in self._sides:
             self._add_layer(total, node, layer, macs)
@@ -214,14 +166,14 @@ class CutCost:
     def _count_params(self) -> Terms:
         total = Terms()
         trace, seen = self._channels.trace, set()
-        for node in self._net.graph.nodes:
+        for node in self.net.graph.nodes:
             path = str(node.target)
             if node.op == "get_attr" and path not in seen:
                 seen.add(path)
                 self._add_loose(total, path)
             if node.op == "call_module" and path not in seen:
                 seen.add(path)
-                layer = self._net.get_submodule(path)
+                layer = self.net.get_submodule(path)
                 if path not in trace.layers:
                     total.add(sum(value.numel() for value in layer.parameters()))
                 elif trace.layers[path].out is not None:
@@ -231,7 +183,7 @@ class CutCost:
         return total
 
     def _add_loose(self, total: Terms, name: str) -> None:
-        value, labels = getattr(self._net, name), self._channels.trace.params.get(name)
+        value, labels = getattr(self.net, name), self._channels.trace.params.get(name)
         if isinstance(value, nn.Parameter):
             width, size = self._along(labels) if labels is not None else (ONE, 1)
             total.add(value.numel() // size, width)

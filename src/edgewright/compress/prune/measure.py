@@ -14,7 +14,7 @@ from ...train import reestimate_batch_norm
 from ...types import Job
 
 if TYPE_CHECKING:
-    from .plan import Planner
+    from .planner import Planner
     from .stage import Prune
 
 BATCH = 128  # images; batch norm statistics of fewer are noisy
