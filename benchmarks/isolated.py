@@ -11,11 +11,17 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 
-def alone(work: Callable[..., dict[str, Any]], *args: Any, timeout_s: float = 600) -> dict[str, Any]:
-    """`work(*args)` in a forked child, with its peak memory; `failure` says why there is no result."""
-    context = multiprocessing.get_context("fork")
-    ours, theirs = context.Pipe(duplex=False)
-    child = context.Process(target=_answer, args=(work, args, theirs))
+def alone(
+    work: Callable[..., dict[str, Any]], *args: Any, timeout_s: float = 600, context: str = "fork"
+) -> dict[str, Any]:
+    """`work(*args)` in a forked child, with its peak memory; `failure` says why there is no result.
+
+    Args:
+        context: how the child starts: "fork", or "forkserver" where the parent has threads.
+    """
+    start: Any = multiprocessing.get_context(context)
+    ours, theirs = start.Pipe(duplex=False)
+    child = start.Process(target=_answer, args=(work, args, theirs))
     child.start()
     theirs.close()
     try:

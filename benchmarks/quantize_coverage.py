@@ -23,23 +23,16 @@ Results are written after each model; `--resume` keeps what an earlier run of th
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
-import subprocess
-import sys
 import tempfile
 import time
-import warnings
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from profile_coverage import smallest_of_timm
+from library_coverage import Coverage, Row, main
 from torch import fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -50,29 +43,15 @@ from edgewright.compress.quantize.repairs import equalize
 from edgewright.export import export_onnx
 from edgewright.model import capture
 from edgewright.model.fold import fold_batch_norms
-from edgewright.pipeline.record import machine_facts, version_facts
+from edgewright.pipeline.record import version_facts
 from edgewright.seeding import torch_generator
 from edgewright.verify import OnnxRunner, kernels
-from edgewright.zoo.torchvision_models import families
 
-OUT = Path(__file__).parent / "results" / "quantize_coverage.json"
 NUM_CALIBRATION, NUM_FRESH = 8, 4
 ENOUGH_DB = 15.0
 SIGNAL = 0.01
 SIDES = (128, 224, None)  # smaller images take less time; None is the model's own size
 METHODS = ("minmax", "percentile")
-TIMEOUT_S = 900
-SIZES = Path(__file__).parent / "results" / "profile_coverage.json"
-LARGE = 150_000_000  # parameters
-
-
-def models(again: Path | None) -> list[str]:
-    """Specs of every model of this benchmark."""
-    names = [f"torchvision:{name}" for name, family in families().items() if family == "classification"]
-    if again is not None:
-        rows = json.loads(again.read_text())["models"]
-        return names + [row["model"] for row in rows if row["model"].startswith("timm:")]
-    return names + [f"timm:{name}" for name in smallest_of_timm()]
 
 
 def images(count: int, shape: tuple[int, ...], purpose: str) -> torch.Tensor:
@@ -137,7 +116,7 @@ def quantized(folded: fx.GraphModule, images_BCHW: torch.Tensor) -> tuple[fx.Gra
     return best[2], best[1]
 
 
-def measure(spec: str) -> dict[str, Any]:
+def measure(spec: str) -> Row:
     """One model from its name to its outputs in the runtime."""
     began = time.perf_counter()
     net, images_BCHW = built(spec)
@@ -180,106 +159,30 @@ def decibels(want: np.ndarray, got: np.ndarray) -> float | None:
     return round(10 * math.log10(signal / max(noise, 1e-300)), 2)
 
 
-def verdict(row: dict[str, Any]) -> dict[str, Any]:
-    """The row, with the reason where the model does not succeed."""
-    if "failure" not in row:
-        value = row["sqnr_db"]
-        if value is None:
-            row["failure"] = "the outputs are all 0, or not finite"
-        elif value <= ENOUGH_DB:
-            own = row["sqnr_simulation_db"]
-            cause = "rounding, in the simulation too" if own is not None and own < value + 3 else "runtime"
-            row["failure"] = f"{value:.1f} dB ({cause})"
-    return row
+def judge(row: Row) -> str | None:
+    """Why a row is no success."""
+    value, own = row["sqnr_db"], row["sqnr_simulation_db"]
+    if value is None:
+        return "the outputs are all 0, or not finite"
+    if value > ENOUGH_DB:
+        return None
+    cause = "rounding, in the simulation too" if own is not None and own < value + 3 else "runtime"
+    return f"{value:.1f} dB ({cause})"
 
 
-def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Counts by library."""
-    found: dict[str, Any] = {}
-    for library in ("torchvision", "timm"):
-        of = [row for row in rows if row["model"].startswith(library)]
-        values = [row["sqnr_db"] for row in of if row.get("sqnr_db") is not None]
-        failures = {row["model"]: row["failure"] for row in of if "failure" in row}
-        found[library] = {
-            "models": len(of), "succeed": len(of) - len(failures),
-            "percent": round(100 * (1 - len(failures) / len(of)), 1) if of else None,
-            "median_sqnr_db": round(float(np.median(values)), 1) if values else None,
-            "with_heavy_operators_in_float": sum(bool(row.get("heavy_in_float")) for row in of), "failures": failures,
-        }  # fmt: skip
-    return found
+def figures(rows: list[Row]) -> Row:
+    """Counts of one library."""
+    values = [row["sqnr_db"] for row in rows if row.get("sqnr_db") is not None]
+    return {
+        "median_sqnr_db": round(float(np.median(values)), 1) if values else None,
+        "with_heavy_operators_in_float": sum(bool(row.get("heavy_in_float")) for row in rows),
+    }
 
 
-def run(specs: list[str], jobs: int) -> Iterator[dict[str, Any]]:
-    """Rows as they are finished, the smallest models first; each in a process of its own."""
-    size = {row["model"]: row["params"] for row in json.loads(SIZES.read_text())["models"]}
-    with ThreadPoolExecutor(jobs) as many, ThreadPoolExecutor(max(1, jobs // 5)) as few:
-        running = {}
-        for spec in sorted(specs, key=lambda spec: size.get(spec, 0)):
-            pool = few if size.get(spec, 0) > LARGE else many  # memory for some copies of each
-            running[pool.submit(started, spec)] = spec
-        for each in as_completed(running):
-            yield verdict({"model": running[each], **each.result()})
-
-
-def started(spec: str) -> dict[str, Any]:
-    """`measure` in a fresh interpreter: a fork of a process with threads may inherit a lock that nobody opens."""
-    command = [sys.executable, __file__, "--one", spec]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
-    except subprocess.TimeoutExpired:
-        return {"failure": f"took more than {TIMEOUT_S} s"}
-    lines = done.stdout.splitlines()
-    return json.loads(lines[-1]) if lines else {"failure": f"the process died: {done.stderr.strip()[-200:]}"}
-
-
-def one(spec: str) -> dict[str, Any]:
-    """The row of one model."""
-    try:
-        return measure(spec)
-    except Exception as error:  # a failure is a result here
-        return {"failure": f"{type(error).__name__}: {error}"[:300]}
-
-
-def save(rows: list[dict[str, Any]], out: Path) -> None:
-    rows = sorted(rows, key=lambda row: row["model"])
-    result = {
-        "command": "python benchmarks/quantize_coverage.py", "machine": machine_facts(), "versions": version_facts(),
-        "enough_db": ENOUGH_DB, "summary": summary(rows), "models": rows,
-    }  # fmt: skip
-    out.parent.mkdir(exist_ok=True)
-    out.write_text(json.dumps(result, indent=1) + "\n")
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", nargs="+", help="models whose spec holds one of these words")
-    parser.add_argument("--again", type=Path, help="take the timm models of this result instead of choosing them")
-    parser.add_argument("--resume", action="store_true", help="keep the rows in --out; with --only, replace those")
-    parser.add_argument("--failed", action="store_true", help="with --resume: run those again that failed")
-    parser.add_argument("--one", metavar="SPEC", help="print the row of this model as JSON and end")
-    parser.add_argument("--jobs", type=int, default=1, help="models at a time")
-    parser.add_argument("--out", type=Path, default=OUT)
-    options = parser.parse_args()
-    warnings.simplefilter("ignore")
-    torch.set_num_threads(1)
-    if options.one:
-        print(json.dumps(one(options.one)))
-        return
-    done: dict[str, dict[str, Any]] = {}
-    if options.resume and options.out.is_file():
-        done = {row["model"]: row for row in json.loads(options.out.read_text())["models"]}
-    if options.failed:
-        done = {name: row for name, row in done.items() if "failure" not in row}
-    specs = models(options.again)
-    if options.only:
-        specs = [spec for spec in specs if any(word in spec for word in options.only)]
-        done = {name: row for name, row in done.items() if name not in specs}
-    for row in run([spec for spec in specs if spec not in done], options.jobs):
-        done[row["model"]] = row
-        print(row["model"], row.get("failure") or f"{row['sqnr_db']} dB", f"{row.get('seconds')} s", flush=True)
-        save(list(done.values()), options.out)
-    print(json.dumps(summary(list(done.values())), indent=1), file=sys.stderr)
-
+BENCH = Coverage(
+    script=Path(__file__).name, measure=measure, judge=judge, figures=figures,
+    tell=lambda row: f"{row['sqnr_db']} dB", facts={"enough_db": ENOUGH_DB},
+)  # fmt: skip
 
 if __name__ == "__main__":
-    main()
+    main(BENCH, str(__doc__).splitlines()[0])

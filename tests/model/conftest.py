@@ -1,4 +1,4 @@
-"""Small nets, one per way in which channels can be coupled, and the model that a cut must agree with."""
+"""Small nets, one per way in which channels can be coupled."""
 
 import functools
 from collections.abc import Callable
@@ -280,13 +280,26 @@ def unit_rows() -> Small:
     return Small(run, a=conv(3, 4), b=conv(4, 5), fc=nn.Linear(5, 2))
 
 
+def norm_functions() -> Small:
+    """Norms that are no layers: RMS norm with a factor, layer norm without one, and one over the features of heads."""
+
+    def run(m, x):
+        x = F.rms_norm(m.patches(x).flatten(2).transpose(1, 2), (6,), m.factor)
+        q, k, v = m.qkv(F.layer_norm(x, (6,))).reshape(x.shape[0], 16, 3, 2, 4).permute(2, 0, 3, 1, 4).unbind(0)
+        y = F.scaled_dot_product_attention(F.rms_norm(q, (4,), m.shared), F.layer_norm(k, (4,)), v)
+        return m.fc(y.transpose(1, 2).reshape(x.shape[0], 16, 8).mean(1))
+
+    loose = {"factor": torch.rand(6) + 0.5, "shared": torch.rand(4) + 0.5}
+    return Small(run, patches=nn.Conv2d(3, 6, 2, 2), qkv=nn.Linear(6, 24), fc=nn.Linear(8, 2), **loose)
+
+
 SMALL = {
     each.__name__: each
     for each in (
         chain, residual, depthwise, concat, flat, padded, squeeze_excite, shuffled, shuffle_op, few_groups,
         many_groups, group_norms, shared, halves, parts, sliced, gated, sloped, transposed, grouped_transposed,
         one_channel, enlarged, modern_block, transformer, written_out_attention, one_head, einsum_attention,
-        token_mixer, stacked, token_norm, unit_rows,
+        token_mixer, stacked, token_norm, unit_rows, norm_functions,
     )
 }  # fmt: skip
 
@@ -335,79 +348,6 @@ def stir(model: nn.Module) -> None:
             nn.init.normal_(layer.bias, 0, 0.2)
         if isinstance(layer, (nn.Conv2d, nn.Linear)) and not layer.weight.any():
             nn.init.normal_(layer.weight, 0, 0.1)
-
-
-class Masked(fx.Interpreter):
-    """Runs the whole model and hides dropped channels from every layer that reads them.
-
-    Norms that mix channels take their mean and variance over those that stay. Everything else runs as it is, so a
-    channel that escapes a label shows in the result.
-    """
-
-    def __init__(self, net: fx.GraphModule, channels: ChannelMap, drop: dict[str, list[int]]) -> None:
-        super().__init__(net)
-        self._values, self._space = channels.trace.values, channels.trace.space
-        self._gone = channels.dropped(drop)
-
-    def _stays(self, node: fx.Node) -> torch.Tensor:
-        return (~torch.isin(self._space.find(self._values[node].ids), self._gone)).float()
-
-    def call_module(self, target, args, kwargs):
-        node = next(each for each in self.module.graph.nodes if each is self._node)
-        layer, (x,) = self.fetch_attr(target), args
-        if node.args[0].op == "placeholder":
-            return layer(x)
-        stays = self._stays(node.args[0])
-        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
-            return layer(x * stays)
-        if isinstance(layer, nn.LayerNorm):
-            return self._normalized(x, stays.expand(*stays.shape[:-1], x.shape[-1]), -1, layer)
-        if isinstance(layer, nn.GroupNorm):
-            return self._group_normalized(x, stays, layer)
-        return layer(x)
-
-    def run_node(self, n):
-        self._node = n
-        return super().run_node(n)
-
-    def call_function(self, target, args, kwargs):
-        """Products of two tensors may sum over channels: the first factor hides them."""
-        name, nodes = str(target), self._node.args
-        if "attention" in name:
-            args = (self._hidden(args[0], nodes[0]), *args[1:])
-        elif "matmul" in name or "bmm" in name:
-            args = (self._hidden(args[0], nodes[0]), args[1])
-        elif "einsum" in name:
-            args = (args[0], [self._hidden(args[1][0], nodes[1][0]), args[1][1]])
-        return super().call_function(target, args, kwargs)
-
-    def _hidden(self, x, node):
-        stays = self._stays(node)
-        folded = len(x) // len(stays) if len(stays) > 1 else 1  # samples that are folded into the first axis
-        return x * stays.repeat(folded, *[1] * (stays.dim() - 1))
-
-    @staticmethod
-    def _normalized(x, stays, axis, layer):
-        count = stays.sum(axis, keepdim=True)
-        mean = (x * stays).sum(axis, keepdim=True) / count
-        variance = ((x - mean).pow(2) * stays).sum(axis, keepdim=True) / count
-        return (x - mean) * torch.rsqrt(variance + layer.eps) * layer.weight + layer.bias
-
-    @staticmethod
-    def _group_normalized(x, stays, layer):
-        shape, groups = x.shape, layer.num_groups
-        x = x.reshape(shape[0], groups, -1)
-        stays = stays.expand(1, *shape[1:]).reshape(1, groups, -1)
-        count = stays.sum(-1, keepdim=True).clamp(min=1)
-        mean = (x * stays).sum(-1, keepdim=True) / count
-        variance = ((x - mean).pow(2) * stays).sum(-1, keepdim=True) / count
-        x = ((x - mean) * torch.rsqrt(variance + layer.eps)).reshape(shape)
-        return x * layer.weight[:, None, None] + layer.bias[:, None, None]
-
-
-@pytest.fixture
-def masked() -> type[Masked]:
-    return Masked
 
 
 @pytest.fixture

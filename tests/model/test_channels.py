@@ -163,6 +163,12 @@ def test_one_head_loses_features_of_queries_and_keys_together(small_net):
     assert touches(channels, "q") == {("q", "out"): singles(4), ("k", "out"): singles(4)}
 
 
+def test_norms_that_are_functions_follow_the_stream_and_leave_heads_whole(small_net):
+    channels = find_channels(small_net("norm_functions"))
+    assert touches(channels, "patches")["factor", "loose"] == singles(6)
+    assert free(channels) == {"patches": 6, "qkv": 2}
+
+
 def test_a_layer_along_the_tokens_lets_channels_pass_and_stays_whole(small_net):
     channels = find_channels(small_net("token_mixer"))
     assert free(channels) == {"patches": 6}

@@ -10,6 +10,7 @@ from torch import nn
 from edgewright.analyze import profile
 from edgewright.errors import ConfigError, LookupFailed
 from edgewright.model import capture, cut, find_channels, fingerprint, load_model, save_model, tensor_specs
+from edgewright.model.masking import masked
 from edgewright.types import plain
 
 IMAGES = torch.randn((3, 3, 8, 8), generator=torch.Generator().manual_seed(1))
@@ -31,11 +32,11 @@ def assert_equal_outputs(got: torch.Tensor, want: torch.Tensor) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("share", [0.3, 0.6])
-def test_a_narrow_net_equals_the_masked_one(small, channels, masked, share):
+def test_a_narrow_net_equals_the_masked_one(small, channels, share):
     drop = some(channels, share, seed=int(10 * share))
     narrow = cut(small, drop, channels=channels)
     with torch.no_grad():
-        got, want, whole = narrow(IMAGES), masked(small, channels, drop).run(IMAGES), small(IMAGES)
+        got, want, whole = narrow(IMAGES), masked(small, drop, channels=channels)(IMAGES), small(IMAGES)
     assert_equal_outputs(got, want)
     assert not torch.allclose(want, whole, atol=1e-4)  # the cut matters, so the comparison says something
     assert sum(value.numel() for value in narrow.parameters()) < sum(value.numel() for value in small.parameters())
@@ -122,12 +123,12 @@ def test_a_narrow_net_saves_and_loads(small, channels, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_narrow_net_can_be_cut_again(small, channels, masked):
+def test_a_narrow_net_can_be_cut_again(small, channels):
     once = cut(small, some(channels, 0.3), channels=channels)
     left = find_channels(once)
     drop = some(left, 0.3, seed=1)
     with torch.no_grad():
-        assert_equal_outputs(cut(once, drop, channels=left)(IMAGES), masked(once, left, drop).run(IMAGES))
+        assert_equal_outputs(cut(once, drop, channels=left)(IMAGES), masked(once, drop, channels=left)(IMAGES))
 
 
 def test_modes_and_frozen_weights_stay_as_they_were(small_net):
@@ -183,7 +184,7 @@ TORCHVISION = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TORCHVISION)
-def test_torchvision_models_equal_their_masked_twin(name, masked, stirred):
+def test_torchvision_models_equal_their_masked_twin(name, stirred):
     torchvision = pytest.importorskip("torchvision")
     extra = {"init_weights": False, "aux_logits": False} if name in ("googlenet", "inception_v3") else {}
     with torch.random.fork_rng():
@@ -197,5 +198,5 @@ def test_torchvision_models_equal_their_masked_twin(name, masked, stirred):
     narrow = cut(net, drop, channels=channels)
     images = torch.randn((2, *shape), generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        assert_equal_outputs(narrow(images), masked(net, channels, drop).run(images))
+        assert_equal_outputs(narrow(images), masked(net, drop, channels=channels)(images))
     assert sum(value.numel() for value in narrow.parameters()) < 0.6 * sum(value.numel() for value in net.parameters())

@@ -85,6 +85,11 @@ def _unflatten(survivors: Survivors, old: fx.Node, new: fx.Node) -> None:
     _sizes(survivors, old, new, position=2, offset=argument(old, "dim") % rank)
 
 
+def _normalized(survivors: Survivors, old: fx.Node, new: fx.Node) -> None:
+    rank = len(survivors.trace.values[old].shape)
+    _sizes(survivors, old, new, offset=rank - len(argument(old, "normalized_shape")))
+
+
 def _parts(survivors: Survivors, old: fx.Node, new: fx.Node) -> None:
     """chunk and split: the parts that stay may be unequal, so their sizes are written out."""
     parts = survivors.trace.values[old]
@@ -141,6 +146,8 @@ RESIZE: dict[str, Callable[[Survivors, fx.Node, fx.Node], None]] = {
     "reshape": _sizes,
     "expand": _sizes,
     "unflatten": _unflatten,
+    "layer_norm": _normalized,
+    "rms_norm": _normalized,
     "chunk": _parts,
     "split": _parts,
     "split_with_sizes": _parts,

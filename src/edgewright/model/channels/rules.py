@@ -169,6 +169,18 @@ def shuffle(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Labels:
     return literal(seen, node, (labels, args[1]), kwargs)
 
 
+def norm(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Labels:
+    """layer_norm(x, shape, weight, bias), rms_norm(x, shape, weight): heads stay free, or what is normalized over."""
+    x, shape, *factors = args
+    x = seen.space.settle(x)
+    normalized = range(len(x.shape) - len(shape), len(x.shape))
+    if set(x.axes) - set(normalized):
+        x = seen.space.forbid(x, normalized, f"{name_of(node.target)} at '{node.name}' normalizes over them")
+    for factor in seen.labels_in([factors, kwargs]):
+        x = combine(seen, node, x, factor)
+    return x
+
+
 def prelu(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Labels:
     """prelu(x, slope): one slope, or one for each channel on axis 1."""
     x, slope = args
@@ -225,6 +237,8 @@ RULES: dict[str, Rule] = {
     "stack": concat,
     "constant_pad_nd": pad,
     "pad": pad,
+    "layer_norm": norm,
+    "rms_norm": norm,
     "prelu": prelu,
     "channel_shuffle": shuffle,
     "glu": gate,
