@@ -33,6 +33,9 @@ FLAGS = {
         "--repair-if-drop-over", "--ends-at-8-bits", "--weight-kb", "--activation-kb", "--bit-operations", "--measure",
         "--scheme", "--format", "--per", "--affine", "--qat", "--qat-if-drop-over", "--compare", "--accelerator",
     } | TRAINING,
+    "tickets": (STAGE - {"--weights"}) | TRAINING | {
+        "--rounds", "--rate", "--last-rate", "--scope", "--rewind", "--seeds",
+    },
     "export": {"--format", "--out", "--json", "--debug"},
     "verify": {
         "--data", "--split", "--fp32", "--threads", "--turns", "--data-root", "--download", "--image-size",

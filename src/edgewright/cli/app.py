@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from . import analyze, artifacts, bench, calculate, calibrate, doctor, fit, listing, quantize, stages
+from . import analyze, artifacts, bench, calculate, calibrate, doctor, fit, listing, quantize, stages, tickets
 from .guard import guarded
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], str]] = {
     "prune": (stages.prune, "Cut whole channels where it hurts least."),
     "distill": (stages.distill, "Train a model on another's answers."),
     "quantize": (quantize.quantize, "Turn a model into integers."),
+    "tickets": (tickets.tickets, "Look for lottery tickets, beside their controls."),
     "export": (artifacts.export, "Write a run's model as files to ship."),
     "verify": (artifacts.verify, "Prove an artifact in the real runtime."),
     "calibrate": (calibrate.calibrate, "Time this machine's operators and keep it as a device."),

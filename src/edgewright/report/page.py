@@ -22,6 +22,7 @@ SECTIONS: tuple[tuple[str, str, str, Build], ...] = (
     ("checks", "Checks", "checks", parts.checks),
     ("infeasible", "What stands in the way", "", parts.infeasible),
     ("comparison", "Ways to quantize, side by side", "", parts.comparison),
+    ("tickets", "Lottery tickets and their controls", "", parts.tickets),
     ("stages", "What each stage contributed", "stages", parts.stages),
     ("rounds", "Rounds tried", "rounds of the solver", parts.rounds),
     ("pareto", "Score against cost", "candidates to compare", parts.pareto),

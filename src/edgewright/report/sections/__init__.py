@@ -7,6 +7,7 @@ from .groups import sensitivity
 from .layers import layers, roofline
 from .setup import setup
 from .stages import pareto, rounds, stages
+from .tickets import tickets
 from .verdict import checks, infeasible, verdict
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "sensitivity",
     "setup",
     "stages",
+    "tickets",
     "verdict",
 ]
