@@ -1,0 +1,106 @@
+"""Local, isomorphic and global ranking: who competes with whom, and that the limit is met from below."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgewright.compress.prune.ranking import RANKINGS, Contest
+from edgewright.errors import BudgetError
+
+
+class Weighted:
+    """Every class of a group costs the same, whatever the others keep."""
+
+    def __init__(self, prices):
+        self.prices = np.array(prices)
+
+    def at(self, kept):
+        return int(np.dot(self.prices, kept))
+
+    def vary(self, kept, group, counts):
+        return np.array([self.at([*kept[:group], int(count), *kept[group + 1 :]]) for count in counts])
+
+
+def contest(scores, prices=None, topology=None, step=1):
+    """Groups with the given scores, falling; widths from `step` classes up in steps of so many."""
+    falling = [np.sort(np.array(each, dtype=float))[::-1] for each in scores]
+    return Contest(
+        options=[np.arange(step, len(each) + 1, step) for each in falling],
+        scores=falling,
+        topology=topology or [0] * len(falling),
+        cost=Weighted(prices or [1] * len(falling)),
+    )
+
+
+def test_local_keeps_the_same_share_whatever_the_scores():
+    two = contest([[9, 8, 7, 6, 5, 4, 3, 2], [0.1, 0.1, 0.1, 0.1]])
+    assert RANKINGS["local"](two, 6) == (4, 2)
+    assert RANKINGS["local"](two, 9) == (6, 3)
+
+
+def test_global_keeps_the_best_classes_of_the_whole_model():
+    two = contest([[9, 8, 1, 1], [7, 2, 1.5, 0.5]])
+    assert RANKINGS["global"](two, 4) == (2, 2)  # 9, 8, 7 and 2
+    assert RANKINGS["global"](two, 5) == (2, 3)  # and 1.5
+
+
+def test_global_asks_what_a_class_costs():
+    """A class of the second group scores more, and less for its price: 5 / 4 against 2 and 3."""
+    two = contest([[4, 3, 2, 2], [6, 5, 5, 5]], prices=[1, 4])
+    assert RANKINGS["global"](two, 10) == (4, 1)
+    assert RANKINGS["local"](two, 10) == (2, 2)
+
+
+def test_isomorphic_compares_groups_of_the_same_structure_only():
+    """Two groups of one family, a third with scores on another scale: both families keep half of their classes."""
+    three = contest([[4, 3, 0, 0], [2, 1, 1, 1], [900, 800, 700, 600]], topology=["a", "a", "b"])
+    assert RANKINGS["isomorphic"](three, 6) == (2, 2, 2)
+    assert RANKINGS["isomorphic"](contest([[4, 3, 2.5, 0], [2, 1, 1, 1], [900, 800]], topology=["a", "a", "b"]), 5) == (
+        (3, 1, 1)
+    )
+
+
+def test_a_step_that_does_not_fit_leaves_room_for_the_next_in_rank():
+    two = contest([[9, 8, 8, 8], [5, 1, 1, 1]], prices=[5, 1])
+    assert RANKINGS["global"](two, 8) == (1, 3)  # a second class at 5 would make 11
+
+
+@pytest.mark.parametrize("name", RANKINGS)
+def test_a_limit_below_the_smallest_widths_is_refused(name):
+    with pytest.raises(BudgetError, match="The least cost of any choice is 3, asked was 2"):
+        RANKINGS[name](contest([[1, 2, 3], [1, 2]], prices=[1, 2]), 2)
+
+
+groups = st.lists(
+    st.lists(st.floats(0, 1e6, allow_nan=False), min_size=1, max_size=8), min_size=1, max_size=6
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RANKINGS)
+@settings(max_examples=60, deadline=None)
+@given(scores=groups, share=st.floats(0, 1), seed=st.integers(0, 9))
+def test_the_limit_is_met_and_no_group_could_be_wider(name, scores, share, seed):
+    draw = np.random.default_rng(seed)
+    prices = draw.integers(1, 9, len(scores)).tolist()
+    case = contest(scores, prices=prices, topology=draw.integers(0, 3, len(scores)).tolist())
+    least, full = (case.cost.at([int(each[place]) for each in case.options]) for place in (0, -1))
+    limit = least + share * (full - least)
+    kept = RANKINGS[name](case, limit)
+    assert case.cost.at(kept) <= limit
+    for group, options in enumerate(case.options):
+        assert (case.cost.vary(list(kept), group, options[options > kept[group]]) > limit).all()
+    if share == 1:
+        assert list(kept) == [len(each) for each in scores]
+
+
+@pytest.mark.parametrize("name", RANKINGS)
+@settings(max_examples=40, deadline=None)
+@given(scores=groups, seed=st.integers(0, 9))
+def test_a_ranking_does_not_depend_on_the_unit_of_the_scores(name, scores, seed):
+    """Powers of two change no comparison, not even a tie."""
+    topology = np.random.default_rng(seed).integers(0, 3, len(scores)).tolist()
+    first = contest(scores, topology=topology)
+    second = contest([[8 * each for each in group] for group in scores], topology=topology)
+    limit = 0.6 * sum(len(each) for each in scores) + len(scores)
+    assert RANKINGS[name](first, limit) == RANKINGS[name](second, limit)
