@@ -66,7 +66,7 @@ def load_model(folder: Path) -> fx.GraphModule:
         tensors = safetensors.torch.load((folder / WEIGHTS_FILE).read_bytes())
         if description["format"] != FORMAT:
             raise ModelError(f"{folder / GRAPH_FILE} has format {description['format']}, expected {FORMAT}.")
-        return _build(description, tensors)
+        return build(description, tensors)
     except FileNotFoundError as error:
         raise ModelError(f"No model in {folder}: {Path(error.filename).name} is missing.") from error
     except (safetensors.SafetensorError, ValueError, LookupError, RuntimeError, TypeError, AttributeError) as error:
@@ -175,7 +175,8 @@ def _decode(value: Any, nodes: dict[str, fx.Node]) -> Any:
     return readers[kind](content)
 
 
-def _build(description: dict[str, Any], tensors: dict[str, torch.Tensor]) -> fx.GraphModule:
+def build(description: dict[str, Any], tensors: dict[str, torch.Tensor]) -> fx.GraphModule:
+    """The captured model that `describe` described, with these weights; what it raises is not for users yet."""
     root = nn.Module()
     net = fx.GraphModule(root, fx.Graph())
     kinds = {kind.__name__: kind for kind in SETTINGS}
