@@ -5,6 +5,7 @@
     ├── stages/NN-name/          stage.json, graph.json, weights.safetensors
     ├── stages/NN-name.KEY.work/ scratch of a stage that is under way (checkpoints); gone when it ends
     ├── facts/NAME.json          what was computed once besides (sensitivity, verification), under the key of its inputs
+    ├── plan.json                of a run that pruned: what left the model
     ├── artifact/  artifact-fp32/
     └── report.html
 
@@ -31,7 +32,7 @@ from .errors import ConfigError
 from .files import content_key, folder_atomic, read_json, read_tagged, writable_folder, write_json
 from .model import fingerprint, load_model, save_model
 from .progress import SILENT, Progress
-from .types import ARTIFACT_FOLDERS, RUN_FILE, RUN_FORMAT, Cost, Job, Score, Stage, StageResult, plain
+from .types import ARTIFACT_FOLDERS, PLAN_FILE, RUN_FILE, RUN_FORMAT, Cost, Job, Score, Stage, StageResult, plain
 
 STAGE_FILE = "stage.json"
 
@@ -196,7 +197,7 @@ def _load(folder: Path) -> StageResult:
     )
 
 
-OURS = ("stages", "facts", *ARTIFACT_FOLDERS.values(), RUN_FILE, "report.html", ".lock")
+OURS = ("stages", "facts", *ARTIFACT_FOLDERS.values(), RUN_FILE, PLAN_FILE, "report.html", ".lock")
 
 
 def _refuse_foreign(folder: Path) -> None:

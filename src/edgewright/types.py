@@ -27,6 +27,7 @@ How = Literal["estimated", "measured"]
 BYTES_PER_ELEMENT: Mapping[str, float] = {"float32": 4, "float16": 2, "int8": 1, "int4": 0.5}
 
 RUN_FILE, RUN_FORMAT = "run.json", "edgewright.run/1"
+PLAN_FILE = "plan.json"  # of a run that pruned: what left the model, to be carried out again
 ANALYSIS_FORMAT = "edgewright.analysis/1"  # what `analyze` finds about one model
 MANIFEST_FILE, ARTIFACT_FORMAT = "manifest.json", "edgewright.artifact/1"
 EXPECTED_FILE = "expected.npz"  # golden vectors of an artifact

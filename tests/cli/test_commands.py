@@ -26,7 +26,10 @@ FLAGS = {
         "--html", "--debug",
     },
     "train": STAGE | TRAINING | {"--optimizer", "--ema-decay", "--patience"},
-    "prune": STAGE | {"--keep-macs", "--round-to", "--score", "--preset"},
+    "prune": STAGE | TRAINING | {
+        "--keep-macs", "--keep-params", "--keep-bytes", "--keep-latency", "--keep-ram", "--dtype", "--plan",
+        "--schedule", "--steps", "--scan", "--recover", "--round-to", "--score",
+    },
     "distill": STAGE | TRAINING | {"--teacher", "--teacher-weights", "--alpha", "--temperature", "--features"},
     "quantize": STAGE | {
         "--bits", "--activation-bits", "--method", "--percentile", "--weight-method", "--num-calibration", "--repair",
@@ -86,6 +89,13 @@ def test_the_help_of_prune_offers_every_score():
 
     assert sorted(SCORES) == list(SCORE_NAMES)
     assert Prune().score == "contribution"
+
+
+def test_the_options_of_prune_name_every_quantity():
+    from edgewright.cli.prune import TARGETS
+    from edgewright.compress.prune import QUANTITIES
+
+    assert tuple(QUANTITIES) == TARGETS
 
 
 @pytest.mark.parametrize("name", FLAGS)

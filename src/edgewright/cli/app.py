@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from . import analyze, artifacts, bench, calculate, calibrate, doctor, fit, listing, quantize, stages, tickets
+from . import analyze, artifacts, bench, calculate, calibrate, doctor, fit, listing, prune, quantize, stages, tickets
 from .guard import guarded
 
 app = typer.Typer(
@@ -24,7 +24,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], str]] = {
     "fit": (fit.fit, "The main job: prune, recover, quantize, export, prove."),
     "analyze": (analyze.analyze, "Count MACs, bytes, peak RAM, time, energy."),
     "train": (stages.train, "Train a model."),
-    "prune": (stages.prune, "Cut whole channels where it hurts least."),
+    "prune": (prune.prune, "Cut whole channels where it hurts least."),
     "distill": (stages.distill, "Train a model on another's answers."),
     "quantize": (quantize.quantize, "Turn a model into integers."),
     "tickets": (tickets.tickets, "Look for lottery tickets, beside their controls."),

@@ -1,4 +1,4 @@
-"""`train`, `prune`, `distill`: one stage at a time, each leaving a run directory that is a MODEL again."""
+"""`train`, `distill`: one stage at a time, each leaving a run directory that is a MODEL again."""
 
 from __future__ import annotations
 
@@ -72,45 +72,6 @@ def train(
     )  # fmt: skip
     stage = dataclasses.replace(recipe(preset).train, **changes)
     _run("train", stage, asked, out=out, resume=resume, json_file=json_file)
-
-
-def prune(
-    model: options.Model,
-    data: options.Data,
-    keep_macs: Annotated[
-        float, typer.Option("--keep-macs", metavar="SHARE", help="The share of the MACs that stays, for instance 0.5.")
-    ],
-    round_to: Annotated[
-        int | None,
-        typer.Option("--round-to", metavar="N", help="Channel counts are multiples of N; default: the device's."),
-    ] = None,
-    score: Annotated[
-        str | None,
-        typer.Option("--score", metavar="|".join(SCORE_NAMES), help="Which channels matter; default: contribution."),
-    ] = None,
-    preset: Preset = "default",
-    device: OnDevice = DEVICE,
-    weights: options.Weights = None,
-    data_root: options.DataRoot = None,
-    download: options.Download = False,
-    image_size: options.ImageSize = None,
-    channels: options.Channels = None,
-    val_from: options.ValFrom = "train",
-    out: options.Out = Path("runs/prune"),
-    resume: options.Resume = False,
-    seed: options.Seed = 0,
-    json_file: options.Json = None,
-) -> None:
-    """Cut whole channels out of MODEL, where it hurts least. Recover the score with `distill` afterwards."""
-    from ..recipes import recipe
-    from .load import Asked, trained_job
-
-    asked = Asked(
-        model=model, data=data, device=device, weights=weights, data_root=data_root, download=download,
-        image_size=image_size, channels=channels, val_from=val_from, seed=seed,
-    )  # fmt: skip
-    stage = dataclasses.replace(recipe(preset).prune, **given(keep_macs=keep_macs, round_to=round_to, score=score))
-    run_one("prune", stage, trained_job(asked, "prune"), out=out, resume=resume, json_file=json_file)
 
 
 def distill(

@@ -46,7 +46,7 @@ def content_of(
         "device": job.device,
         "data": data_facts(job),
         "order": for_budget(recipe, at_int8, job.budget, trained=job.trained),
-        "stages": [_stage(step, job) for step in run.steps],
+        "stages": [stage_entry(step, job) for step in run.steps],
         "chosen_stages": [step.index for step in (start, *chosen.steps)],
         "final_model": f"stages/{chosen.steps[-1].index:02d}-{chosen.steps[-1].name}",
         "profile": {"before": before, "after": after},
@@ -69,8 +69,8 @@ def content_of(
     })  # fmt: skip
 
 
-def _stage(step: Step, job: Job) -> dict[str, Any]:
-    """A training changes no shape and reports no cost: its model costs what its graph costs."""
+def stage_entry(step: Step, job: Job) -> dict[str, Any]:
+    """The entry of a step in `run.json`: a training reports no cost, so its model costs what its graph does."""
     entry = step.as_plain()
     return entry if entry["cost"] else {**entry, "cost": cost_of(step.model, job.device, "float32")}
 

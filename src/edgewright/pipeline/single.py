@@ -41,14 +41,14 @@ def run_stage(
     with open_run(Path(out), resume=resume, progress=progress) as run:
         given = run.step("given", "Model as given", AsGiven(), job)
         done = run.step(name, name.capitalize(), stage, job.with_model(given.model))
-        content = _content(run, job, given, done)
+        content = stage_content(run, job, given, done)
         write_json(run.folder / RUN_FILE, content)
         write_report(run.folder)
     return Report(folder=Path(out), content=content)
 
 
-def _content(run: Run, job: Job, given: Step, done: Step) -> dict[str, Any]:
-    """What `run.json` holds of a single stage: no rounds, no artifact, nothing to judge."""
+def stage_content(run: Run, job: Job, given: Step, done: Step) -> dict[str, Any]:
+    """What `run.json` holds of stages that follow each other: no rounds, no artifact, nothing to judge."""
     return plain({
         "format": RUN_FORMAT,
         "asked": {

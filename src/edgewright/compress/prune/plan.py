@@ -12,10 +12,11 @@ from torch import fx
 from ...errors import ConfigError, DataError, first_line
 from ...files import read_tagged, write_json
 from ...model import ChannelMap, cut, find_channels
-from ...types import plain
+from ...types import PLAN_FILE, plain
 from .quantities import NEAR, QUANTITIES
 
 PLAN_FORMAT = "edgewright.prune-plan/1"
+REMEDY = "plan again with `edgewright prune`"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,9 @@ class GroupPlan:
     dropped: tuple[int, ...] = ()
     rise: float = 0.0  # expected rise of the loss
     locked: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dropped", tuple(self.dropped))  # a list, when read from JSON
 
     @property
     def keep(self) -> float:
@@ -53,6 +57,10 @@ class PrunePlan:
     groups: tuple[GroupPlan, ...]
     counted: str = ""  # device and type of numbers for which the quantity was counted; empty where they do not matter
     weights: str = ""  # fingerprint of the model whose channels were ranked
+
+    def __post_init__(self) -> None:
+        groups = (each if isinstance(each, GroupPlan) else GroupPlan(**each) for each in self.groups)
+        object.__setattr__(self, "groups", tuple(groups))  # a list of objects, when read from JSON
 
     @property
     def keep(self) -> float:
@@ -82,8 +90,7 @@ class PrunePlan:
     @staticmethod
     def from_plain(content: Mapping[str, Any]) -> PrunePlan:
         """The plan that `types.plain` turned into `content`."""
-        groups = tuple(GroupPlan(**{**group, "dropped": tuple(group["dropped"])}) for group in content["groups"])
-        return PrunePlan(**{**content, "groups": groups})
+        return PrunePlan(**content)
 
 
 def save_plan(plan: PrunePlan, path: Path) -> None:
@@ -98,14 +105,14 @@ def read_plan(path: Path) -> PrunePlan:
         ConfigError: there is no such file.
         DataError: it is damaged, or of another format.
     """
-    absent = ConfigError(f"There is no plan {path}: `edgewright prune ... --save-plan {path}` writes one.")
-    content = read_tagged(path, PLAN_FORMAT, absent=absent, remedy="write it again with --save-plan")
+    absent = ConfigError(f"There is no plan {path}: a run of `edgewright prune` writes {PLAN_FILE}.")
+    content = read_tagged(path, PLAN_FORMAT, absent=absent, remedy=REMEDY)
     try:
         plan = PrunePlan.from_plain(content["plan"])
         _check_values(plan)
     except (KeyError, TypeError, ValueError) as error:
         reason = first_line(error, typed=True)
-        raise DataError(f"{path} holds no plan ({reason}): write it again with --save-plan.") from error
+        raise DataError(f"{path} holds no plan ({reason}): {REMEDY}.") from error
     return plan
 
 

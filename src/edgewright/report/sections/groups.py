@@ -24,16 +24,19 @@ def sensitivity(content: Content) -> dict[str, Any] | None:
         {"title": curve.group, "svg": sensitivity_panel(curve, low=low, high=high, baseline=baseline, y_name=name)}
         for curve in curves
     ]
-    return {"plots": plots, "by": name, "groups": _groups(content)}
+    cut = any(number(each, "kept") is not None for each in entries(content, "groups"))
+    return {"plots": plots, "by": name, "groups": _groups(content), "cut": cut}
 
 
 def _groups(content: Content) -> list[dict[str, str]]:
-    """Every group of coupled channels, and why it is not cut if it is not."""
+    """Every group of coupled channels: what a run that cuts once left of it, and why it is not cut if it is not."""
     return [
         {
             "group": text(each, "group"),
             "classes": number_text(number(each, "classes")),
             "channels": number_text(number(each, "channels_per_class")),
+            "kept": number_text(number(each, "kept")),
+            "rise": number_text(number(each, "rise")),
             "layers": ", ".join(texts(each, "layers")),
             "locked": text(each, "locked"),
         }

@@ -1,0 +1,205 @@
+"""`prune`: cut whole channels, at once or in steps, or carry out a plan; what left each group is printed."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import ConfigError
+from . import options
+from .show import as_json, lines, table
+from .stages import DEVICE, SCORE_NAMES, Augment, BatchSize, Lr, OnDevice, Preset, given
+
+if TYPE_CHECKING:
+    from ..compress.distill import Distill
+    from ..compress.prune import Prune, PrunePlan
+    from ..pipeline.gradual import Schedule
+    from ..recipes import Recipe
+    from ..train import Train
+
+TARGETS = ("macs", "params", "bytes", "latency", "ram")  # of `compress.prune.QUANTITIES`, which help must not load
+COUNTED_AT_DTYPE = ("bytes", "latency", "ram")
+STEPS = 4  # cuts of a schedule
+MAX_SCANNED = 4  # measurements shown of one group
+
+
+def prune(
+    model: options.Model,
+    data: options.Data,
+    keep_macs: Annotated[
+        float | None, typer.Option("--keep-macs", metavar="SHARE", help="Share of the MACs that stays, such as 0.5.")
+    ] = None,
+    keep_params: Annotated[
+        float | None, typer.Option("--keep-params", metavar="SHARE", help="Or of the parameters.")
+    ] = None,
+    keep_bytes: Annotated[
+        float | None, typer.Option("--keep-bytes", metavar="SHARE", help="Or of the bytes of weights, at --dtype.")
+    ] = None,
+    keep_latency: Annotated[
+        float | None,
+        typer.Option("--keep-latency", metavar="SHARE", help="Or of the latency on the device, at --dtype."),
+    ] = None,
+    keep_ram: Annotated[
+        float | None, typer.Option("--keep-ram", metavar="SHARE", help="Or of the peak RAM there, at --dtype.")
+    ] = None,
+    dtype: Annotated[
+        str | None,
+        typer.Option("--dtype", metavar="float32|float16|int8|int4", help="How the model will be stored and run."),
+    ] = None,
+    plan: Annotated[
+        Path | None, typer.Option("--plan", metavar="FILE", help="Carry out the plan.json of an earlier run instead.")
+    ] = None,
+    schedule: Annotated[
+        str | None,
+        typer.Option("--schedule", metavar="one-shot|steps|cubic", help="Cut at once, in equal steps, or ever less."),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option("--steps", metavar="N", help=f"Cuts of a schedule; default: {STEPS}.")
+    ] = None,
+    scan: Annotated[
+        str | None, typer.Option("--scan", metavar="each|once", help="Measure groups before each cut; default: each.")
+    ] = None,
+    recover: Annotated[
+        str, typer.Option("--recover", metavar="none|train|distill", help="What follows each cut.")
+    ] = "none",
+    round_to: Annotated[
+        int | None,
+        typer.Option("--round-to", metavar="N", help="Channel counts are multiples of N; default: the device's."),
+    ] = None,
+    score: Annotated[
+        str | None,
+        typer.Option("--score", metavar="|".join(SCORE_NAMES), help="Which channels matter; default: contribution."),
+    ] = None,
+    preset: Preset = "default",
+    epochs: options.Epochs = None,
+    batch_size: BatchSize = None,
+    lr: Lr = None,
+    augment: Augment = None,
+    device: OnDevice = DEVICE,
+    weights: options.Weights = None,
+    data_root: options.DataRoot = None,
+    download: options.Download = False,
+    image_size: options.ImageSize = None,
+    channels: options.Channels = None,
+    val_from: options.ValFrom = "train",
+    out: options.Out = Path("runs/prune"),
+    resume: options.Resume = False,
+    seed: options.Seed = 0,
+    json_file: options.Json = None,
+) -> None:
+    """Cut whole channels out of MODEL, where it hurts least, and let it recover."""
+    from ..pipeline.gradual import prune_gradually
+    from ..recipes import recipe
+    from .load import Asked, trained_job
+    from .progress import progress_for
+
+    shares = given(macs=keep_macs, params=keep_params, bytes=keep_bytes, latency=keep_latency, ram=keep_ram)
+    settings = given(round_to=round_to, score=score, dtype=dtype)
+    training = given(epochs=epochs, batch_size=batch_size, lr=lr, augment=augment)
+    what = _asked_cut(recipe(preset), shares, settings, plan)
+    course = _asked_schedule(schedule, steps, scan, plan)
+    recovery = _asked_recovery(recipe(preset), recover, training)
+    asked = Asked(
+        model=model, data=data, device=device, weights=weights, data_root=data_root, download=download,
+        image_size=image_size, channels=channels, val_from=val_from, seed=seed,
+    )  # fmt: skip
+    job = trained_job(asked, "prune")
+    found = prune_gradually(
+        job, what, out=out, schedule=course, recover=recovery, resume=resume, progress=progress_for()
+    )
+    if not as_json(found.content, json_file):
+        _show(found.content, found.folder)
+
+
+def _asked_cut(
+    recipe: Recipe, shares: dict[str, float], settings: dict[str, Any], plan: Path | None
+) -> Prune | PrunePlan:
+    """What is cut: a share of something, or a plan.
+
+    Raises:
+        ConfigError: both, neither, more than one share, or a setting that would change nothing.
+    """
+    from ..compress.prune import read_plan
+
+    flags = [f"--keep-{name}" for name in shares]
+    if plan is not None:
+        told = [*flags, *(f"--{name.replace('_', '-')}" for name in settings)]
+        if told:
+            raise ConfigError(f"--plan says what leaves: leave out {', '.join(told)}.")
+        return read_plan(plan)
+    if len(shares) != 1:
+        got = " and ".join(flags) or "none"
+        every = ", ".join(f"--keep-{name}" for name in TARGETS)
+        raise ConfigError(f"prune aims at one share, got {got}: give one of {every}, or --plan.")
+    ((target, keep),) = shares.items()
+    if "dtype" in settings and target not in COUNTED_AT_DTYPE:
+        raise ConfigError(f"--dtype changes nothing about {flags[0]}: leave it out.")
+    return dataclasses.replace(recipe.prune.aiming_at(target, keep), **settings)
+
+
+def _asked_schedule(course: str | None, steps: int | None, scan: str | None, plan: Path | None) -> Schedule:
+    from ..pipeline.gradual import Schedule
+
+    told = [f"--{name}" for name in given(steps=steps, scan=scan)]
+    if plan is not None and (told or course is not None):
+        named = ["--schedule"] * (course is not None) + told
+        raise ConfigError(f"--plan is carried out in one cut: leave out {', '.join(named)}.")
+    if course in (None, "one-shot") and told:
+        raise ConfigError(f"{' and '.join(told)} belong to --schedule steps or cubic: name one, or leave them out.")
+    course = course or "one-shot"
+    number = 1 if course == "one-shot" else STEPS if steps is None else steps
+    return Schedule(course=course, steps=number, **given(scan=scan))
+
+
+def _asked_recovery(recipe: Recipe, name: str, training: dict[str, Any]) -> Train | Distill | None:
+    if name not in ("none", "train", "distill"):
+        raise ConfigError(f"--recover is none, train or distill, got '{name}'.")
+    if name == "none" and training:
+        told = ", ".join(f"--{each.replace('_', '-')}" for each in training)
+        raise ConfigError(f"{told} would train nothing: add --recover train or distill.")
+    if name == "train":
+        return dataclasses.replace(recipe.train, **training)
+    start = recipe.recover
+    return dataclasses.replace(start, train=dataclasses.replace(start.train, **training)) if name == "distill" else None
+
+
+def _show(content: Any, folder: Path) -> None:
+    from ..report import summary_lines
+    from ..types import PLAN_FILE
+
+    lines(summary_lines(content))
+    print()
+    table(("group", "channels", "kept", "rise of the loss", "when it alone is cut"), _rows(content),
+          right=("channels", "kept", "rise of the loss"))  # fmt: skip
+    lines(note for stage in content["stages"] for note in stage["notes"] if stage["name"] == "prune" and _is_news(note))
+    print(f"model: {folder}, plan: {folder / PLAN_FILE}")
+
+
+def _is_news(note: str) -> bool:
+    return not note.startswith("Group ")  # the table says it
+
+
+def _rows(content: Any) -> list[tuple[str, ...]]:
+    """A row per group: widths in channels, the expected rise of the loss, and what the scan measured."""
+    scanned: dict[str, list[Any]] = {}
+    for row in content["sensitivity"]:
+        scanned.setdefault(row["group"], []).append(row)
+    rows: list[tuple[str, ...]] = []
+    for each in content["groups"]:
+        width = each["channels_per_class"]
+        whole, kept = each["classes"] * width, each["kept"] * width
+        rise = "" if each["rise"] is None or each["locked"] else f"{each['rise']:.3f}"
+        why = f"cannot be cut because {each['locked']}" if each["locked"] else _measured(scanned.get(each["group"], []))
+        rows.append((each["group"], str(whole), str(kept), rise, why))
+    return rows
+
+
+def _measured(rows: list[Any]) -> str:
+    """`+0.010 at 75 %, +0.120 at 50 %`: the rise of the loss at each share that was measured."""
+    base, cut = rows[0]["loss"] if rows else None, rows[1:][:MAX_SCANNED]
+    if base is None:
+        return ""
+    return ", ".join(f"{row['loss'] - base:+.3f} at {row['keep']:.0%}" for row in cut if row["loss"] is not None)
