@@ -34,6 +34,7 @@ FLAGS = {
     "quantize": STAGE | {
         "--bits", "--activation-bits", "--method", "--percentile", "--weight-method", "--num-calibration", "--repair",
         "--repair-if-drop-over", "--ends-at-8-bits", "--weight-kb", "--activation-kb", "--bit-operations", "--measure",
+        "--latency-ms", "--mean-bits", "--pareto",
         "--scheme", "--format", "--per", "--affine", "--qat", "--qat-if-drop-over", "--compare", "--accelerator",
     } | TRAINING,
     "tickets": (STAGE - {"--weights"}) | TRAINING | {

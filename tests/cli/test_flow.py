@@ -138,3 +138,33 @@ def test_an_interrupted_run_says_how_to_go_on_and_then_does(tmp_path):
     assert rest.splitlines()[-1] == "interrupted: rerun with --resume"
     done = subprocess.run([*words, "--epochs", "1", "--resume"], capture_output=True, text=True, check=True)
     assert "model: " in done.stdout
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    """A net that has learnt the digits for two epochs."""
+    folder = tmp_path_factory.mktemp("runs") / "trained"
+    done = run("train", "simple_cnn@8", "--data", "digits", "--epochs", "2", "--out", str(folder))
+    assert done.exit_code == 0, done.stderr
+    return folder
+
+
+@pytest.mark.slow
+def test_the_front_of_bits_is_listed_and_its_choice_is_within_the_limits(fitted, tmp_path):
+    out = tmp_path / "mixed"
+    words = ("quantize", str(fitted), "--data", "digits", "--method", "minmax", "--out", str(out), "--pareto")
+    done = run(*words, "--mean-bits", "4", "--latency-ms", "50")
+    assert done.exit_code == 0, done.stderr
+    assert "bits a weight" in done.stdout and "predicted loss (mse)" in done.stdout
+    mixed = json.loads((out / "run.json").read_text())["stages"][1]["details"]["mixed"]
+    assert mixed["limits"]["latency_s"] == 0.05 and mixed["spent"]["latency_s"] <= 0.05
+    assert mixed["mean_weight_bits"] <= 4 < mixed["front"][0]["mean_weight_bits"]
+    assert f"{mixed['front'][-1]['weight_bytes']:,}" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_latency_that_no_choice_of_bits_reaches_is_a_budget_error(fitted, tmp_path):
+    words = ("quantize", str(fitted), "--data", "digits", "--method", "minmax", "--out", str(tmp_path / "none"))
+    done = run(*words, "--latency-ms", "0.000001")
+    assert done.exit_code == 1
+    assert "No choice of bits reaches latency_s of" in done.stderr

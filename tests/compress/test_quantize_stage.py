@@ -71,6 +71,14 @@ def test_no_repair_is_tried_where_the_score_holds(job):
     assert len(Quantize(repair_if_drop_over=50.0).run(job).details["tried"]) == 1
 
 
+@pytest.mark.parametrize("repairs", [("analytic-bias",), ("equalize", "split", "analytic-bias", "bias")])
+def test_batch_norms_tell_the_shift_of_the_layers_behind_them(job, repairs):
+    result = Quantize(bits=2, method="minmax", repairs=repairs).run(job)
+    done = result.details["repairs"]["analytic-bias"]
+    assert len(done["refused"]) == 2  # the first layer reads the image, the last one a maximum over windows
+    assert set(result.details["repairs"]) == set(repairs)
+
+
 def test_mixed_bits_stay_within_the_bytes_asked_for(job):
     mixed = Mixed(limits=Limits(weight_bytes=800), num_images=32)
     result = Quantize(mixed=mixed).run(job)

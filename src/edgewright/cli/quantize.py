@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..types import Job
 
 METHODS = ("minmax", "moving-average", "percentile", "mse", "kl", "aciq", "best")  # help must not load that room
-REPAIRS = ("equalize", "split", "rounding", "bias")
+REPAIRS = ("equalize", "split", "rounding", "analytic-bias", "bias")
 
 
 def quantize(
@@ -62,6 +62,15 @@ def quantize(
     bit_operations: Annotated[
         float | None, typer.Option("--bit-operations", metavar="N", help="So that MACs times both widths stay below.")
     ] = None,
+    latency_ms: Annotated[
+        float | None, typer.Option("--latency-ms", metavar="MS", help="So that DEVICE is estimated to take no longer.")
+    ] = None,
+    mean_bits: Annotated[
+        float | None, typer.Option("--mean-bits", metavar="X", help="So that a weight has X bits on average.")
+    ] = None,
+    pareto: Annotated[
+        bool, typer.Option("--pareto", help="List the best choices of bits from the largest to the smallest.")
+    ] = False,
     measure: Annotated[
         str | None,
         typer.Option("--measure", metavar="mse|loss|score|hessian", help="What a layer's bits are judged by."),
@@ -117,9 +126,13 @@ def quantize(
             "--compare runs every repair whatever it costs: leave out --repair, --repair-if-drop-over and "
             "--qat-if-drop-over."
         )
-    limits = given(weight_bytes=_kb(weight_kb), activation_bytes=_kb(activation_kb), bit_operations=bit_operations)
+    limits = given(
+        weight_bytes=_kb(weight_kb), activation_bytes=_kb(activation_kb), bit_operations=bit_operations,
+        latency_s=None if latency_ms is None else latency_ms / 1000,
+    )  # fmt: skip
+    mixed = _mixed(limits, given(mean_weight_bits=mean_bits, front=pareto or None), measure)
     training = given(epochs=epochs, batch_size=batch_size, lr=lr, augment=augment)
-    if compare and limits:
+    if compare and mixed:
         raise ConfigError(
             "--compare has a row for mixed bits at each of --bits: leave out --weight-kb and the other limits."
         )
@@ -129,7 +142,7 @@ def quantize(
         bits=widths[0] if widths else None, activation_bits=activation_bits, method=method, percentile=percentile,
         weight_method=weight_method, num_calibration=num_calibration,
         repairs=tuple(repair.split(",")) if repair else None, repair_if_drop_over=repair_if_drop_over,
-        ends_at_8_bits=ends_at_8_bits or None, mixed=_mixed(limits, measure), qat_if_drop_over=qat_if_drop_over,
+        ends_at_8_bits=ends_at_8_bits or None, mixed=mixed, qat_if_drop_over=qat_if_drop_over,
         qat=_qat(training, asked=qat),
     )  # fmt: skip
     start = recipe(preset).quantize
@@ -148,6 +161,8 @@ def quantize(
         _compare(job, stage, widths or [8], out=out, resume=resume, json_file=json_file)
     else:
         run_one("quantize", stage, job, out=out, resume=resume, json_file=json_file)
+        if pareto and json_file is None:
+            _show_front(out)
 
 
 def _widths(text: str | None) -> list[int]:
@@ -161,14 +176,28 @@ def _kb(value: float | None) -> int | None:
     return None if value is None else int(value * 1024)
 
 
-def _mixed(limits: dict[str, Any], measure: str | None) -> Mixed | None:
+def _mixed(limits: dict[str, Any], other: dict[str, Any], measure: str | None) -> Mixed | None:
     from ..compress.quantize import Limits, Mixed
 
-    if not limits:
+    if not limits and not other:
         if measure is not None:
-            raise ConfigError("--measure chooses bits within a limit: add --weight-kb or another limit.")
+            raise ConfigError("--measure chooses bits within a limit: add --weight-kb, --mean-bits or another limit.")
         return None
-    return Mixed(limits=Limits(**limits), **given(measure=measure))
+    return Mixed(limits=Limits(**limits), **other, **given(measure=measure))
+
+
+def _show_front(out: Path) -> None:
+    """The choices of bits that no other one betters."""
+    from ..runs import read_run
+
+    mixed = next(stage["details"]["mixed"] for stage in read_run(out)["stages"] if stage["name"] == "quantize")
+    rows = [
+        [f"{each['mean_weight_bits']:.2f}", f"{each['weight_bytes']:,}", f"{each['predicted_loss']:.3g}"]
+        for each in mixed["front"]
+    ]
+    headings = ["bits a weight", "weight bytes", f"predicted loss ({mixed['measure']})"]
+    lines([""])
+    table(headings, rows, right=headings)
 
 
 def _qat(training: dict[str, Any], *, asked: bool) -> Qat | None:

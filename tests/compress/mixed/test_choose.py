@@ -95,3 +95,15 @@ def test_bits_on_average_are_a_limit_on_bytes(asked):
     assert lower["limits"] == {"weight_bytes": 900}
     with pytest.raises(ConfigError, match=r"mean_weight_bits must be in \[2, 8\], got 1"):
         Mixed(mean_weight_bits=1)
+
+
+def test_the_front_lists_the_best_choice_at_falling_sizes(asked):
+    _, details = asking(asked, front=True)
+    rows = details["front"]
+    sizes, losses = ([row[name] for row in rows] for name in ("weight_bytes", "predicted_loss"))
+    assert 8 <= len(rows) <= 16 and sizes == sorted(sizes, reverse=True) and losses == sorted(losses)
+    assert rows[0]["weight_bytes"] == 72 + 1152 + 640 and rows[-1]["mean_weight_bits"] == 2
+    for row in rows[::5]:
+        _, same = asking(asked, limits=Limits(weight_bytes=row["weight_bytes"]))
+        assert same["predicted_loss"] == pytest.approx(row["predicted_loss"], rel=1e-9)
+    assert "front" not in asking(asked)[1]

@@ -26,14 +26,26 @@ from .placement import Plan, plan_quantizers
 from .precision import Precision
 from .ranges import RANGE_METHODS, observe, ranges_of, weight_scales
 from .ranges.best import best_ranges, candidate_ranges
-from .repairs import correct_bias, equalize, keep_ends, learn_rounding, split_outliers
+from .repairs import (
+    Correction,
+    Moments,
+    batch_norm_moments,
+    correct_bias,
+    correct_bias_analytic,
+    duplicated,
+    equalize,
+    keep_ends,
+    learn_rounding,
+    scaled,
+    split_outliers,
+)
 from .schemes import INTEGERS, simulate_dynamic, simulate_floats, simulate_weight_only, with_tensor_scales
 from .simulate import simulate, weight_method_for
 
 if TYPE_CHECKING:
     from .stage import Quantize
 
-BEFORE, AFTER = ("equalize", "split"), ("rounding", "bias")
+BEFORE, AFTER = ("equalize", "split"), ("rounding", "analytic-bias", "bias")
 REPAIRS = (*BEFORE, *AFTER)  # in the order in which they work
 BEST = "best"
 Ranges = Mapping[str, tuple[float, float]]
@@ -70,14 +82,14 @@ class Builder:
         folded, folding = fold_batch_norms(self.net, absorb=True)
         folded = expose_gates(folded)
         asked = Precision(weights=self.settings.bits, activations=self.settings.activation_bits)
-        folded, done = self._repaired_before(folded, repairs, asked)
+        folded, moments, done = self._repaired_before(folded, repairs, asked)
         plan = plan_quantizers(folded, float_output=self.settings.float_output)
         precision = keep_ends(folded, plan, asked) if self.settings.ends_at_8_bits else asked
         if self.settings.scheme.mode == "static":
             simulation, found = self._calibrated(folded, plan, precision)
         else:
             simulation, found = self._without_images(folded, plan, precision), {"method": None}
-        simulation, done_after = self._repaired_after(simulation, folded, repairs)
+        simulation, done_after = self._repaired_after(simulation, folded, moments, repairs)
         found = {**found, "repairs": {**done, **done_after}}
         return Built(simulation=simulation, folded=folded, folding=folding, plan=plan, found=found)
 
@@ -92,15 +104,19 @@ class Builder:
     # -- steps ------------------------------------------------------------------------------------------------------
     def _repaired_before(
         self, folded: fx.GraphModule, repairs: tuple[str, ...], precision: Precision
-    ) -> tuple[fx.GraphModule, dict[str, Any]]:
+    ) -> tuple[fx.GraphModule, dict[str, Moments], dict[str, Any]]:
+        """The net, what its batch normalizations told of each channel, and what was done."""
         done: dict[str, Any] = {}
+        moments = batch_norm_moments(self.net) if "analytic-bias" in repairs else {}
         if "equalize" in repairs:
             folded, equalized = equalize(folded)
+            moments = scaled(moments, equalized.factors)
             done["equalize"] = {"pairs": [list(pair) for pair in equalized.pairs], "refused": equalized.refused}
         if "split" in repairs:
             folded, splitting = split_outliers(folded, precision=precision, scale_of=self._weight_scales)
+            moments = duplicated(moments, splitting.sources)
             done["split"] = {"channels": {name: len(each) for name, each in splitting.channels.items()}}
-        return folded, done
+        return folded, moments, done
 
     def _weight_scales(self, layer: torch.nn.Module, *, bits: int) -> torch.Tensor:
         return weight_scales(layer, bits=bits, method=weight_method_for(bits, self.settings.weight_method))
@@ -158,23 +174,32 @@ class Builder:
         return simulate_dynamic(folded, plan, scheme=scheme, precision=precision)
 
     def _repaired_after(
-        self, simulation: fx.GraphModule, folded: fx.GraphModule, repairs: tuple[str, ...]
-    ) -> tuple[fx.GraphModule, dict[str, Any]]:
+        self, simulation: fx.GraphModule, folded: fx.GraphModule, moments: Mapping[str, Moments],
+        repairs: tuple[str, ...],
+    ) -> tuple[fx.GraphModule, dict[str, Any]]:  # fmt: skip
         done: dict[str, Any] = {}
         if not set(repairs) & set(AFTER):
             return simulation, done
         images_BCHW = self._images().to(self.job.accelerator)
-        simulation, folded = (self.moved(net) for net in (simulation, folded))
         if "rounding" in repairs:
             simulation, rounding = learn_rounding(
-                simulation, folded, images_BCHW, settings=self.settings.rounding, seed=self.job.seed,
-                progress=self.progress,
+                self.moved(simulation), self.moved(folded), images_BCHW, settings=self.settings.rounding,
+                seed=self.job.seed, progress=self.progress,
             )  # fmt: skip
             done["rounding"] = {"layers": len(rounding.layers), "refused": rounding.refused}
+        if "analytic-bias" in repairs:  # a few sums: where the float net is
+            simulation, correction = correct_bias_analytic(simulation.cpu(), folded, moments)
+            done["analytic-bias"] = {**_largest_shift(correction), "refused": correction.refused}
         if "bias" in repairs:
-            simulation, correction = correct_bias(simulation, folded, images_BCHW, progress=self.progress)
-            done["bias"] = {"largest_shift": max(correction.shifts.values(), default=0.0)}
+            simulation, correction = correct_bias(
+                self.moved(simulation), self.moved(folded), images_BCHW, progress=self.progress
+            )
+            done["bias"] = _largest_shift(correction)
         return simulation.cpu(), done
+
+
+def _largest_shift(correction: Correction) -> dict[str, float]:
+    return {"largest_shift": max(correction.shifts.values(), default=0.0)}
 
 
 def _plain_method(method: str) -> str:

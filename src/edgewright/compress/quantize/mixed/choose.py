@@ -14,12 +14,13 @@ from ....seeding import torch_generator
 from ....types import Job, plain
 from ..placement import Plan
 from ..precision import ACTIVATION_BITS, WEIGHT_BITS, Precision
-from .allocate import allocate
+from .allocate import Allocation, allocate, pareto_front
 from .costs import BitCosts, Limits, bit_costs
 from .curvature import curvature_rows, mean_traces
 from .probe import Build, Kind, Probe
 from .sensitivity import BATCH, Batches, BitSensitivity, output_error, score_lost, sensitivities, task_loss
 
+FRONT_POINTS = 16  # as many rows as a terminal shows at once
 MEASURES = ("mse", "loss", "score", "hessian")
 
 
@@ -36,6 +37,7 @@ class Mixed:
         activations: numbers of bits that a tensor of activations may have; one number: there is no choice.
         num_images: of the train split to measure on.
         num_draws: random vectors per layer and batch of 64 images, for the curvature.
+        front: list the best choice at `FRONT_POINTS` sizes of the weights too, see `front_rows`.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -45,6 +47,7 @@ class Mixed:
     activations: tuple[int, ...] = (8,)
     num_images: int = 256
     num_draws: int = 2
+    front: bool = False
 
     def __post_init__(self) -> None:
         if self.measure not in MEASURES:
@@ -99,8 +102,28 @@ def choose(
         "spent": plain(found.spent),
         "mean_weight_bits": 8 * found.spent.weight_bytes / sum(costs.weights.values()),
         "sensitivities": [plain(row) for row in rows],
+        **({"front": front_rows(pareto_front(rows, costs), costs)} if settings.front else {}),
     }
     return found.precision, details
+
+
+def front_rows(found: Sequence[Allocation], costs: BitCosts) -> list[dict[str, float]]:
+    """Of a front in weight bytes (falling) the best choices at evenly spaced sizes, as bits per weight on average.
+
+    Each row is the best that there is within its bytes; rows that two sizes share stand once.
+    """
+    sizes = [each.spent.weight_bytes for each in found]
+    limits = [sizes[0] - step * (sizes[0] - sizes[-1]) / (FRONT_POINTS - 1) for step in range(FRONT_POINTS)]
+    places = dict.fromkeys(next(place for place, size in enumerate(sizes) if size <= limit) for limit in limits)
+    num_weights = sum(costs.weights.values())
+    return [
+        {
+            "mean_weight_bits": 8 * sizes[place] / num_weights,
+            "weight_bytes": sizes[place],
+            "predicted_loss": found[place].predicted_loss,
+        }
+        for place in places
+    ]
 
 
 def within_mean(limits: Limits, costs: BitCosts, mean_bits: float | None) -> Limits:
