@@ -204,16 +204,22 @@ def _settings(layer: IntegerWeights) -> tuple[Any, ...]:
 
 
 class DialectConv2d(DialectLayer):
+    """A 2-D convolution, (B, C, H, W) to (B, C, H, W)."""
+
     def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
         return nn.functional.conv2d(x_BCHW, self.values(), self.bias, *self.settings)
 
 
 class DialectConvTranspose2d(DialectLayer):
+    """A transposed 2-D convolution, (B, C, H, W) to (B, C, H, W)."""
+
     def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
         return nn.functional.conv_transpose2d(x_BCHW, self.values(), self.bias, *self.settings)
 
 
 class DialectLinear(DialectLayer):
+    """A linear layer on the last axis."""
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return nn.functional.linear(x, self.values(), self.bias)
 

@@ -119,6 +119,8 @@ class FrozenLayer(nn.Module):
 
 
 class FrozenConv2d(FrozenLayer):
+    """A 2-D convolution, (B, C, H, W) to (B, C, H, W)."""
+
     def __init__(self, layer: QuantConv2d) -> None:
         super().__init__(layer)
         self.stride, self.padding, self.dilation, self.groups = (
@@ -133,6 +135,8 @@ class FrozenConv2d(FrozenLayer):
 
 
 class FrozenConvTranspose2d(FrozenLayer):
+    """A transposed 2-D convolution, (B, C, H, W) to (B, C, H, W)."""
+
     def __init__(self, layer: QuantConvTranspose2d) -> None:
         super().__init__(layer)
         self.settings: tuple[Any, ...] = (

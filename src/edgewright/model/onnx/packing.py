@@ -35,6 +35,11 @@ def gather_fields(op: Op) -> Built:
 
 
 def bitwise_or(op: Op) -> Built:
+    """Two fields of the same codes joined; one of them holds the sign, and with it the number of bits.
+
+    Raises:
+        UnsupportedError: it works on a tensor that is not stored.
+    """
     left, right = op.x, op.need(1)
     op.only(left.known and right.known, "it computes on the bits of a tensor that is not stored")
     return replace(op.call(aten.bitwise_or.Tensor, left, right), bits=left.bits or right.bits)

@@ -14,14 +14,17 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 
 
 def hard_sigmoid(x: np.ndarray) -> np.ndarray:
+    """relu6(x + 3) / 6 (Howard 2019): 0 up to -3, 1 from 3 on."""
     return np.clip(x + 3.0, 0.0, 6.0) / 6.0
 
 
 def silu(x: np.ndarray) -> np.ndarray:
+    """x times its sigmoid (Elfwing 2018)."""
     return x * sigmoid(x)
 
 
 def hard_swish(x: np.ndarray) -> np.ndarray:
+    """x times its hard sigmoid (Howard 2019): 0 up to -3, x from 3 on."""
     return x * hard_sigmoid(x)
 
 
@@ -41,8 +44,10 @@ def softplus(x: np.ndarray) -> np.ndarray:
 
 
 def mish(x: np.ndarray) -> np.ndarray:
+    """x times tanh of its softplus (Misra 2019)."""
     return x * np.tanh(softplus(x))
 
 
 def elu(x: np.ndarray, alpha: float = 1.0) -> np.ndarray:
+    """x above 0, alpha (exp(x) - 1) below (Clevert 2016)."""
     return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0.0)))

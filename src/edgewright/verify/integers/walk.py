@@ -45,10 +45,12 @@ def is_defined(net: fx.GraphModule, node: fx.Node) -> bool:
 
 
 def is_sums(net: fx.GraphModule, node: fx.Node) -> bool:
+    """Whether a node adds up products of codes: a layer with integer weights, or a product of two activations."""
     return type(layer_of(net, node)) in LAYERS or node.target in PRODUCTS
 
 
 def is_identity(net: fx.GraphModule, node: fx.Node) -> bool:
+    """Whether a node calls a layer that changes nothing in eval mode."""
     return isinstance(layer_of(net, node), (nn.Dropout, nn.Dropout2d, nn.Identity))
 
 
