@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import fx, nn
 
+from ....files import content_key
 from ....progress import Progress
 from ....train import train_weights
-from ....types import Job
+from ....types import Job, plain
 from .choose import choose, count_zeros
 from .schedule import moments
 from .scores import SCORES, Weighing
@@ -47,9 +48,11 @@ def train_sparser(
         num_updates=settings.steps, num_steps=max(1, math.floor(settings.until * batches * train.epochs)),
     )  # fmt: skip
     gradual = Gradual(names, score=settings.score, moments=when, scope=settings.scope, job=job)
+    # a checkpoint does not know what happens after a step: each schedule has its own
+    folder = None if job.workdir is None else job.workdir / content_key(plain(settings))
     outcome = train_weights(
         with_sums(net, names, settings.score), task=job.task, data=job.data, settings=train, seed=job.seed,
-        checkpoint=job.workdir, before_epoch=gradual.before_epoch, after_step=gradual.after_step, progress=progress,
+        checkpoint=folder, before_epoch=gradual.before_epoch, after_step=gradual.after_step, progress=progress,
     )  # fmt: skip
     course = [{"step": step, "sparsity": value} for step, value in when.items()]
     return without_sums(outcome.net, names), {"schedule": course}  # type: ignore[arg-type]

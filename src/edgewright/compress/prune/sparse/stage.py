@@ -86,9 +86,7 @@ class Sparsify:
                 "and train with the zeros kept."
             )
         if gradual and self.train is None:
-            raise ConfigError(
-                f"The schedule '{self.schedule}' raises the sparsity while it trains: set Sparsify.train."
-            )
+            raise ConfigError(f"The schedule '{self.schedule}' adds zeros while it trains: set Sparsify.train.")
         if SCORES[self.score].now is None and not gradual:
             raise ConfigError(
                 f"The score '{self.score}' is a sum over a training, got schedule 'one-shot': use 'cubic' or 'steps'."

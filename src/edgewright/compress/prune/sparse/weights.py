@@ -25,9 +25,7 @@ def weighted_layers(net: fx.GraphModule) -> dict[str, Any]:
         ModelError: it has no such layer.
     """
     if is_quantized(net):
-        raise UnsupportedError(
-            "The model is quantized: choose its zeros first, quantization with symmetric weights keeps them."
-        )
+        raise UnsupportedError("The model is quantized: make it sparse first, symmetric integers keep the zeros.")
     found: dict[str, Any] = {}
     seen: set[int] = set()
     for node in net.graph.nodes:
