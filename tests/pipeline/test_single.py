@@ -10,6 +10,7 @@ from edgewright.devices import device
 from edgewright.errors import ModelError
 from edgewright.model import load_model
 from edgewright.pipeline import run_stage
+from edgewright.pipeline.given import AsGiven
 from edgewright.runs import load_final_model, read_run
 from edgewright.tasks import Classify
 from edgewright.types import Job
@@ -58,3 +59,9 @@ def test_a_model_that_does_not_suit_the_task_leaves_no_folder(tmp_path):
     with pytest.raises(ModelError, match="10"):
         run_stage(tiny_job(model=nn.Flatten()), Quantize(), name="quantize", out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("trained", "remarks"), [(True, 1), (False, 0)])
+def test_a_net_that_guesses_is_remarked_upon_where_it_is_said_to_be_trained(trained, remarks):
+    notes = AsGiven().run(tiny_job(trained=trained)).notes
+    assert sum("no better than guessing" in note for note in notes) == remarks

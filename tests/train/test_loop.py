@@ -213,10 +213,11 @@ def test_epoch_images_bounds_an_epoch(net, digits):
 
 def test_progress_tells_loss_score_rate_and_speed(net, digits):
     notes = Notes()
-    train(net, digits, Train(epochs=2, batch_size=512), progress=notes)
-    assert len(notes.details) == notes.total == 6  # 1,079 images in 512s
+    outcome = train(net, digits, Train(epochs=2, batch_size=512), progress=notes)
+    assert notes.total == 6 and len(notes.details) == 6 + 2  # 1,079 images in 512s; each epoch once more when scored
     for word in ("epoch 2/2", "loss ", "best top-1 ", "lr ", "images/s"):
         assert word in notes.details[-1]
+    assert f"best top-1 {max(epoch.score for epoch in outcome.history):.2f}" in notes.details[-1]
 
 
 def test_bfloat16_trains_too_and_keeps_float32_weights(net, digits):

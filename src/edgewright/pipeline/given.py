@@ -1,4 +1,4 @@
-"""The first stage of a run whose model came with weights: score it and price it, change nothing."""
+"""The first stage of a run: score the model as it came and price it, change nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class AsGiven:
         net = capture(job.model, job.data.preprocess.shape, name=job.model_name)
         score = evaluate(net, job.task, job.data, "val", progress=progress)
         notes = [f"Input {tuple(input_shape(net))}, scored as it came."]
-        if score.value <= 100 / job.data.num_classes + 3 * score.std_error:
+        if job.trained and score.value <= 100 / job.data.num_classes + 3 * score.std_error:
             notes.append(
                 "It scores no better than guessing: a model with random weights needs trained=False (or --weights)."
             )

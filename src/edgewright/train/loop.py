@@ -109,6 +109,7 @@ def train_weights(
             loss_of_epoch, lr = _train_epoch(state, plan, teller)
             score = evaluate(state.judged, task, data, "val").value
             state.record(Epoch(number=len(state.history) + 1, loss=loss_of_epoch, score=score, lr=lr))
+            teller.scored(loss_of_epoch, lr)
             save_checkpoint(checkpoint, key, state)
     trained = copy.deepcopy(net).eval()
     trained.load_state_dict(state.best)
@@ -261,13 +262,21 @@ class _Teller:
         self._began, self._num_images = time.perf_counter(), 0
 
     def step(self, loss: float, lr: float, num_images: int) -> None:
+        """One step of the epoch that runs."""
         self._num_images += num_images
+        self._bar.advance(detail=self._detail(loss, lr, epoch=len(self._state.history) + 1))
+
+    def scored(self, loss: float, lr: float) -> None:
+        """An epoch that is recorded: its score may be the best."""
+        self._bar.advance(0, detail=self._detail(loss, lr, epoch=len(self._state.history)))
+
+    def _detail(self, loss: float, lr: float, *, epoch: int) -> str:
         seconds = time.perf_counter() - self._began
         parts = [
-            f"epoch {len(self._state.history) + 1}/{self._plan.settings.epochs}",
+            f"epoch {epoch}/{self._plan.settings.epochs}",
             f"loss {loss:.3f}",
             f"best {self._plan.task.metric_name} {self._state.best_score:.2f}",
             f"lr {lr:.2g}",
             f"{self._num_images / seconds:,.0f} images/s",
         ]
-        self._bar.advance(detail="  ".join(parts))
+        return "  ".join(parts)
