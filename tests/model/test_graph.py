@@ -324,3 +324,20 @@ def test_capturing_draws_nothing_from_the_global_generator():
     before = torch.get_rng_state()
     capture(model, SHAPE)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_layers_of_one_module_stand_beside_each_other_and_not_inside():
+    """What takes the place of `attention` must not take `attention.out_proj` along."""
+
+    class Attends(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+
+        def forward(self, x):
+            tokens = x.flatten(2).transpose(1, 2)
+            return self.attention(tokens, tokens, tokens, need_weights=False)[0]
+
+    net = capture(Attends().eval(), (8, 3, 3))
+    paths = [str(node.target) for node in net.graph.nodes if node.op == "call_module"]
+    assert paths == ["attention.in_proj", "attention.out_proj"]

@@ -79,9 +79,20 @@ def _site(
             value = nn.Parameter(value, requires_grad=isinstance(source, nn.Parameter))
         setattr(layer, key, value)
     named = tuple(call.name(node) for node in present.values())
-    path = str(named[0]).rpartition(".")[0] if "." in str(named[0]) else str(named[0])
+    path = _path_of(str(named[0]))
     first = call.arguments()["input"]
     return LayerSite(path=path, layer=layer, inputs=(first,), identity=(call.node.target, named, settings))
+
+
+def _path_of(weight: str) -> str:
+    """Where the layer of a weight goes: `conv1` for `conv1.weight`, `attention.in_proj` for `attention.in_proj_weight`.
+
+    Not `attention`, below which there may be another layer: what takes the place of a layer takes that one along.
+    """
+    module, _, name = weight.rpartition(".")
+    if not module:
+        return weight
+    return f"{module}.{name.removesuffix('_weight')}" if name.endswith("_weight") else module
 
 
 def _numbers(value: Any, count: int) -> tuple[int, ...]:
