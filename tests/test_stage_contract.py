@@ -17,6 +17,7 @@ from torch import fx, nn
 
 from edgewright.compress.distill import Distill
 from edgewright.compress.prune import Prune
+from edgewright.compress.prune.tickets import TrainTicket
 from edgewright.compress.quantize import Quantize
 from edgewright.data import Data, load_data
 from edgewright.errors import BudgetError
@@ -37,6 +38,8 @@ STAGES: dict[str, Callable[[], Stage]] = {
     "distill": lambda: Distill(alpha=0.3, temperature=2.0, features=1.0, train=QUICK),
     "prune": lambda: Prune(keep_macs=0.6, sensitivity_samples=64, round_to=2),
     "quantize": lambda: Quantize(num_calibration=32),
+    "ticket": lambda: TrainTicket(train=dataclasses.replace(QUICK, keep="last")),
+    "ticket rewound to a step": lambda: TrainTicket(rewind=3, train=dataclasses.replace(QUICK, keep="last")),
     "given": AsGiven,
 }
 

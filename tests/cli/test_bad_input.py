@@ -272,6 +272,21 @@ def test_wrong_settings_of_a_quantization_are_one_sentence(here, options, words)
     assert words in refused("quantize", "simple_cnn", "--data", "digits", "--out", "out", *options)
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--rounds", "0"], "Tickets.rounds must be a whole number from 1, got 0."),
+        (["--rate", "1.5"], "Tickets.rate must be a share between 0 and 1, got 1.5."),
+        (["--scope", "block"], "Tickets.scope must be layer or global, got 'block'."),
+        (["--rewind", "-3"], "Tickets.rewind must be a number of steps from 0, got -3."),
+        (["--seeds", "0"], "Tickets need 1 seed or more, got 0"),
+        (["--rewind", "9999", "--epochs", "1"], "has 34 steps, got rewind to step 9999: choose an early step"),
+    ],
+)
+def test_wrong_settings_of_tickets_are_one_sentence(here, options, words):
+    assert words in refused("tickets", "simple_cnn", "--data", "digits", "--out", "out", *options)
+
+
 def test_a_teacher_with_random_weights_is_refused(here):
     sentence = refused("distill", "simple_cnn", "--teacher", "simple_cnn", "--data", "digits", "--out", "out")
     assert "The teacher simple_cnn has random weights" in sentence

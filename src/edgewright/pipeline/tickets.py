@@ -18,11 +18,12 @@ from ..analyze import profile
 from ..compress.prune.tickets import Masks, Tickets, TrainTicket, keep_of, masked, shuffled, whole
 from ..errors import ConfigError
 from ..files import write_json
-from ..model import capture, fingerprint, load_model
+from ..model import capture, load_model
 from ..progress import SILENT, Progress
 from ..report import write_report
 from ..runs import Run, Step, open_run
 from ..seeding import derive, torch_generator
+from ..train import weights_digest
 from ..types import RUN_FILE, RUN_FORMAT, Job, Report, plain
 from .flow import prepared
 from .record import data_facts, machine_facts, version_facts
@@ -65,14 +66,7 @@ def find_tickets(
         ConfigError: no seed, a trained model, or weights that do not follow from the seed.
         UserError: model, data or folder cannot be used.
     """
-    if num_seeds < 1:
-        raise ConfigError(f"Tickets need 1 seed or more, got {num_seeds}: 3 or more give a standard error.")
-    if job.trained:
-        raise ConfigError(
-            f"Tickets are drawn before training, and {job.model_name} came with trained weights: name an untrained "
-            "model, and leave --weights out."
-        )
-    job = prepared(replace(job, model=initial(job.seed)))
+    job = _checked(job, settings, initial, num_seeds)
     with open_run(Path(out), resume=resume, progress=progress) as run:
         hunt = _Hunt(run=run, job=job, settings=settings, initial=initial)
         trained = [each for number in range(num_seeds) for each in hunt.seed(job.seed + number)]
@@ -81,6 +75,31 @@ def find_tickets(
         write_json(run.folder / RUN_FILE, content)
         write_report(run.folder)
     return Report(folder=Path(out), content=content)
+
+
+def anew(seed: int) -> int:
+    """The seed of the weights that a net of `seed` is initialized with anew."""
+    return derive(seed, "tickets.reinit")
+
+
+def _checked(job: Job, settings: Tickets, initial: Initial, num_seeds: int) -> Job:
+    """The job with the first seed's net, captured; what cannot work is refused before a folder is made."""
+    if num_seeds < 1:
+        raise ConfigError(f"Tickets need 1 seed or more, got {num_seeds}: 3 or more give a standard error.")
+    if job.trained:
+        raise ConfigError(
+            f"Tickets are drawn before training, and {job.model_name} came with trained weights: name an untrained "
+            "model, and leave --weights out."
+        )
+    start = initial(job.seed)
+    if weights_digest(start) == weights_digest(initial(anew(job.seed))):
+        raise ConfigError(
+            f"{job.model_name} has the same weights whatever the seed, so nothing can be initialized anew: leave the "
+            "seeding of torch out of its factory."
+        )
+    job = prepared(replace(job, model=start))
+    TrainTicket(rewind=settings.rewind, train=settings.train).require(job.data)
+    return job
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,12 +113,7 @@ class _Hunt:
 
     def seed(self, seed: int) -> list[Trained]:
         """All trainings of one seed: the dense net, then three nets a round."""
-        start, other = self._drawn(seed), self._drawn(derive(seed, "tickets.reinit"))
-        if fingerprint(start) == fingerprint(other):
-            raise ConfigError(
-                f"{self.job.model_name} has the same weights whatever the seed, so nothing can be initialized anew: "
-                "leave the seeding of torch out of its factory."
-            )
+        start, other = self._drawn(seed), self._drawn(anew(seed))
         masks: Masks = whole(start)
         found, net = self._train(seed, 0, DENSE, start, masks)
         rows = [found]

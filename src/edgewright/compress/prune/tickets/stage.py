@@ -134,13 +134,21 @@ class TrainTicket:
             after_step=after_step, progress=progress,
         )  # fmt: skip
 
-    def _unmasked(self, job: Job) -> nn.Module:
-        num_steps = self.train.epochs * self._steps(job.data)
+    def require(self, data: Data) -> None:
+        """Refuse a step that this training on `data` does not come to.
+
+        Raises:
+            ConfigError: says how many steps there are.
+        """
+        num_steps = self.train.epochs * self._steps(data)
         if self.rewind >= num_steps:
             raise ConfigError(
                 f"The training has {num_steps} steps, got rewind to step {self.rewind}: choose an early step, for "
                 f"instance {max(1, num_steps // 50)}."
             )
+
+    def _unmasked(self, job: Job) -> nn.Module:
+        self.require(job.data)
         if job.teacher is None:
             raise ConfigError("TrainTicket with a rewind needs the net without a mask: set Job.teacher.")
         return job.teacher
