@@ -11,6 +11,7 @@ from ....seeding import torch_generator
 from .scoring import Scoring, images_of
 
 NUM_IMAGES = 128  # of the train split
+BATCH = 32  # images that are read together
 
 
 def gradients(scoring: Scoring, name: str) -> Iterator[tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]]:
@@ -26,8 +27,9 @@ def gradients(scoring: Scoring, name: str) -> Iterator[tuple[dict[str, torch.Ten
     net = copy.deepcopy(scoring.net).eval()
     weights = {name: each.requires_grad_() for name, each in net.named_parameters()}
     generator = torch_generator(scoring.seed, "prune.gradients")
-    for inputs, targets in data.batches("train", batch_size=1, generator=generator, num_images=NUM_IMAGES):
-        loss = job.task.loss(net(inputs).float(), targets)
-        found = torch.autograd.grad(loss, list(weights.values()), allow_unused=True)
-        named = {name: each for name, each in zip(weights, found, strict=True) if each is not None}
-        yield {name: each.detach() for name, each in weights.items()}, named
+    for batch, labels in data.batches("train", batch_size=BATCH, generator=generator, num_images=NUM_IMAGES):
+        for inputs, targets in zip(batch.split(1), labels.split(1), strict=True):
+            loss = job.task.loss(net(inputs).float(), targets)
+            found = torch.autograd.grad(loss, list(weights.values()), allow_unused=True)
+            named = {name: each for name, each in zip(weights, found, strict=True) if each is not None}
+            yield {name: each.detach() for name, each in weights.items()}, named
