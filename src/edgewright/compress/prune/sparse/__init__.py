@@ -8,7 +8,7 @@ which layers count (`weights`) -> what matters (`scores`) -> exact choice (`choo
 training (`gradual`) -> what it comes to (`accounts`)
 """
 
-from .accounts import layer_rows, storage
+from .accounts import accounts, layer_rows, storage
 from .choose import choose, choose_pattern, count_zeros, energy_kept
 from .schedule import COURSES, cubic, equal_steps, moments
 from .scores import SCORES
@@ -20,6 +20,7 @@ __all__ = [
     "SCHEDULES",
     "SCORES",
     "Sparsify",
+    "accounts",
     "choose",
     "choose_pattern",
     "count_zeros",

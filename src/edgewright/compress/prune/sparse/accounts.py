@@ -12,7 +12,7 @@ from torch import fx
 from ....formats import FORMS, Pattern, pack_n_of_m
 from ....formats.sparse import Stored
 from .choose import count_zeros, input_rows, why_not
-from .weights import weighted_layers
+from .weights import counted_layers, weighted_layers
 
 if TYPE_CHECKING:
     from .stage import Sparsify
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 WIDTHS = {"float32": 32, "int8": 8}  # type -> bits of a value
 
 
-def accounts(net: fx.GraphModule, names: list[str], settings: Sparsify) -> dict[str, Any]:
+def accounts(net: fx.GraphModule, settings: Sparsify) -> dict[str, Any]:
     """Totals over the layers that were asked for, rows of all layers, and bytes, as plain data."""
     layers, kind = weighted_layers(net), settings.kind
+    names = counted_layers(net, whole=settings.whole, keep_ends=settings.keep_ends)
     dense = {name: "asked to stay dense" for name in layers if name not in names}
     if kind is not None:
         dense |= {name: reason for name in names if (reason := why_not(layers[name], kind))}

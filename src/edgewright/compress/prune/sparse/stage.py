@@ -117,7 +117,7 @@ class Sparsify:
             net, details = choose_once(net, names, self, job, progress=progress)
         else:
             net, details = train_sparser(net, names, self, job, progress=progress)
-        details |= accounts(net, names, self)
+        details |= accounts(net, self)
         return StageResult(
             model=net,
             score=evaluate(net, job.task, job.data, "val"),
