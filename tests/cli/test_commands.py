@@ -28,9 +28,17 @@ FLAGS = {
     "train": STAGE | TRAINING | {"--optimizer", "--ema-decay", "--patience"},
     "prune": STAGE | TRAINING | {
         "--keep-macs", "--keep-params", "--keep-bytes", "--keep-latency", "--keep-ram", "--dtype", "--plan",
-        "--schedule", "--steps", "--scan", "--recover", "--round-to", "--score",
+        "--schedule", "--steps", "--scan", "--recover", "--round-to", "--score", "--ranking", "--prepare",
+        "--prepare-strength", "--prepare-epochs",
+    },
+    "sparsify": STAGE | TRAINING | {
+        "--sparsity", "--pattern", "--scope", "--score", "--schedule", "--steps", "--until", "--dense", "--dense-ends",
+        "--recover",
     },
     "distill": STAGE | TRAINING | {"--teacher", "--teacher-weights", "--alpha", "--temperature", "--features"},
+    "cluster": STAGE | TRAINING - {"--preset"} | {
+        "--bits", "--conv-bits", "--init", "--fold", "--recover", "--teacher", "--teacher-weights",
+    },
     "quantize": STAGE | {
         "--bits", "--activation-bits", "--method", "--percentile", "--weight-method", "--num-calibration", "--repair",
         "--repair-if-drop-over", "--ends-at-8-bits", "--weight-kb", "--activation-kb", "--bit-operations", "--measure",
@@ -92,11 +100,36 @@ def test_the_help_of_prune_offers_every_score():
     assert Prune().score == "contribution"
 
 
+def test_the_help_of_prune_offers_every_ranking_and_penalty():
+    from edgewright.cli.stages import PENALTY_NAMES, RANKING_NAMES
+    from edgewright.compress.prune import PENALTIES, RANKINGS, Prepare, Prune
+
+    assert ["planned", *RANKINGS] == list(RANKING_NAMES) and list(PENALTIES) == list(PENALTY_NAMES)
+    assert Prune().ranking == "planned"
+    assert Prepare().strength == 0.001  # as the help says
+
+
+def test_the_help_of_sparsify_offers_every_choice():
+    from edgewright.cli import sparsify
+    from edgewright.compress.prune.sparse import SCHEDULES, SCOPES, SCORES
+
+    assert sparsify.SCORE_NAMES == tuple(SCORES)
+    assert sparsify.SCHEDULE_NAMES == SCHEDULES
+    assert sparsify.SCOPE_NAMES == SCOPES
+
+
 def test_the_options_of_prune_name_every_quantity():
     from edgewright.cli.prune import TARGETS
     from edgewright.compress.prune import QUANTITIES
 
     assert tuple(QUANTITIES) == TARGETS
+
+
+def test_the_help_of_cluster_offers_every_start_of_k_means():
+    from edgewright.cli.cluster import INIT_NAMES
+    from edgewright.compress.cluster import INITS
+
+    assert tuple(INITS) == INIT_NAMES
 
 
 @pytest.mark.parametrize("name", FLAGS)

@@ -11,11 +11,11 @@ import typer
 from ..errors import ConfigError
 from . import options
 from .show import as_json, lines, table
-from .stages import DEVICE, SCORE_NAMES, Augment, BatchSize, Lr, OnDevice, Preset, given
+from .stages import DEVICE, PENALTY_NAMES, RANKING_NAMES, SCORE_NAMES, Augment, BatchSize, Lr, OnDevice, Preset, given
 
 if TYPE_CHECKING:
     from ..compress.distill import Distill
-    from ..compress.prune import Prune, PrunePlan
+    from ..compress.prune import Prepare, Prune, PrunePlan
     from ..pipeline.gradual import Schedule
     from ..recipes import Recipe
     from ..train import Train
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 TARGETS = ("macs", "params", "bytes", "latency", "ram")  # of `compress.prune.QUANTITIES`, which help must not load
 COUNTED_AT_DTYPE = ("bytes", "latency", "ram")
 STEPS = 4  # cuts of a schedule
+PREPARE_EPOCHS = 5
 MAX_SCANNED = 4  # measurements shown of one group
 
 
@@ -73,6 +74,20 @@ def prune(
         str | None,
         typer.Option("--score", metavar="|".join(SCORE_NAMES), help="Which channels matter; default: contribution."),
     ] = None,
+    ranking: Annotated[
+        str | None,
+        typer.Option("--ranking", metavar="|".join(RANKING_NAMES), help="Which channels compete; default: planned."),
+    ] = None,
+    prepare: Annotated[
+        str | None,
+        typer.Option("--prepare", metavar="|".join(PENALTY_NAMES), help="Before the cut, train with this penalty."),
+    ] = None,
+    prepare_strength: Annotated[
+        float | None, typer.Option("--prepare-strength", metavar="X", help="How hard it pulls; default: 0.001.")
+    ] = None,
+    prepare_epochs: Annotated[
+        int | None, typer.Option("--prepare-epochs", metavar="N", help=f"For so long; default: {PREPARE_EPOCHS}.")
+    ] = None,
     preset: Preset = "default",
     epochs: options.Epochs = None,
     batch_size: BatchSize = None,
@@ -97,10 +112,14 @@ def prune(
     from .progress import progress_for
 
     shares = given(macs=keep_macs, params=keep_params, bytes=keep_bytes, latency=keep_latency, ram=keep_ram)
-    settings = given(round_to=round_to, score=score, dtype=dtype)
-    training = given(epochs=epochs, batch_size=batch_size, lr=lr, augment=augment)
+    settings = given(round_to=round_to, score=score, ranking=ranking, dtype=dtype)
+    shared = given(batch_size=batch_size, lr=lr, augment=augment)
+    first = _asked_preparation(recipe(preset), prepare, given(strength=prepare_strength, epochs=prepare_epochs), shared)
     what = _asked_cut(recipe(preset), shares, settings, plan)
+    if scan is not None and ranking not in (None, "planned"):
+        raise ConfigError(f"--scan measures groups for --ranking planned, and {ranking} asks for none: leave it out.")
     course = _asked_schedule(schedule, steps, scan, plan)
+    training = {**given(epochs=epochs), **({} if first is not None and recover == "none" else shared)}
     recovery = _asked_recovery(recipe(preset), recover, training)
     asked = Asked(
         model=model, data=data, device=device, weights=weights, data_root=data_root, download=download,
@@ -108,7 +127,7 @@ def prune(
     )  # fmt: skip
     job = trained_job(asked, "prune")
     found = prune_gradually(
-        job, what, out=out, schedule=course, recover=recovery, resume=resume, progress=progress_for()
+        job, what, out=out, schedule=course, prepare=first, recover=recovery, resume=resume, progress=progress_for()
     )
     if not as_json(found.content, json_file):
         _show(found.content, found.folder)
@@ -152,6 +171,26 @@ def _asked_schedule(course: str | None, steps: int | None, scan: str | None, pla
     course = course or "one-shot"
     number = 1 if course == "one-shot" else STEPS if steps is None else steps
     return Schedule(course=course, steps=number, **given(scan=scan))
+
+
+def _asked_preparation(
+    recipe: Recipe, penalty: str | None, settings: dict[str, Any], training: dict[str, Any]
+) -> Prepare | None:
+    """The training before the cut. Recovery and it share how they learn, not for how long.
+
+    Raises:
+        ConfigError: settings of a preparation without one.
+    """
+    from ..compress.prune import Prepare
+
+    if penalty is None:
+        if settings:
+            told = ", ".join(f"--prepare-{name}" for name in settings)
+            raise ConfigError(f"{told} would change nothing: name a penalty with --prepare, or leave it out.")
+        return None
+    epochs = settings.pop("epochs", PREPARE_EPOCHS)
+    train = dataclasses.replace(recipe.recover.train, epochs=epochs, keep="last", **training)
+    return Prepare(penalty=penalty, train=train, **settings)
 
 
 def _asked_recovery(recipe: Recipe, name: str, training: dict[str, Any]) -> Train | Distill | None:

@@ -19,6 +19,8 @@ DEVICE = "generic-x86"
 SCORE_NAMES = (
     "apoz", "bn-scale", "contribution", "geometric-median", "hessian", "l1", "l2", "random", "taylor",
 )  # fmt: skip  # of `compress.prune.SCORES`: help must not load that room
+RANKING_NAMES = ("planned", "local", "global", "isomorphic")  # "planned" and `compress.prune.RANKINGS`
+PENALTY_NAMES = ("bn-l1", "group-lasso", "l1")  # of `compress.prune.PENALTIES`
 
 OnDevice = Annotated[
     str, typer.Option("--device", metavar="DEVICE", help="Whose cost to count, and whose channel counts to prefer.")

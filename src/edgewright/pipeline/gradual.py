@@ -1,6 +1,6 @@
 """Pruning at once or in several steps, with a recovery after each: what the command `prune` does.
 
-    as given -> [prune -> recover] x steps
+    as given -> (prepare) -> [prune -> recover] x steps
 
 Every bracket is two stages of the run directory, so a killed run goes on where it was. All shares are of the model as
 it came, which is also the teacher where recovery distills.
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..compress.distill import Distill
-from ..compress.prune import QUANTITIES, ApplyPlan, CutStep, Planner, Prune, PrunePlan, composed, save_plan
+from ..compress.prune import QUANTITIES, ApplyPlan, CutStep, Planner, Prepare, Prune, PrunePlan, composed, save_plan
 from ..compress.prune.sparse.schedule import COURSES
 from ..errors import ConfigError, unknown_name
 from ..files import content_key, write_json
@@ -70,6 +70,7 @@ def prune_gradually(
     *,
     out: Path | str,
     schedule: Schedule | None = None,
+    prepare: Prepare | None = None,
     recover: Recover | None = None,
     resume: bool = False,
     progress: Progress = SILENT,
@@ -80,6 +81,7 @@ def prune_gradually(
         prune: what to aim at and how; or a plan of an earlier cut, to be carried out again.
         out: the run directory; created. It holds `plan.json`, all cuts as one plan for the model as it came.
         schedule: how the way to the share is divided; one cut when None.
+        prepare: a training before the first cut that shrinks what will leave; None trains nothing.
         recover: a training after each cut, on the labels (`Train`) or on the answers of the job's teacher, the model
             as it came where it has none (`Distill`); None trains nothing.
         resume: go on with a run that was interrupted in `out`.
@@ -95,6 +97,8 @@ def prune_gradually(
     with open_run(Path(out), resume=resume, progress=progress) as run:
         given = run.step("given", "Model as given", AsGiven(), job)
         job = replace(job, model=given.model, teacher=job.teacher or given.model)
+        if prepare is not None:
+            job = job.with_model(run.step("prepare", f"Prepare by {prepare.penalty}", prepare, job).model)
         cuts = _cuts(run, job, prune, schedule)
         steps = _carry_out(run, job, cuts, recover)
         plan = composed([PrunePlan.from_plain(each.result.details["plan"]) for each in steps if each.name == "prune"])
@@ -148,7 +152,7 @@ def _content(run: Run, job: Job, given: Step, steps: Sequence[Step], plan: Prune
     """What `run.json` holds: as of any stage, with the groups, their scan and the plan."""
     content = stage_content(run, job, given, steps[-1])
     stages = [stage_entry(step, job) for step in run.steps]
-    content["asked"]["recipe"] = {f"{step.index:02d}-{step.name}": step.settings for step in steps}
+    content["asked"]["recipe"] = {f"{step.index:02d}-{step.name}": step.settings for step in run.steps[1:]}
     content["verdict"]["sentence"] = _sentence(given, steps[-1], plan)
     scanned = steps[0].result.details.get("sensitivity", [])
     return plain({**content, "stages": stages, "groups": _groups(given, plan), "sensitivity": scanned, "plan": plan})
