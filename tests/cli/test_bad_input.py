@@ -304,11 +304,39 @@ def test_an_unfinished_run_says_how_to_finish_it(here):
 
 
 def test_an_unknown_format_and_runtime_are_refused(here):
-    assert "--format is one of onnx, openvino, executorch, got 'tflite'" in refused(
+    assert "--format is one of onnx, openvino, executorch, coded, got 'tflite'" in refused(
         "export", "run", "--format", "tflite"
     )
     runtimes = "A runtime is one of onnxruntime, openvino, executorch, eager, compiled, got 'tvm'"
     assert runtimes in refused("bench", "x.onnx", "--runtime", "tvm")
+
+
+CLUSTER_OPTIONS = {
+    ("--bits", "9"): "Cluster.bits is a whole number from 1 to 8, got 9",
+    ("--conv-bits", "0"): "Cluster.bits is a whole number from 1 to 8, got 0",
+    ("--init", "linaer"): "Unknown start of k-means 'linaer': did you mean linear",
+    ("--recover", "hope"): "--recover is one of none, train, distill, got 'hope'",
+    ("--epochs", "2"): "--epochs would train nothing: add --recover train or distill",
+    ("--teacher", "resnet8", "--recover", "train"): "--teacher teaches nothing with --recover train",
+}
+
+
+@pytest.mark.parametrize("options", CLUSTER_OPTIONS)
+def test_wrong_options_of_cluster_are_refused(here, options):
+    assert CLUSTER_OPTIONS[options] in refused("cluster", "simple_cnn", "--data", "digits", *options)
+
+
+def test_clustering_random_weights_is_refused(here):
+    assert "simple_cnn has random weights, and cluster needs trained ones" in refused(
+        "cluster", "simple_cnn", "--data", "digits"
+    )
+
+
+@pytest.mark.parametrize(("name", "content"), [("bad.coded", b"not a model"), ("cut.coded", b"EWCODED\x01" + bytes(9))])
+def test_a_file_that_is_no_coded_model_is_refused(here, name, content):
+    (here / name).write_bytes(content)
+    assert f"{name} is not a coded model that can be used" in refused("analyze", name)
+    assert "none.coded cannot be read (No such file or directory)" in refused("analyze", "none.coded")
 
 
 def test_a_missing_artifact_is_named(here):

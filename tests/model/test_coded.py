@@ -91,10 +91,9 @@ def test_a_missing_file_is_named(tmp_path):
 def test_a_damaged_file_is_one_sentence(net, tmp_path, damage, sentence):
     path = written(net, tmp_path)
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(
-        ModelError, match=rf"^[^\n]*m\.coded is not a coded model[^\n]*{sentence}[^\n]*export it again\.$"
-    ):
+    with pytest.raises(ModelError, match=rf"m\.coded is not a coded model.*{sentence}.*export it again\.$") as refused:
         load_coded(path)
+    assert "\n" not in str(refused.value)
 
 
 def with_content(net, path, change):
@@ -115,7 +114,7 @@ STRANGE = {
         "has the format edgewright.coded/9",
     ),
     "a weight too few": (lambda content: content["model"]["layers"].pop("fc"), "damaged"),
-    "another shape": (lambda content: content["tensors"][0].update(shape=[1]), "for"),
+    "another shape": (lambda content: content["tensors"][1].update(shape=[7]), "damaged"),
     "a type that is none": (lambda content: content["tensors"][-1].update(dtype="channels_last"), "damaged|type"),
     "code for a name": (
         lambda content: content["model"]["nodes"][0].update(name="x; import os"),

@@ -7,7 +7,22 @@ from typing import Annotated, Any
 
 import typer
 
-from . import analyze, artifacts, bench, calculate, calibrate, doctor, fit, listing, prune, quantize, stages, tickets
+from . import (
+    analyze,
+    artifacts,
+    bench,
+    calculate,
+    calibrate,
+    cluster,
+    doctor,
+    fit,
+    listing,
+    prune,
+    quantize,
+    sparsify,
+    stages,
+    tickets,
+)
 from .guard import guarded
 
 app = typer.Typer(
@@ -25,7 +40,9 @@ COMMANDS: dict[str, tuple[Callable[..., Any], str]] = {
     "analyze": (analyze.analyze, "Count MACs, bytes, peak RAM, time, energy."),
     "train": (stages.train, "Train a model."),
     "prune": (prune.prune, "Cut whole channels where it hurts least."),
+    "sparsify": (sparsify.sparsify, "Make weights exactly zero, anywhere or N of M."),
     "distill": (stages.distill, "Train a model on another's answers."),
+    "cluster": (cluster.cluster, "Let weights share few values, for a small file."),
     "quantize": (quantize.quantize, "Turn a model into integers."),
     "tickets": (tickets.tickets, "Look for lottery tickets, beside their controls."),
     "export": (artifacts.export, "Write a run's model as files to ship."),

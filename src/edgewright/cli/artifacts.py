@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
 ARTIFACT, FP32 = ARTIFACT_FOLDERS["int8"], ARTIFACT_FOLDERS["fp32"]
-FORMAT_FOLDERS = {"onnx": ARTIFACT, "openvino": f"{ARTIFACT}-openvino", "executorch": f"{ARTIFACT}-executorch"}
+FORMAT_FOLDERS = {"onnx": ARTIFACT, "openvino": f"{ARTIFACT}-openvino", "executorch": f"{ARTIFACT}-executorch",
+                  "coded": f"{ARTIFACT}-coded"}  # fmt: skip
 NUM_SAMPLES = 8  # golden vectors of an export
 
 Turns = Annotated[int, typer.Option("--turns", metavar="N", help="Rounds; in each, every file is timed in turn.")]
@@ -32,7 +34,7 @@ Threads = Annotated[int, typer.Option("--threads", metavar="N", help="Cores that
 def export(
     run: RunFolder,
     format_: Annotated[
-        str, typer.Option("--format", metavar="onnx|openvino|executorch", help="What to write.")
+        str, typer.Option("--format", metavar="onnx|openvino|executorch|coded", help="What to write.")
     ] = "onnx",
     out: Annotated[
         Path | None,
@@ -69,11 +71,32 @@ def export(
         samples_BCHW=samples,
     )  # fmt: skip
     if not as_json(written.manifest, json_file):
-        scheme = written.manifest.get("scheme")
-        kind = "int8" if written.manifest["quantized"] else f"{scheme} quantization" if scheme else "float32"
         shipped = written.manifest.get("parts", [written.manifest["model"]])
         num_bytes = sum(each["bytes"] for each in written.manifest["files"] if each["path"] in shipped)
-        print(f"{written.model_path}: {kind}, {num_bytes:,} bytes")
+        print(f"{written.model_path}: {_kind(written.manifest)}, {num_bytes:,} bytes")
+        lines(coded_lines(written.manifest, num_bytes))
+
+
+def _kind(manifest: Mapping[str, Any]) -> str:
+    """How the weights of a file are written, in a word or two."""
+    if "parts_bytes" in manifest:
+        return "coded"
+    if manifest["quantized"]:
+        return "int8"
+    return f"{manifest['scheme']} quantization" if manifest.get("scheme") else "float32"
+
+
+def coded_lines(facts: Mapping[str, Any], num_bytes: int) -> list[str]:
+    """What the bytes of a coded file are spent on, and how many times smaller it is; nothing for other files."""
+    if "parts_bytes" not in facts:
+        return []
+    parts = {name: count for name, count in facts["parts_bytes"].items() if count}
+    width = max(map(len, parts))
+    rows = [f"  {name:{width}}  {count:>12,}  {count / num_bytes:6.1%}" for name, count in parts.items()]
+    return [
+        *rows,
+        f"{facts['fp32_bytes'] / num_bytes:.1f} times smaller than its {facts['fp32_bytes']:,} bytes in float32",
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +167,7 @@ def _subject(path: Path, split: str) -> Subject:
     from ..runs import load_final_model, read_run
     from ..verify import read_artifact
 
-    if path.name.endswith((".onnx", ".xml", ".pte")):
+    if path.name.endswith((".onnx", ".xml", ".pte", ".coded")):
         path = path.parent
     folder = ARTIFACT
     if path.name in FORMAT_FOLDERS.values() and (path.parent / RUN_FILE).exists():

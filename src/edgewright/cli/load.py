@@ -13,6 +13,8 @@ from ..data import Data, load_data
 from ..devices import device as find_device
 from ..errors import ConfigError, first_line
 from ..model import capture, input_shape, tensor_specs
+from ..model.coded import SUFFIX as CODED
+from ..model.coded import load_coded
 from ..model.onnx import read_onnx
 from ..runs import RUN_FILE, load_final_model, read_run
 from ..tasks import Classify
@@ -90,7 +92,7 @@ def open_model(
     """The model that `spec` names, as it comes.
 
     Args:
-        spec: see `zoo.resolve`, a run directory or an .onnx file.
+        spec: see `zoo.resolve`, a run directory, an .onnx or a .coded file.
         num_classes: width of the output; None for the model's own.
         channels: channels of the image; None for the model's own.
         image_size: height and width; None for the model's own.
@@ -105,6 +107,10 @@ def open_model(
         if weights is not None:
             raise ConfigError(f"{spec} is an ONNX file and has its own weights: leave out --weights.")
         return _from_onnx(spec, num_classes, input_shape or (channels, image_size, image_size))
+    if spec.endswith(CODED):
+        if weights is not None:
+            raise ConfigError(f"{spec} is a coded model and has its own weights: leave out --weights.")
+        return _from_coded(Path(spec), num_classes, input_shape)
     if _is_run(spec):
         if weights is not None:
             raise ConfigError(f"{spec} is a run directory and has its own weights: leave out --weights.")
@@ -138,6 +144,17 @@ def _from_onnx(spec: str, num_classes: int | None, shape: tuple[int | None, ...]
     if num_classes is not None and (len(outputs) > 1 or width != num_classes):
         raise ConfigError(f"{spec} tells {width} classes apart, got {num_classes}: an ONNX file keeps its own output.")
     return Opened(model=net, name=Path(spec).stem, input_shape=input_shape(net), trained=True)
+
+
+def _from_coded(path: Path, num_classes: int | None, shape: tuple[int, ...] | None) -> Opened:
+    """The model in a coded file, and the statistics that it was trained with, where the file tells them."""
+    net, facts = load_coded(path)
+    names = facts.get("class_names") or ()
+    if num_classes is not None and names and len(names) != num_classes:
+        raise ConfigError(f"{path} tells {len(names)} classes apart, got {num_classes}: a file keeps its own output.")
+    statistics = {key: tuple(facts.get("preprocess", {}).get(key) or ()) or None for key in ("mean", "std")}
+    name = str(facts.get("name") or path.stem)
+    return Opened(model=net, name=name, input_shape=shape or input_shape(net), trained=True, **statistics)
 
 
 def _from_run(folder: Path, shape: tuple[int, ...] | None) -> Opened:

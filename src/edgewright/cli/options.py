@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 MODEL_HELP = (
-    "Zoo name (resnet8, mobilenet_v1:0.25@128), timm:NAME, torchvision:NAME, FILE.py:factory, FILE.onnx or a run."
+    "Zoo name (resnet8, mobilenet_v1:0.25@128), timm:NAME, torchvision:NAME, FILE.py:factory, FILE.onnx, FILE.coded or "
+    "a run."
 )
 DATA_HELP = "digits, mnist, fashion-mnist, cifar10, folder:PATH or npz:FILE (`edgewright datasets`)."
 

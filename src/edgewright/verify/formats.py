@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..types import Artifact
+from .coded_runner import CodedRunner
 from .executorch_runner import ExecuTorchRunner
 from .kernels import FloatNode, Kernels, kernels
 from .openvino_runner import HEAVY, OpenVinoRunner
@@ -68,8 +69,14 @@ def _executorch_kernels(artifact: Artifact) -> Kernels:
     return Kernels(integer=integer, stayed_float=(*layers, *others), num_borders=0)
 
 
+def _no_kernels(artifact: Artifact) -> Kernels:
+    """PyTorch computes the unpacked model operator by operator, all in float."""
+    return Kernels(integer={}, stayed_float=(), num_borders=0)
+
+
 FORMATS = {
     ".onnx": Format(runtime="ONNX Runtime", loads=(".onnx",), run=OnnxRunner, kernels=_onnx_kernels),
     ".xml": Format(runtime="OpenVINO", loads=(".xml", ".onnx"), run=OpenVinoRunner, kernels=_openvino_kernels),
     ".pte": Format(runtime="ExecuTorch", loads=(".pte",), run=ExecuTorchRunner, kernels=_executorch_kernels),
+    ".coded": Format(runtime="PyTorch", loads=(".coded",), run=CodedRunner, kernels=_no_kernels),
 }
