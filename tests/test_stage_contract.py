@@ -15,6 +15,7 @@ import pytest
 import torch
 from torch import fx, nn
 
+from edgewright.compress.cluster import Cluster
 from edgewright.compress.distill import Distill
 from edgewright.compress.prune import Prune
 from edgewright.compress.prune.tickets import TrainTicket
@@ -23,6 +24,7 @@ from edgewright.data import Data, load_data
 from edgewright.errors import BudgetError
 from edgewright.model import capture, fingerprint, is_captured
 from edgewright.pipeline.given import AsGiven
+from edgewright.pipeline.taught import TaughtCluster
 from edgewright.tasks import Classify, evaluate
 from edgewright.train import Train
 from edgewright.types import Device, Job, Score, Stage, StageResult, plain
@@ -40,6 +42,8 @@ STAGES: dict[str, Callable[[], Stage]] = {
     "quantize": lambda: Quantize(num_calibration=32),
     "ticket": lambda: TrainTicket(train=dataclasses.replace(QUICK, keep="last")),
     "ticket rewound to a step": lambda: TrainTicket(rewind=3, train=dataclasses.replace(QUICK, keep="last")),
+    "cluster": lambda: Cluster(bits={"conv": 4, "linear": 3}, init="random", fold=False, train=QUICK),
+    "cluster with a teacher": lambda: TaughtCluster(cluster=Cluster(bits=3, train=QUICK), distill=Distill(alpha=0.5)),
     "given": AsGiven,
 }
 

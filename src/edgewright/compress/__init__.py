@@ -1,1 +1,1 @@
-"""Making a model smaller: `prune`, `quantize`, `distill`. Each is a stage: settings as fields, and `run`."""
+"""Making a model smaller: `prune`, `cluster`, `quantize`, `distill`. Each is a stage: settings as fields, and `run`."""
