@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from edgewright.compress.quantize import Qat, Quantize, Scheme
+from edgewright.compress.quantize import Limits, Mixed, Qat, Quantize, Scheme
 from edgewright.data import load_data
 from edgewright.devices import device
-from edgewright.errors import ConfigError
+from edgewright.errors import BudgetError, ConfigError
 from edgewright.model import load_model
 from edgewright.pipeline import Variant, compare_quantizers, variants
 from edgewright.pipeline.comparison import _best
@@ -138,6 +138,18 @@ def test_a_comparison_goes_on_where_it_stopped(job, two, tmp_path, monkeypatch):
     monkeypatch.setattr(Quantize, "run", lambda self, *args, **kw: ran.append(self.bits) or run(self, *args, **kw))
     report = compare_quantizers(job, two, out=tmp_path / "run", resume=True)
     assert ran == [2] and len(report.content["comparison"]) == 3
+
+
+@pytest.mark.slow
+def test_a_way_that_the_model_cannot_go_is_left_out_with_its_reason(job, two, tmp_path):
+    tight = Variant(name="tight", stage=Quantize(method="minmax", mixed=Mixed(limits=Limits(weight_bytes=1))))
+    report = compare_quantizers(job, (tight, two[0]), out=tmp_path / "run")
+    assert [row["name"] for row in report.content["comparison"]] == ["float32", "8 bits"]
+    (refused,) = report.content["comparison_refused"]
+    assert refused["name"] == "tight" and "No choice of bits reaches weight_bytes of 1" in refused["reason"]
+    assert f"Left out: tight. {refused['reason']}" in report.page.read_text()
+    with pytest.raises(BudgetError, match="weight_bytes of 1"):
+        compare_quantizers(job, (tight,), out=tmp_path / "none")
 
 
 def test_the_terminal_shows_the_rows_of_the_page():

@@ -235,4 +235,5 @@ def _compare(job: Job, stage: Quantize, widths: list[int], *, out: Path, resume:
     if not as_json(found.content, json_file):
         headings, rows = comparison_rows(found.content)
         table(headings, rows, right=headings[1:])
-        lines(["", found.content["verdict"]["sentence"], f"page:  {found.page}", f"model: {found.folder}"])
+        left_out = [f"left out: {each['name']}: {each['reason']}" for each in found.content["comparison_refused"]]
+        lines(["", *left_out, found.content["verdict"]["sentence"], f"page:  {found.page}", f"model: {found.folder}"])

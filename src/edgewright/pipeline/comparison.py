@@ -17,7 +17,7 @@ from torch import fx
 
 from ..analyze import profile
 from ..compress.quantize import Qat, Quantize, float_ways, other_ways, ways
-from ..errors import ConfigError
+from ..errors import BudgetError, ConfigError, UserError
 from ..export import export_onnx
 from ..files import content_key, write_json
 from ..model import fingerprint
@@ -94,22 +94,38 @@ def compare_quantizers(
         command: what the user typed, for the page.
 
     Raises:
-        UserError: model, data or folder cannot be used.
+        UserError: model, data or folder cannot be used, or no way can be gone (BudgetError: none is within its limits).
     """
     job = prepared(job)
     with open_run(Path(out), resume=resume, progress=progress) as run:
         given = run.step("given", "Model as given", AsGiven(), job)
-        steps = {}
-        for each in those:
-            stage = suited(each.stage, job.device)
-            steps[each.name] = run.step("quantize", each.name, stage, job.with_model(given.model))
+        steps, refused = _steps(run, job.with_model(given.model), those)
         models = {FLOAT: given.model, **{name: step.model for name, step in steps.items()}}
         key = content_key({name: fingerprint(net) for name, net in models.items()}, job.data.fingerprint, plain(TIMING))
         measured = run.recall("comparison", key, lambda: _measure(job, models, progress))
         content = _content(run, job, {FLOAT: given, **steps}, measured, command)
+        content["comparison_refused"] = refused
         write_json(run.folder / RUN_FILE, content)
         write_report(run.folder)
     return Report(folder=Path(out), content=content)
+
+
+def _steps(run: Run, job: Job, those: Sequence[Variant]) -> tuple[dict[str, Step], list[dict[str, str]]]:
+    """The finished stages by name, and the ways that this model cannot go, with the reason: the others go on.
+
+    Raises:
+        UserError, BudgetError: none can be gone; the first one's reason.
+    """
+    steps: dict[str, Step] = {}
+    refused: dict[str, UserError | BudgetError] = {}
+    for each in those:
+        try:
+            steps[each.name] = run.step("quantize", each.name, suited(each.stage, job.device), job)
+        except (UserError, BudgetError) as error:
+            refused[each.name] = error
+    if not steps:
+        raise next(iter(refused.values()))
+    return steps, [{"name": name, "reason": str(error)} for name, error in refused.items()]
 
 
 def _measure(job: Job, models: Mapping[str, fx.GraphModule], progress: Progress) -> dict[str, dict[str, Any]]:

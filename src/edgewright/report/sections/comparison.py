@@ -16,7 +16,15 @@ def comparison(content: Content) -> dict[str, Any] | None:
     if len(found) < 2:
         return None
     first, best = found[0], text(content, "comparison_best")
-    return {"rows": [_row(each, first, best) for each in found], "num": len(found), "runtime": text(first, "runtime")}
+    return {
+        "rows": [_row(each, first, best) for each in found],
+        "num": len(found),
+        "runtime": text(first, "runtime"),
+        "refused": [
+            {"name": text(each, "name"), "reason": text(each, "reason")}
+            for each in entries(content, "comparison_refused")
+        ],
+    }
 
 
 def _row(each: Content, first: Content, best: str) -> dict[str, Any]:
