@@ -280,6 +280,48 @@ def unit_rows() -> Small:
     return Small(run, a=conv(3, 4), b=conv(4, 5), fc=nn.Linear(5, 2))
 
 
+def detector() -> Small:
+    """A YOLO: halves kept, passed on and joined (C2f), pooled copies joined (SPPF), a neck, two places of output."""
+
+    def split_and_join(m, x, first, inner, last):
+        parts = list(first(x).chunk(2, 1))
+        parts.append(parts[-1] + F.silu(inner(parts[-1])))
+        return F.silu(last(torch.cat(parts, 1)))
+
+    def run(m, x):
+        fine = split_and_join(m, F.silu(m.stem(x)), m.f1, m.f2, m.f3)
+        coarse = m.c1(fine)
+        coarse = m.c2(torch.cat([coarse, F.max_pool2d(coarse, 3, 1, 1)], 1))
+        joined = torch.cat([F.interpolate(coarse, scale_factor=2.0), fine], 1)
+        fine = split_and_join(m, joined, m.n1, m.n2, m.n3)
+        found = [torch.cat([m.box(each), m.kind(each)], 1).flatten(2) for each in (fine, m.d(fine))]
+        box, kind = torch.cat(found, 2).split((8, 3), 1)
+        return torch.cat([box.view(x.shape[0], 4, 2, -1).softmax(2).sum(2), kind.sigmoid()], 1).mean(2)
+
+    layers = {
+        "stem": conv(3, 6),
+        "f1": conv(6, 8, 1),
+        "f2": conv(4, 4),
+        "f3": conv(12, 7, 1),
+        "c1": conv(7, 5, stride=2),
+    }
+    layers |= {"c2": conv(10, 6, 1), "n1": conv(13, 10, 1), "n2": conv(5, 5), "n3": conv(15, 6, 1)}
+    return Small(run, **layers, d=conv(6, 6, stride=2), box=conv(6, 8, 1), kind=conv(6, 3, 1))
+
+
+def patchwork() -> Small:
+    """Neighbourhoods as views (unfold) and as columns (im2col), weighed, and added up to an image again (col2im)."""
+
+    def run(m, x):
+        x = m.a(x)
+        near = x.unfold(2, 2, 2).unfold(3, 2, 2).amax((4, 5))  # (B, 4, 4, 4)
+        columns = F.unfold(m.b(near), 2, stride=2).view(x.shape[0], 5, 4, 4)  # channels, places, positions
+        again = F.fold((columns * m.weights).reshape(x.shape[0], 20, 4), (4, 4), 2, stride=2)
+        return m.fc(pooled(again))
+
+    return Small(run, a=conv(3, 4), b=conv(4, 5), weights=torch.rand(1, 1, 4, 4), fc=nn.Linear(5, 2))
+
+
 def norm_functions() -> Small:
     """Norms that are no layers: RMS norm with a factor, layer norm without one, and one over the features of heads."""
 
@@ -299,7 +341,7 @@ SMALL = {
         chain, residual, depthwise, concat, flat, padded, squeeze_excite, shuffled, shuffle_op, few_groups,
         many_groups, group_norms, shared, halves, parts, sliced, gated, sloped, transposed, grouped_transposed,
         one_channel, enlarged, modern_block, transformer, written_out_attention, one_head, einsum_attention,
-        token_mixer, stacked, token_norm, unit_rows, norm_functions,
+        token_mixer, stacked, token_norm, unit_rows, norm_functions, detector, patchwork,
     )
 }  # fmt: skip
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
+from torchvision import models
 
 from edgewright.errors import LookupFailed
 from edgewright.model import capture, find_channels
@@ -163,6 +164,24 @@ def test_one_head_loses_features_of_queries_and_keys_together(small_net):
     assert touches(channels, "q") == {("q", "out"): singles(4), ("k", "out"): singles(4)}
 
 
+def test_a_detector_of_halves_and_joins_is_cut_everywhere_but_at_its_outputs(small_net):
+    channels = find_channels(small_net("detector"))
+    assert free(channels) == {"stem": 6, "f1": 4, "f1#2": 4, "f3": 7, "c1": 5, "c2": 6, "n1": 5, "n1#2": 5, "n3": 6}
+    assert touches(channels, "f1#2") == {
+        ("f1", "out"): singles(4, start=4),
+        ("f2", "in"): singles(4),
+        ("f2", "out"): singles(4),
+        ("f3", "in"): [(4 + index, 8 + index) for index in range(4)],
+    }
+    assert touches(channels, "c1")["c2", "in"] == [(index, 5 + index) for index in range(5)]
+
+
+def test_neighbourhoods_keep_the_channels_that_they_are_cut_from(small_net):
+    channels = find_channels(small_net("patchwork"))
+    assert free(channels) == {"a": 4, "b": 5}
+    assert touches(channels, "b") == {("b", "out"): singles(5), ("fc", "in"): singles(5)}
+
+
 def test_norms_that_are_functions_follow_the_stream_and_leave_heads_whole(small_net):
     channels = find_channels(small_net("norm_functions"))
     assert touches(channels, "patches")["factor", "loose"] == singles(6)
@@ -245,6 +264,25 @@ def test_the_table_shows_every_group_and_every_reason(small_net):
 def test_an_unknown_group_offers_near_names(small_net):
     with pytest.raises(LookupFailed, match=r"Unknown channel group 'fcc': did you mean fc\?"):
         find_channels(small_net("chain")).group("fcc")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name, num_blocks", [("mobilenet_v2", 17), ("mobilenet_v3_small", 11)])
+def test_every_layer_of_a_mobile_net_can_be_cut(name, num_blocks):
+    """Each block loses expanded channels, gate and all; only what enters and leaves the model stays whole."""
+    with torch.random.fork_rng():
+        net = capture(models.get_model(name, weights=None), (3, 32, 32))
+    channels = find_channels(net)
+    assert {group.locked for group in channels.groups} == {
+        None,
+        "they are the model's input",
+        "they are the model's output",
+    }
+    cut = {member.path for group in channels.free for member in group.members if member.side == "out"}
+    whole = {path for path, layer in net.named_modules() if isinstance(layer, (nn.Conv2d, nn.Linear))} - cut
+    assert whole == {"classifier.1" if name == "mobilenet_v2" else "classifier.3"}
+    depthwise = {path for path, layer in net.named_modules() if isinstance(layer, nn.Conv2d) and layer.groups > 1}
+    assert len(depthwise) == num_blocks and depthwise <= cut
 
 
 @pytest.mark.slow

@@ -134,7 +134,7 @@ def _layer_norm_function(given: Sequence[Any], stays: torch.Tensor) -> torch.Ten
 
 
 def _rms_norm_function(given: Sequence[Any], stays: torch.Tensor) -> torch.Tensor:
-    x, shape, weight, eps = [*given, None, None][:4]
+    x, shape, weight, eps = (*given, *(None, None)[len(given) - 2 :])
     axes, eps = tuple(_last(shape)), torch.finfo(x.dtype).eps if eps is None else eps
     stays = stays.expand(torch.broadcast_shapes(stays.shape, (1, *x.shape[1:])))
     mean = (x.pow(2) * stays).sum(axes, keepdim=True) / stays.sum(axes, keepdim=True).clamp(min=1)

@@ -107,6 +107,7 @@ UNFIT: dict[str, Callable[[fx.Node, int], list[int]]] = {
     "slice": _strided,
     "roll": _axes_in("dims"),
     "squeeze": _axes_in("dim"),
+    "unfold": _axes_in("dimension"),
     "tensor_split": _axes_in("dim"),
     "repeat_interleave": lambda node, rank: [],
 }

@@ -169,6 +169,25 @@ def shuffle(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Labels:
     return literal(seen, node, (labels, args[1]), kwargs)
 
 
+def columns(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Labels:
+    """unfold(x, kernel) as (B, C k, positions): each channel becomes a block of k features."""
+    labels = seen.space.only(args[0], 1, f"{name_of(node.target)} at '{node.name}' mixes them as positions")
+    ids = labels.ids.expand(1, labels.ids.size(1), 1, 1).view(-1)
+    shape = seen.shapes[node.name]
+    if ids.numel() > 1:
+        ids = ids.repeat_interleave(shape[1] // labels.shape[1])
+    return Labels(ids.view(1, -1, 1), shape)
+
+
+def image(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Labels:
+    """fold(x, size, kernel), the reverse of `columns`: the k features of a block are coupled."""
+    shape, reason = seen.shapes[node.name], f"{name_of(node.target)} at '{node.name}' adds them up"
+    labels = seen.space.only(args[0], 1, reason)
+    rows = labels.along(1).view(shape[1], -1)
+    joined = seen.space.collapse(Labels(rows, tuple(rows.shape)), (1,), reason)
+    return Labels(joined.ids.view(1, -1, 1, 1), shape)
+
+
 def norm(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Labels:
     """layer_norm(x, shape, weight, bias), rms_norm(x, shape, weight): heads stay free, or what is normalized over."""
     x, shape, *factors = args
@@ -207,7 +226,7 @@ MOVING = (
     "view", "_unsafe_view", "reshape", "flatten", "unflatten", "permute", "transpose", "swapaxes", "swapdims",
     "movedim", "moveaxis", "t", "squeeze", "unsqueeze", "chunk", "split", "split_with_sizes", "tensor_split",
     "unbind", "slice", "select", "narrow", "expand", "repeat", "tile", "repeat_interleave", "roll", "flip",
-    "index", "index_select", "pixel_shuffle", "pixel_unshuffle",
+    "index", "index_select", "pixel_shuffle", "pixel_unshuffle", "unfold",
 )  # fmt: skip
 POOLING = (
     "max_pool1d", "max_pool2d", "max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d", "adaptive_avg_pool1d",
@@ -239,6 +258,8 @@ RULES: dict[str, Rule] = {
     "pad": pad,
     "layer_norm": norm,
     "rms_norm": norm,
+    "im2col": columns,
+    "col2im": image,
     "prelu": prelu,
     "channel_shuffle": shuffle,
     "glu": gate,
