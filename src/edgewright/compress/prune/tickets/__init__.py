@@ -7,7 +7,7 @@
 `pipeline.find_tickets` runs all rounds, seeds and controls as steps of a run directory.
 """
 
-from .masks import ALIVE, Masks, count_left, keep_of, masked, masks_of, prunable, shuffled, smaller, whole
+from .masks import ALIVE, Masks, count_left, keep_of, masked, masks_of, shuffled, smaller, whole
 from .paired import Spread, paired, spread, verdict
 from .stage import Tickets, TrainTicket
 
@@ -22,7 +22,6 @@ __all__ = [
     "masked",
     "masks_of",
     "paired",
-    "prunable",
     "shuffled",
     "smaller",
     "spread",

@@ -12,41 +12,23 @@ import copy
 from collections.abc import Mapping
 
 import torch
-from torch import fx, nn
+from torch import fx
 
-from ....errors import ModelError
-from ....model import layer_of
-from ..scores import WEIGHTED
+from ..sparse import choose, weighted_layers
 
-Masks = Mapping[str, torch.Tensor]  # name of a weight -> True where it is left, of the weight's shape
+Masks = Mapping[str, torch.Tensor]  # path of a layer -> True where a weight is left, of its shape
 
 ALIVE = 1e-20  # instead of an initial 0: lost in the rounding of any sum, and its products stay normal floats
 
 
-def prunable(net: fx.GraphModule) -> dict[str, nn.Parameter]:
-    """The weights of convolutions and linear layers by name, in the order in which the graph calls them, each once.
-
-    Raises:
-        ModelError: there are none.
-    """
-    found: dict[str, nn.Parameter] = {}  # a weight that several layers share comes under its first name
-    for node in net.graph.nodes:
-        layer = layer_of(net, node)
-        if isinstance(layer, WEIGHTED) and not any(layer.weight is known for known in found.values()):
-            found[f"{node.target}.weight"] = layer.weight  # type: ignore[assignment]
-    if not found:
-        raise ModelError("The model has no convolution and no linear layer: there are no weights to prune.")
-    return found
-
-
 def whole(net: fx.GraphModule) -> dict[str, torch.Tensor]:
     """The masks of a dense net: everything is left, whatever its value."""
-    return {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in prunable(net).items()}
+    return {path: torch.ones_like(layer.weight, dtype=torch.bool) for path, layer in weighted_layers(net).items()}
 
 
 def masks_of(ticket: fx.GraphModule) -> dict[str, torch.Tensor]:
     """The masks that `masked` applied: what is not exactly 0 is left."""
-    return {name: weight.detach() != 0 for name, weight in prunable(ticket).items()}
+    return {path: layer.weight.detach() != 0 for path, layer in weighted_layers(ticket).items()}
 
 
 def masked(net: fx.GraphModule, masks: Masks) -> fx.GraphModule:
@@ -56,7 +38,8 @@ def masked(net: fx.GraphModule, masks: Masks) -> fx.GraphModule:
     those that are 0 throughout are left alone, as training leaves them.
     """
     copied = copy.deepcopy(net)
-    removed = {id(copied.get_parameter(name)): ~left for name, left in masks.items()}
+    layers = weighted_layers(copied)
+    removed = {id(layers[path].weight): ~left for path, left in masks.items()}
     with torch.no_grad():
         for weight in copied.parameters():
             gone = removed.get(id(weight))
@@ -91,28 +74,18 @@ def smaller(masks: Masks, trained: fx.GraphModule, counts: Mapping[tuple[str, ..
         counts: layers that compete with each other -> how many of their weights stay in all. Each layer keeps its
             largest weight at least: a layer without weights would cut the net in two.
     """
-    made: dict[str, torch.Tensor] = {}
-    for names, count in counts.items():
-        sizes = [_ranked(trained.get_parameter(name).detach(), masks[name]) for name in names]
-        order = torch.cat(sizes).argsort(descending=True, stable=True)
-        left = torch.zeros(len(order), dtype=torch.bool)
-        left[order[: max(count, len(names))]] = True
-        for name, part in zip(names, left.split([len(each) for each in sizes]), strict=True):
-            made[name] = part.view_as(masks[name])
-    return {name: made[name] for name in masks}
-
-
-def _ranked(weight: torch.Tensor, left: torch.Tensor) -> torch.Tensor:
-    """Magnitudes in a row: -1 where the weight is gone already, infinite for the largest one."""
-    sizes = torch.where(left, weight.abs(), -1.0).flatten()
-    sizes[sizes.argmax()] = torch.inf
-    return sizes
+    layers, made = weighted_layers(trained), dict[str, torch.Tensor]()
+    for paths, count in counts.items():
+        sizes = {path: layers[path].weight.detach().abs().masked_fill(~masks[path], -torch.inf) for path in paths}
+        total = sum(each.numel() for each in sizes.values())
+        made |= choose(sizes, 1 - max(count, len(paths)) / total)
+    return {path: made[path] for path in masks}
 
 
 def shuffled(masks: Masks, generator: torch.Generator) -> dict[str, torch.Tensor]:
     """Masks that leave as many weights of each layer, drawn at random: the control of what the mask knows."""
     drawn = {}
-    for name, left in masks.items():
+    for path, left in masks.items():
         order = torch.randperm(left.numel(), generator=generator)
-        drawn[name] = left.flatten()[order].view_as(left)
+        drawn[path] = left.flatten()[order].view_as(left)
     return drawn

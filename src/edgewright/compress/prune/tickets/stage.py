@@ -19,9 +19,9 @@ from ....errors import ConfigError
 from ....progress import SILENT, Progress
 from ....tasks import evaluate
 from ....train import Train, TrainOutcome, stage_result, train_weights
-from ....train.zeros import put_zeros
 from ....types import Job, StageResult, plain
-from .masks import Masks, count_left, keep_of, masks_of, prunable, smaller
+from ..sparse import put_zeros, weighted_layers
+from .masks import Masks, count_left, keep_of, masks_of, smaller
 
 RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "rounds": ("a whole number from 1", lambda value: _whole(value, 1)),
@@ -65,11 +65,11 @@ class Tickets:
 
     def counts(self, net: fx.GraphModule, number: int) -> dict[tuple[str, ...], int]:
         """Layers that compete with each other -> weights that are left of them after round `number` (from 1)."""
-        totals = {name: weight.numel() for name, weight in prunable(net).items()}
+        totals = {path: layer.weight.numel() for path, layer in weighted_layers(net).items()}
         *inner, last = totals
-        groups = [tuple(inner)] if self.scope == "global" and inner else [(name,) for name in inner]
+        groups = [tuple(inner)] if self.scope == "global" and inner else [(path,) for path in inner]
         rates = {**dict.fromkeys(groups, self.rate), (last,): self.last_rate if inner else self.rate}
-        return {names: count_left(sum(totals[name] for name in names), rate, number) for names, rate in rates.items()}
+        return {paths: count_left(sum(totals[path] for path in paths), rate, number) for paths, rate in rates.items()}
 
     def next_masks(self, masks: Masks, trained: fx.GraphModule, number: int) -> dict[str, torch.Tensor]:
         """The masks of round `number` (from 1): the smallest weights of the net that was trained under `masks` go."""
@@ -161,11 +161,9 @@ class TrainTicket:
     def _masking(self, masks: Masks) -> Callable[[nn.Module, int], None]:
         """Puts the mask on once the step is reached, and again after every step that follows."""
 
-        removed = {name: ~left for name, left in masks.items()}
-
         def put_on(net: nn.Module, step: int) -> None:
             if step >= self.rewind:
-                put_zeros(net, removed)
+                put_zeros({path: net.get_submodule(path) for path in masks}, masks)
 
         return put_on
 
