@@ -57,6 +57,10 @@ FLAGS = {
         "--runtime", "--threads", "--turns", "--runs", "--starts", "--batch", "--data", "--data-root", "--download",
         "--input", "--num-classes", "--weights", "--image-size", "--channels", "--json", "--debug",
     },
+    "pays": {
+        "--sparsity", "--device", "--layers", "--turns", "--data", "--data-root", "--download", "--val-from", "--input",
+        "--num-classes", "--weights", "--image-size", "--channels", "--seed", "--json", "--debug",
+    },
     "calibrate": {"--out", "--name", "--threads", "--base", "--quick", "--resume", "--json", "--debug"},
     "report": {"--open", "--json", "--debug"},
     "models": {"--library", "--json", "--debug"},

@@ -97,13 +97,13 @@ def _conditions(found: Bench) -> list[str]:
     versions = ", ".join(f"{name} {version}" for name, version in here.versions.items())
     shape = "x".join(str(size) for size in found.input_shape)
     return [
-        f"Measured on this machine alone: {_machine(here)}.",
+        f"Measured on this machine alone: {machine_text(here)}.",
         f"Input {shape}; {_plural(timing.turns, 'turn')} of at most {_plural(timing.runs, 'call')} or "
         f"{timing.seconds} s each, all in turns; ratio: to the first row of a setting, turn by turn; {versions}.",
     ]
 
 
-def _machine(here: Conditions) -> str:
+def machine_text(here: Conditions) -> str:
     clock = "clock unknown" if here.clock_hz is None else f"{here.clock_hz / 1e9:.2f} GHz"
     loads = " to ".join(DASH if load is None else f"{load:g}" for load in (here.load_before, here.load_after))
     kind = ", a virtual machine" if here.is_virtual else ""
