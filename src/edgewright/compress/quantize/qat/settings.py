@@ -14,7 +14,10 @@ STEPS = ("learned", "observed", "fixed")
 FIRST_STEPS = ("best", "calibrated", "formula")
 GRADIENTS = ("clipped", "plain")
 BATCH_NORMS = ("folded", "live")
-GENTLE = Train(epochs=10, batch_size=64, optimizer="sgd", lr=0.03, weight_decay=1e-4, warmup_epochs=0.5)
+GENTLE = Train(
+    epochs=10, batch_size=64, optimizer="sgd", lr=0.03, weight_decay=1e-4, warmup_epochs=0.5,
+    keep_zeros=True,  # a sparse model is quantized to a sparse one; dense ones have no weights that are exactly 0
+)  # fmt: skip
 
 
 def _one_of(names: tuple[str, ...]) -> tuple[str, Callable[[Any], bool]]:

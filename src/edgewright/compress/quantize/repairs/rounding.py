@@ -140,12 +140,13 @@ class _Choice:
         units = as_matrices(sided(layer, layer.weight.detach())) / self.scale_GOD
         self.nearest_GOD = units.round().clamp(-self.top, self.top)
         self.floor_GOD = units.floor()
+        self.zero_GOD = units == 0  # stays 0: a sparse model is quantized to a sparse one
         start = ((units - self.floor_GOD - GAMMA) / (ZETA - GAMMA)).clamp(1e-4, 1 - 1e-4)
         self.v_GOD = torch.log(start / (1 - start)).requires_grad_()
 
     def up(self) -> torch.Tensor:
         """h(V): how far each weight is rounded up, 0 to 1."""
-        return (torch.sigmoid(self.v_GOD) * (ZETA - GAMMA) + GAMMA).clamp(0, 1)
+        return (torch.sigmoid(self.v_GOD) * (ZETA - GAMMA) + GAMMA).clamp(0, 1).masked_fill(self.zero_GOD, 0.0)
 
     def values(self, codes_GOD: torch.Tensor) -> torch.Tensor:
         return codes_GOD.clamp(-self.top, self.top) * self.scale_GOD
