@@ -9,7 +9,7 @@ training (`gradual`) -> what it comes to (`accounts`)
 """
 
 from .accounts import accounts, layer_rows, storage
-from .choose import choose, choose_pattern, count_zeros, energy_kept
+from .choose import SCOPES, choose, choose_pattern, count_zeros, energy_kept
 from .schedule import COURSES, cubic, equal_steps, moments
 from .scores import SCORES
 from .stage import SCHEDULES, Sparsify
@@ -18,6 +18,7 @@ from .weights import counted_layers, put_zeros, weighted_layers
 __all__ = [
     "COURSES",
     "SCHEDULES",
+    "SCOPES",
     "SCORES",
     "Sparsify",
     "accounts",
