@@ -57,6 +57,8 @@ ASKED = {
     "unstructured": {"rows": 4, "columns": 4, "zeros": 0.5},
     "eie": {"rows": 64, "columns": 4, "density": 0.2},
     "eie-column": {"values": [0.0, 1.0]},
+    "weight-sharing": {"weights": 16, "values": 4},
+    "huffman": {"counts": [8, 1, 4, 3]},
     "roofline": {"peak_ops_s": 1e9, "bandwidth_bytes_s": 1e8, "ops_per_byte": 3.0},
     "layer-memory": {"size": 8, "in_channels": 2, "out_channels": 4},
     "energy": {"macs": 10},

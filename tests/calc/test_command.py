@@ -63,6 +63,8 @@ WORDS = {
     "unstructured": "--rows 1024 --columns 1024 --zeros 0.8",
     "eie": "--rows 1024 --columns 1024 --density 0.1 --activation-density 0.3",
     "eie-column": "--values 0,0,1,2,0,0",
+    "weight-sharing": "--weights 16 --values 4",
+    "huffman": "--counts 8,1,4,3",
     "roofline": "--peak-ops-s 1e12 --bandwidth-bytes-s 25e9 --ops-per-byte 10",
     "layer-memory": "--size 112 --in-channels 16 --out-channels 96 --ram-kib 320",
     "energy": "--macs 1000 --dtype int8 --accumulator int32 --dram-bytes 10",

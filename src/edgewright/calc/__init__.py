@@ -9,6 +9,7 @@ from .activations import activation, hard_swish
 from .backward import conv_backward, pool_backward
 from .blocks import bottleneck, fire, inverted_residual, squeeze_excite, stack
 from .chains import chain
+from .coding import huffman, weight_sharing
 from .elementwise import batch_norm, group_norm, layer_norm, pool
 from .energies import energy, energy_ratios, energy_table, memory_energy
 from .formats import fixed_number, float_number
@@ -46,6 +47,7 @@ GROUPS: Mapping[str, Mapping[str, Callable[..., Worked]]] = {
     "Sparse storage": {
         "sparsity": sparsity, "sparsity-table": sparsity_table, "sparse-pattern": sparse_pattern,
         "sparse-row": sparse_row, "unstructured": unstructured, "eie": eie, "eie-column": eie_column,
+        "weight-sharing": weight_sharing, "huffman": huffman,
     },
     "Machines": {
         "roofline": roofline, "layer-memory": layer_memory, "energy": energy, "memory-energy": memory_energy,
