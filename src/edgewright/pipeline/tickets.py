@@ -134,7 +134,7 @@ class _Hunt:
     ) -> tuple[Trained, fx.GraphModule]:
         """One training as a step of the run, and the net that came of it."""
         stage = TrainTicket(rewind=self.settings.rewind if number else 0, train=self.settings.train)
-        at = f", round {number}: {keep_of(masks):.1%} of the weights" if number else ""
+        at = f", round {number}: {100 * keep_of(masks):.1f} % of the weights" if number else ""
         job = replace(self.job, model=masked(start, masks), teacher=start if stage.rewind else None, seed=seed)
         step = self.run.step(variant, f"Seed {seed}{at}, {TITLES[variant]}", stage, job)
         # a run keeps its steps, and the nets of a hundred trainings need not all stay in memory
@@ -172,7 +172,7 @@ def _content(run: Run, job: Job, settings: Tickets, trained: list[Trained], comm
             "rounds": rounds, "sentences": sentences(rounds), "trained": [plain(each) for each in trained],
         },
         "verdict": {
-            "passed": True, "sentence": " ".join(sentences(rounds)), "binding": [], "nearest": None, "relax": [],
+            "passed": True, "sentence": sentences(rounds)[0], "binding": [], "nearest": None, "relax": [],
         },
     })  # fmt: skip
 
