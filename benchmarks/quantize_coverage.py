@@ -12,7 +12,8 @@ through such a net (efficientnet_b0: 1e-13), so each batch normalization is give
 with which its output has a root mean square of 0.01 (one pass over the 8 images). Not more: where SiLU and hard-swish
 bend, the largest channels of a net that is not trained grow from block to block until they alone decide (48
 deviations in mobilenet_v3_small), and one grid per tensor has no codes left for the others. And not each channel by
-itself: that blows up what differs little, rounding errors first (mobilenet_v2: 8 dB instead of 28).
+itself: that blows up what differs little, rounding errors first (mobilenet_v2: 8 dB instead of 28). Where a library
+starts the classifier at 0, so that all outputs are 0, it is drawn.
 
 Images are smooth noise at 2 to 64 cells a side, mean 0, deviation 1. Ranges by minimum and maximum or by percentile,
 what does better on the calibration images; with equalization before it where neither is enough there.
@@ -81,6 +82,17 @@ def settle(model: nn.Module, images_BCHW: torch.Tensor) -> None:
         hook.remove()
 
 
+def give_outputs(model: nn.Module, images_BCHW: torch.Tensor) -> None:
+    """Some libraries start a classifier at 0, so that all outputs are 0 and say nothing: draw such weights."""
+    with torch.no_grad():
+        if _outputs(model, images_BCHW[:2]).any():
+            return
+        generator = torch_generator(0, "zero weights")
+        for value in model.parameters():
+            if value.dim() > 1 and not bool(value.any()):
+                value.normal_(std=0.02, generator=generator)
+
+
 def built(spec: str) -> tuple[fx.GraphModule, torch.Tensor]:
     """A settled model, captured at the smallest image that it takes, and calibration images."""
     error: Exception | None = None
@@ -90,6 +102,7 @@ def built(spec: str) -> tuple[fx.GraphModule, torch.Tensor]:
             images_BCHW = images(NUM_CALIBRATION, made.input_shape, "calibration")
             model = made.model.eval()
             settle(model, images_BCHW)
+            give_outputs(model, images_BCHW)
             return capture(model, made.input_shape, name=spec), images_BCHW
         except Exception as found:  # a size that it does not take fails in many ways
             error = found
