@@ -53,26 +53,29 @@ class Case:
     stages: Mapping[str, Stage]
 
 
-FINE = replace(DENSE, epochs=5, lr=0.02, dtype="bfloat16")
-TUNE = replace(CENTROIDS, epochs=1, augment="crop-flip")
+FINE = replace(DENSE, epochs=4, lr=1e-3)
+TUNE = replace(CENTROIDS, epochs=1)
 RESNET = Train(
-    epochs=2, batch_size=128, optimizer="sgd", lr=0.01, momentum=0.9, weight_decay=5e-4, augment="crop-flip",
-    warmup_epochs=0.1, keep="last",
+    epochs=1, batch_size=64, epoch_images=2560, optimizer="sgd", lr=0.01, momentum=0.9, weight_decay=5e-4,
+    augment="crop-flip", warmup_epochs=0.1, keep="last",
 )  # fmt: skip
+RESNET_TUNE = replace(TUNE, batch_size=64, epoch_images=1280, augment="crop-flip")
 CASES = {
     "alexnet28": Case(
         net="alexnet28",
         stages={
             "prune": Sparsify(sparsity=0.93, schedule="cubic", steps=20, until=0.6, train=FINE),
-            "share": Cluster(bits=5, train=replace(TUNE, dtype="bfloat16", epoch_images=25_000)),
+            "share": Cluster(bits=5, train=replace(TUNE, dtype="bfloat16", epoch_images=12_800)),
         },
     ),
-    "resnet20": Case(net="resnet20", stages={"share": Cluster(bits=5), "share, tuned": Cluster(bits=5, train=TUNE)}),
+    "resnet20": Case(
+        net="resnet20", stages={"share": Cluster(bits=5), "share, tuned": Cluster(bits=5, train=RESNET_TUNE)}
+    ),
     "resnet20 pruned": Case(
         net="resnet20",
         stages={
-            "prune": Sparsify(sparsity=0.5, schedule="cubic", steps=10, train=RESNET),
-            "share": Cluster(bits=5, train=TUNE),
+            "prune": Sparsify(sparsity=0.5, schedule="cubic", steps=10, until=0.5, train=RESNET),
+            "share": Cluster(bits=5, train=RESNET_TUNE),
         },
     ),
 }
