@@ -1,7 +1,7 @@
 """Lottery tickets against re-initialization, random masks and the dense net: four nets, several seeds each.
 
     EDGEWRIGHT_TEST_DATA=... OMP_NUM_THREADS=1 python benchmarks/lottery_tickets.py [--only CASE] [--seeds N]
-        [--work DIR] [--out FILE.json]
+        [--work DIR] [--out FILE.json] [--show]
 
 Every case is one `find_tickets`. All nets of a case take the same number of steps and are scored on the test images by
 the weights after the last; differences are paired by seed. What is finished stays in the work folder, so a run that was
@@ -24,12 +24,14 @@ import torch
 from torch import nn
 
 from edgewright import zoo
+from edgewright.cli.show import table
 from edgewright.compress.prune.tickets import Tickets
 from edgewright.data import Data, load_data
 from edgewright.devices import device
 from edgewright.files import read_json, write_json
 from edgewright.pipeline import find_tickets
 from edgewright.pipeline.record import machine_facts, version_facts
+from edgewright.report import ticket_rows
 from edgewright.tasks import Classify
 from edgewright.train import Train
 from edgewright.types import RUN_FILE, Job
@@ -139,21 +141,34 @@ def row(name: str, content: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def show(case: dict[str, Any]) -> None:
+    """The table of a case and its sentences, as the command prints them."""
+    headings, rows = ticket_rows({"tickets": case})
+    print(f"\n{case['case']}, {case['num_seeds']} seeds; dense {case['rounds'][0]['scores']['dense']['mean']:.2f}")
+    table(headings, rows, right=headings)
+    print(*case["sentences"], sep="\n", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=CASES, action="append")
     parser.add_argument("--seeds", type=int, help="of each case; default: 5 of the first, 3 of the others")
     parser.add_argument("--work", type=Path, default=Path("runs/lottery-tickets"))
     parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--show", action="store_true", help="print what the result file holds, and measure nothing")
     given = parser.parse_args()
     torch.set_num_threads(1)
     known = {each["case"]: each for each in read_json(given.out)["cases"]} if given.out.exists() else {}
+    if given.show:
+        for case in known.values():
+            show(case)
+        return
     for name in given.only or CASES:
         known[name] = run(name, given.work, given.seeds)
         cases = [known[each] for each in CASES if each in known]
         facts = {"command": "benchmarks/lottery_tickets.py", "machine": machine_facts(), "versions": version_facts()}
         write_json(given.out, {**facts, "cases": cases})
-        print(name, *known[name]["sentences"], sep="\n  ", flush=True)
+        show(known[name])
 
 
 if __name__ == "__main__":
