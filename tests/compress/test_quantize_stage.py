@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from edgewright.compress.quantize import LearnRounding, Limits, Mixed, Qat, Quan
 from edgewright.data import load_data
 from edgewright.errors import ConfigError, UnsupportedError
 from edgewright.model import capture, fingerprint
+from edgewright.model.fold import fold_batch_norms
 from edgewright.model.quantized import IntegerWeights, is_quantized, quantizers
 from edgewright.recipes import Recipe
 from edgewright.tasks import Classify
@@ -77,6 +79,40 @@ def test_batch_norms_tell_the_shift_of_the_layers_behind_them(job, repairs):
     done = result.details["repairs"]["analytic-bias"]
     assert len(done["refused"]) == 2  # the first layer reads the image, the last one a maximum over windows
     assert set(result.details["repairs"]) == set(repairs)
+
+
+def test_normalizations_measured_behind_rounded_weights_keep_means_and_spreads(job):
+    result = Quantize(bits=2, method="minmax", repairs=("reestimate",)).run(job)
+    plain = Quantize(bits=2, method="minmax").run(job)
+    low, high = result.details["repairs"]["reestimate"]["gains"]
+    assert 0 < low <= high and (low, high) != (1.0, 1.0)
+
+    def spreads(net, name):
+        images = DATA.calibration(256, 0)
+        seen = {}
+        node = next(node for node in net.graph.nodes if node.name == name)
+        layer = net.get_submodule(str(node.target))
+        handle = layer.register_forward_hook(lambda *call: seen.update(out=call[2].detach()))
+        net(images)
+        handle.remove()
+        flat_CN = seen["out"].transpose(0, 1).flatten(1)
+        return torch.stack([flat_CN.mean(1), flat_CN.std(1)])
+
+    exact = spreads(fold_batch_norms(job.model)[0], "_0")
+    errors = [(spreads(each.model, "_0") - exact).abs().max().item() for each in (result, plain)]
+    assert errors[0] < 0.3 * errors[1]
+
+
+def test_what_would_undo_a_reestimation_is_refused(job):
+    with pytest.raises(ConfigError, match="reestimate measures the net behind rounded weights, and equalize changes"):
+        Quantize(repairs=("equalize", "reestimate"))
+    with pytest.raises(ConfigError, match="leave it out with mixed bits and with one scale a tensor"):
+        Quantize(repairs=("reestimate",), mixed=Mixed(mean_weight_bits=4.0))
+    with pytest.raises(ConfigError, match="repairs needs static integers"):
+        Quantize(repairs=("reestimate",), scheme=Scheme(mode="weight-only"))
+    stage = Quantize(bits=2, method="minmax", repairs=("reestimate", "bias"), repair_if_drop_over=0.0)
+    tried = replace(stage, rounding=LearnRounding(iterations=20)).run(job).details["tried"]
+    assert [each["repairs"] for each in tried[:2]] == [["reestimate", "bias"], ["bias", "equalize"]]
 
 
 def test_mixed_bits_stay_within_the_bytes_asked_for(job):

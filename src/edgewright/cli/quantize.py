@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..types import Job
 
 METHODS = ("minmax", "moving-average", "percentile", "mse", "kl", "aciq", "best")  # help must not load that room
-REPAIRS = ("equalize", "split", "rounding", "analytic-bias", "bias")
+REPAIRS = ("equalize", "split", "reestimate", "rounding", "analytic-bias", "bias")
 
 
 def quantize(

@@ -36,6 +36,7 @@ from .repairs import (
     equalize,
     keep_ends,
     learn_rounding,
+    reestimate_rounded,
     scaled,
     split_outliers,
 )
@@ -45,8 +46,9 @@ from .simulate import simulate, weight_method_for
 if TYPE_CHECKING:
     from .stage import Quantize
 
-BEFORE, AFTER = ("equalize", "split"), ("rounding", "analytic-bias", "bias")
+BEFORE, AFTER = ("equalize", "split", "reestimate"), ("rounding", "analytic-bias", "bias")
 REPAIRS = (*BEFORE, *AFTER)  # in the order in which they work
+BESIDE_REESTIMATE = ("bias",)  # the others change the weights that it measured behind, or count on biases as they were
 BEST = "best"
 Ranges = Mapping[str, tuple[float, float]]
 
@@ -85,10 +87,14 @@ class Builder:
         folded, moments, done = self._repaired_before(folded, repairs, asked)
         plan = plan_quantizers(folded, float_output=self.settings.float_output)
         precision = keep_ends(folded, plan, asked) if self.settings.ends_at_8_bits else asked
+        source = folded
+        if "reestimate" in repairs:
+            source, done["reestimate"] = self._reestimated(precision)
+            plan = plan_quantizers(source, float_output=self.settings.float_output)
         if self.settings.scheme.mode == "static":
-            simulation, found = self._calibrated(folded, plan, precision)
+            simulation, found = self._calibrated(source, plan, precision)
         else:
-            simulation, found = self._without_images(folded, plan, precision), {"method": None}
+            simulation, found = self._without_images(source, plan, precision), {"method": None}
         simulation, done_after = self._repaired_after(simulation, folded, moments, repairs)
         found = {**found, "repairs": {**done, **done_after}}
         return Built(simulation=simulation, folded=folded, folding=folding, plan=plan, found=found)
@@ -117,6 +123,18 @@ class Builder:
             moments = duplicated(moments, splitting.sources)
             done["split"] = {"channels": {name: len(each) for name, each in splitting.channels.items()}}
         return folded, moments, done
+
+    def _reestimated(self, precision: Precision) -> tuple[fx.GraphModule, dict[str, Any]]:
+        """The folded net with rounded weights, its normalizations measured behind them.
+
+        Told are the least and the largest ratio of a channel's deviation behind rounded weights to the one before.
+        """
+        folded, report = reestimate_rounded(
+            self.net, self._images(), precision=precision, scale_of=self._weight_scales, progress=self.progress
+        )
+        absorbed, _ = fold_batch_norms(folded, absorb=True)
+        gains = [gain for pair in report.gains.values() for gain in pair]
+        return expose_gates(absorbed), {"gains": [min(gains), max(gains)] if gains else None}
 
     def _weight_scales(self, layer: torch.nn.Module, *, bits: int) -> torch.Tensor:
         return weight_scales(layer, bits=bits, method=weight_method_for(bits, self.settings.weight_method))
@@ -208,14 +226,20 @@ def _plain_method(method: str) -> str:
 
 
 def check_repairs(repairs: tuple[str, ...]) -> None:
-    """Refuse unknown names.
+    """Refuse unknown names, and repairs that undo each other.
 
     Raises:
-        ConfigError: names the repairs that there are.
+        ConfigError: names the repairs that there are, or the one to leave out.
     """
     unknown = [name for name in repairs if name not in REPAIRS]
     if unknown:
         raise ConfigError(f"A repair is one of {', '.join(REPAIRS)}, got '{unknown[0]}'.")
+    foreign = [name for name in repairs if name not in ("reestimate", *BESIDE_REESTIMATE)]
+    if "reestimate" in repairs and foreign:
+        raise ConfigError(
+            f"The repair reestimate measures the net behind rounded weights, and {foreign[0]} changes them or counts "
+            "on them as they were: leave one of the two out."
+        )
 
 
 __all__ = ["BEST", "RANGE_METHODS", "REPAIRS", "Builder", "Built", "check_repairs"]

@@ -84,6 +84,11 @@ class Quantize:
             drop = getattr(self, name)
             if drop is not None and not drop >= 0:
                 raise ConfigError(f"Quantize.{name} is in points, 0 or more, got {drop}.")
+        if "reestimate" in self.repairs and (self.mixed is not None or self.scheme.granularity != "channel"):
+            raise ConfigError(
+                "The repair reestimate rounds weights before bits are chosen and with a scale for each channel: leave "
+                "it out with mixed bits and with one scale a tensor."
+            )
         self._check_scheme()
 
     def _check_scheme(self) -> None:
@@ -91,7 +96,7 @@ class Quantize:
         if self.scheme.mode == "static" and self.scheme.format == INTEGERS:
             return
         wanted = {
-            "repairs": set(self.repairs) & set(AFTER), "mixed": self.mixed, "qat": self.qat,
+            "repairs": set(self.repairs) & {*AFTER, "reestimate"}, "mixed": self.mixed, "qat": self.qat,
             "repair_if_drop_over": self.repair_if_drop_over, "qat_if_drop_over": self.qat_if_drop_over,
         }  # fmt: skip
         given = [name for name, value in wanted.items() if value not in (None, set())]
@@ -145,7 +150,8 @@ class Quantize:
         """The best simulation of those tried: as asked, then with more and more repairs while needed."""
         ways = [self.repairs]
         if self.repair_if_drop_over is not None:
-            ways += [tuple(dict.fromkeys((*self.repairs, *more))) for more in LADDER]
+            kept = [name for name in self.repairs if name != "reestimate"]  # the rungs repair in its place
+            ways += [tuple(dict.fromkeys((*kept, *more))) for more in LADDER]
         tried, best = [], None
         for repairs in ways:
             built = builder.build(repairs)
