@@ -47,10 +47,11 @@ LEAST_RATIO, MOST_DROP = 35.0, 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A net and the stages it goes through, by name, one after the other."""
+    """A net and the stages it goes through by name, one after the other or, `apart`, each from the dense net."""
 
     net: str
     stages: Mapping[str, Stage]
+    apart: bool = False
 
 
 FINE = replace(DENSE, epochs=4, lr=1e-3)
@@ -69,7 +70,14 @@ CASES = {
         },
     ),
     "resnet20": Case(
-        net="resnet20", stages={"share": Cluster(bits=5), "share, tuned": Cluster(bits=5, train=RESNET_TUNE)}
+        net="resnet20",
+        apart=True,
+        stages={
+            "share": Cluster(bits=5),
+            "share, norms kept": Cluster(bits=5, fold=False),
+            "share, density": Cluster(bits=5, init="density"),
+            "share, tuned": Cluster(bits=5, train=RESNET_TUNE),
+        },
     ),
     "resnet20 pruned": Case(
         net="resnet20",
@@ -105,11 +113,11 @@ def measure(case: str, root: Path, nets: Path, run: Path) -> dict[str, Any]:
 
 
 def _steps(run: Run, job: Job, case: Case) -> dict[str, Step]:
-    """Every stage's result; `share, tuned` starts from what `share` started from."""
+    """Every stage's result."""
     steps = {"dense": run.step("dense", "As trained", AsGiven(), job)}
     for name, stage in case.stages.items():
-        before = steps["dense" if name == "share, tuned" else list(steps)[-1]]
-        steps[name] = run.step(name.replace(", ", "-"), name, stage, job.with_model(before.model))
+        before = steps["dense" if case.apart else list(steps)[-1]]
+        steps[name] = run.step(name.replace(", ", "-").replace(" ", "-"), name, stage, job.with_model(before.model))
     return steps
 
 
@@ -191,7 +199,7 @@ def show(case: str, found: Mapping[str, Any]) -> None:
     print(f"{case}: {found['test_images']} test images, {found['stages'][0]['fp32_bytes']:,} bytes in float32")
     for row in found["stages"]:
         print(
-            f"  {row['stage']:13s} {row['score']:6.2f} ± {row['std_error']:.2f}  drop {row['drop']:+.2f} ± "
+            f"  {row['stage']:18s} {row['score']:6.2f} ± {row['std_error']:.2f}  drop {row['drop']:+.2f} ± "
             f"{row['drop_std_error']:.2f}  {row['coded_bytes']:>10,} bytes  {row['ratio']:5.1f}x  without Huffman "
             f"{row['ratio_without_huffman']:5.1f}x",
             flush=True,

@@ -1,10 +1,16 @@
 """Shared weights and Huffman codes by formula: the paper's example, a code by hand, and what is refused."""
 
+import re
+import shlex
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from edgewright.calc import CALCULATIONS
+from edgewright.cli import app
 from edgewright.errors import ConfigError
 
 weight_sharing, huffman = CALCULATIONS["weight-sharing"], CALCULATIONS["huffman"]
@@ -45,3 +51,11 @@ def test_counts_without_a_symbol_or_with_too_many_are_refused(counts):
 def test_more_values_than_weights_are_refused():
     with pytest.raises(ConfigError, match="values are at most as many as the weights, got 5 for 4"):
         weight_sharing(weights=4, values=5)
+
+
+def test_the_page_on_deep_compression_shows_what_the_commands_print():
+    page = (Path(__file__).parents[2] / "docs" / "deep-compression.md").read_text()
+    shown = re.findall(r"^\$ edgewright (calc .+)\n((?:(?!\$|```).+\n)+)", page, re.M)
+    assert len(shown) == 2
+    for words, output in shown:
+        assert CliRunner().invoke(app, shlex.split(words)).stdout == output

@@ -61,3 +61,11 @@ def test_wrong_images_and_missing_files_are_named(net, tmp_path):
 def test_equal_models_give_equal_files(net, tmp_path):
     first, again = (export_coded(net, tmp_path / name, **GIVEN).model_path.read_bytes() for name in "ab")
     assert first == again
+
+
+@pytest.mark.slow
+def test_a_quantized_model_comes_back_exactly_too(nets, tmp_path):
+    artifact = export_coded(nets.simulation, tmp_path / "a", **GIVEN)
+    loaded, _ = load_coded(artifact.model_path)
+    assert artifact.manifest["quantized"] and fingerprint(loaded) == fingerprint(nets.simulation)
+    assert torch.equal(loaded(nets.x), nets.simulation(nets.x))
