@@ -45,6 +45,7 @@ def test_every_range_method_and_repair_is_compared_at_every_width():
     assert len(names) == len(found) and {each.stage.bits for each in found} == {8, 4}
     schemes = {"8 bits, dynamic", "8 bits, weights only", "4 bits, weights only, affine in groups", "4 bits, mixed"}
     assert schemes | {"fp16", "bf16", "fp16, weights only", "bf16, weights only"} <= names
+    assert {"8 bits, best + re-estimation", "4 bits, best + analytic bias"} <= names
     assert not {"8 bits, mixed", "8 bits, weights only, affine in groups", "2 bits, mixed"} & names
     assert all(each.stage.num_calibration == 32 for each in found)
 
@@ -55,6 +56,8 @@ def test_schemes_keep_the_granularity_that_was_asked_for():
     assert stages["4 bits, weights only"].scheme == Scheme(mode="weight-only", granularity="tensor")
     assert stages["4 bits, weights only, affine in groups"].scheme.group_size == 32
     assert stages["fp16"].scheme == Scheme(format="fp16")
+    assert "4 bits, best + analytic bias" in stages
+    assert "4 bits, best + re-estimation" not in stages  # it takes a scale for each channel
 
 
 def test_training_is_compared_where_it_is_given():

@@ -19,6 +19,10 @@ REPAIRED: Mapping[str, tuple[str, ...]] = {
     "rounding": ("rounding",),
     "all but split": ("equalize", "rounding", "bias"),
 }
+FROM_NORMS: Mapping[str, tuple[str, ...]] = {
+    "analytic bias": ("analytic-bias",),
+    "re-estimation": ("reestimate",),
+}
 HALVES = ("fp16", "bf16")
 GROUPS = Scheme(mode="weight-only", granularity="group", group_size=32, symmetric=False)
 MIXED_BITS = range(3, 8)  # on average: at 8 nothing is saved, at 2 there is no choice
@@ -33,13 +37,18 @@ def ways(*, qat: Qat | None = None) -> dict[str, dict[str, Any]]:
 
 
 def other_ways(base: Scheme, *, bits: int) -> dict[str, dict[str, Any]]:
-    """Name -> settings of integers that are not static, and of layers with bits of their own, at a width of weights.
+    """Name -> settings at a width of weights: repairs by batch normalization; layers with bits of their own; integers
+    that are not static.
 
     Args:
         base: the static scheme beside them; its granularity is theirs, but for the weights in groups.
         bits: of the weights; of mixed ones on average, so that they take no more bytes.
     """
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, dict[str, Any]] = {
+        f"{BEST} + {name}": {"method": BEST, "repairs": repairs}
+        for name, repairs in FROM_NORMS.items()
+        if base.granularity == "channel" or "reestimate" not in repairs  # it takes a scale for each channel
+    }
     if bits in MIXED_BITS:
         found["mixed"] = {"method": BEST, "mixed": Mixed(mean_weight_bits=float(bits))}
     found["dynamic"] = {"scheme": replace(base, mode="dynamic")}
