@@ -167,7 +167,7 @@ def _asked_schedule(course: str | None, steps: int | None, scan: str | None, pla
         named = ["--schedule"] * (course is not None) + told
         raise ConfigError(f"--plan is carried out in one cut: leave out {', '.join(named)}.")
     if course in (None, "one-shot") and told:
-        raise ConfigError(f"{' and '.join(told)} belong to --schedule steps or cubic: name one, or leave them out.")
+        raise ConfigError(f"Only --schedule steps or cubic takes {' and '.join(told)}: name one, or leave it out.")
     course = course or "one-shot"
     number = 1 if course == "one-shot" else STEPS if steps is None else steps
     return Schedule(course=course, steps=number, **given(scan=scan))
