@@ -32,8 +32,8 @@ FLAGS = {
         "--prepare-strength", "--prepare-epochs",
     },
     "sparsify": STAGE | TRAINING | {
-        "--sparsity", "--pattern", "--scope", "--score", "--schedule", "--steps", "--until", "--dense", "--dense-ends",
-        "--recover",
+        "--sparsity", "--pattern", "--permute", "--scope", "--score", "--schedule", "--steps", "--until", "--dense",
+        "--dense-ends", "--recover",
     },
     "distill": STAGE | TRAINING | {"--teacher", "--teacher-weights", "--alpha", "--temperature", "--features"},
     "cluster": STAGE | TRAINING - {"--preset"} | {
@@ -117,7 +117,7 @@ def test_the_help_of_sparsify_offers_every_choice():
     from edgewright.cli import sparsify
     from edgewright.compress.prune.sparse import SCHEDULES, SCOPES, SCORES
 
-    assert sparsify.SCORE_NAMES == tuple(SCORES)
+    assert tuple(SCORES) == sparsify.SCORE_NAMES
     assert sparsify.SCHEDULE_NAMES == SCHEDULES
     assert sparsify.SCOPE_NAMES == SCOPES
 

@@ -28,6 +28,7 @@ BAD = {
         "--epochs, --batch-size would train nothing: add --recover train or distill",
     ),
     "movement at once": (["--sparsity", "0.5", "--score", "movement"], "The score 'movement' is a sum over a training"),
+    "an order of nothing": (["--sparsity", "0.5", "--permute"], "--permute orders channels for a pattern"),
     "random weights": (["--sparsity", "0.5"], "simple_cnn has random weights, and sparsify needs trained ones"),
 }  # fmt: skip
 
@@ -78,7 +79,9 @@ def test_a_run_says_what_is_zero_and_what_each_form_takes(trained, tmp_path):
 
 @pytest.mark.slow
 def test_a_pattern_is_packed_and_more_zeros_than_possible_end_with_1(trained, tmp_path):
-    told = run("sparsify", trained, "--data", "digits", "--pattern", "2:4", "--out", tmp_path / "out").stdout
+    told = run(
+        "sparsify", trained, "--data", "digits", "--pattern", "2:4", "--permute", "--out", tmp_path / "out"
+    ).stdout
     packed = read_run(tmp_path / "out")["sparsity"]["bytes"]["packed"]
     assert re.search(rf"^packed +{packed['float32']:,} ", told, re.M)
     found = run("sparsify", trained, "--data", "digits", "--sparsity", "0.99999", "--out", tmp_path / "far", code=1)

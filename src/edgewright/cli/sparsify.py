@@ -38,6 +38,9 @@ def sparsify(
         str | None,
         typer.Option("--pattern", metavar="N:M", help="Or: of M neighbouring input channels N stay, like 2:4."),
     ] = None,
+    permute: Annotated[
+        bool, typer.Option("--permute", help="With --pattern: order channels first, so that more of the energy stays.")
+    ] = False,
     scope: Annotated[
         str | None,
         typer.Option("--scope", metavar="|".join(SCOPE_NAMES), help="Weights compete over all layers or within each."),
@@ -94,7 +97,7 @@ def sparsify(
 
     settings = given(
         sparsity=sparsity, pattern=pattern, scope=scope, score=score, schedule=schedule, steps=steps, until=until,
-        whole=tuple(dense) if dense else None, keep_ends=dense_ends or None,
+        whole=tuple(dense) if dense else None, keep_ends=dense_ends or None, permute=permute or None,
     )  # fmt: skip
     training = given(epochs=epochs, batch_size=batch_size, lr=lr, augment=augment)
     _check(settings, training, recover)
@@ -121,6 +124,8 @@ def _check(settings: dict[str, Any], training: dict[str, Any], recover: str) -> 
         raise ConfigError(f"sparsify takes --sparsity SHARE or --pattern N:M, got {got}: give one of them.")
     if recover not in RECOVERIES:
         raise ConfigError(f"--recover is one of {', '.join(RECOVERIES)}, got '{recover}'.")
+    if "permute" in settings and "pattern" not in settings:
+        raise ConfigError("--permute orders channels for a pattern: add --pattern 2:4, or leave it out.")
     if "pattern" in settings and (told := _flags(settings, OF_A_SHARE)):
         raise ConfigError(f"--pattern is chosen once in each layer: leave out {told}.")
     gradual = settings.get("schedule", "one-shot") != "one-shot"

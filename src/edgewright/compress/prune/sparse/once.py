@@ -12,8 +12,9 @@ from torch import fx
 from ....errors import ConfigError
 from ....progress import Progress
 from ....train import reestimate_batch_norm, train_weights
-from ....types import Job
+from ....types import Job, plain
 from .choose import choose, choose_pattern, energy_kept
+from .permute import permute
 from .scores import SCORES, Weighing
 from .weights import put_zeros
 
@@ -26,11 +27,16 @@ BATCH = 128  # images; batch norm statistics of fewer are noisy
 def choose_once(
     net: fx.GraphModule, names: list[str], settings: Sparsify, job: Job, *, progress: Progress
 ) -> tuple[fx.GraphModule, dict[str, Any]]:
-    """`net` with zeros in the layers of these names, changed in place, then trained or its batch norms re-estimated.
+    """`net` with zeros in the layers of these names, then trained or its batch norms re-estimated; it may be changed.
 
     Returns:
-        The model, and the share of each layer's sum of squares that stayed, JSON-able.
+        The model; the share of each layer's sum of squares that stayed, and how channels were ordered, JSON-able.
     """
+    details: dict[str, Any] = {}
+    if settings.permute:
+        assert settings.kind is not None  # the settings are checked
+        net, moved = permute(net, names, settings.kind, progress=progress)
+        details["order"] = plain(moved)
     layers: dict[str, Any] = {name: net.get_submodule(name) for name in names}
     now = SCORES[settings.score].now
     assert now is not None  # the settings are checked
@@ -39,7 +45,7 @@ def choose_once(
         for name, each in now(Weighing(layers=layers, net=net, job=job)).items()
     }
     keep = _choice(layers, scores, settings)
-    details = {"energy_kept": {name: energy_kept(layers[name].weight, mask) for name, mask in keep.items()}}
+    details["energy_kept"] = {name: energy_kept(layers[name].weight, mask) for name, mask in keep.items()}
     put_zeros(layers, keep)
     if settings.train is not None:
         trained = train_weights(

@@ -35,6 +35,8 @@ class Sparsify:
         pattern: such as "2:4": of each group of 4 neighbouring input channels at one place of a kernel, 2 stay.
             "4:8" keeps pairs of neighbours, as 4-bit kernels want. Layers whose input channels per group are no
             multiple stay dense.
+        permute: with a pattern, first bring channels into an order in which more of the weights' energy stays; the
+            model computes the same.
         scope: whether weights compete over all layers ("global") or within each ("layer").
         score: which weights matter; one of `SCORES`. "movement" is known only from a training.
         schedule: "one-shot" chooses once; "cubic" and "steps" raise the sparsity while `train` runs.
@@ -50,6 +52,7 @@ class Sparsify:
 
     sparsity: float = 0.9
     pattern: str | None = None
+    permute: bool = False
     scope: str = "global"
     score: str = "magnitude"
     schedule: str = "one-shot"
@@ -80,6 +83,9 @@ class Sparsify:
     def _check_together(self) -> None:
         """What does not go together."""
         kind, gradual = self.kind, self.schedule != "one-shot"
+        if self.permute and (kind is None or kind.unit > 1):
+            got = "no pattern" if kind is None else f"{kind.name}, which keeps pairs"
+            raise ConfigError(f"Sparsify.permute orders channels for a pattern of single ones, got {got}.")
         if kind is not None and gradual:
             raise ConfigError(
                 f"The pattern {self.pattern} is chosen once, got schedule '{self.schedule}': use 'one-shot', "
