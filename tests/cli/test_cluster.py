@@ -58,6 +58,14 @@ def test_the_file_is_verified_against_the_run_it_came_from(runs):
     assert "PyTorch" in told and "PASSED" in told
 
 
+def test_the_artifact_folder_stands_for_its_file(runs):
+    folder, *_ = runs
+    artifact = folder / "shared" / "artifact-coded"
+    assert fingerprint(read_model(str(artifact)).net) == fingerprint(read_model(str(artifact / "model.coded")).net)
+    told = run("bench", artifact, "--runtime", "eager", "--turns", 1, "--runs", 3, "--starts", 0)
+    assert "artifact-coded" in told
+
+
 def test_the_next_stage_starts_from_the_file(runs, tmp_path):
     folder, *_ = runs
     file = folder / "shared" / "artifact-coded" / "model.coded"

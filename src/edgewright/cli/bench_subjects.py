@@ -16,7 +16,7 @@ from ..model.quantized import is_quantized
 from ..types import ARTIFACT_FOLDERS, MANIFEST_FILE, RUN_FILE
 from ..verify import Stored, Subject, file_subject
 from ..verify.subjects import IN_TORCH
-from .load import Loaded, read_model
+from .load import Loaded, coded_file, read_model
 
 FILES = (".onnx", ".xml", ".pte")
 LOADER = "edgewright.model:load_model"  # what a fresh process loads a PyTorch model with
@@ -65,6 +65,8 @@ def _is_name(spec: str) -> bool:
 
 def _subjects_of(spec: str, wanted: Wanted) -> list[Subject]:
     path = Path(spec)
+    if coded_file(spec) is not None:
+        return [_model_subject(spec, wanted)]
     if (path / RUN_FILE).exists():
         return _run_subjects(path, wanted)
     return [_model_subject(spec, wanted)] if _is_name(spec) else [file_subject(path)]

@@ -13,8 +13,7 @@ from ..data import Data, load_data
 from ..devices import device as find_device
 from ..errors import ConfigError, first_line
 from ..model import capture, input_shape, tensor_specs
-from ..model.coded import SUFFIX as CODED
-from ..model.coded import load_coded
+from ..model.coded import MODEL_FILE, SUFFIX, load_coded
 from ..model.onnx import read_onnx
 from ..runs import RUN_FILE, load_final_model, read_run
 from ..tasks import Classify
@@ -107,10 +106,11 @@ def open_model(
         if weights is not None:
             raise ConfigError(f"{spec} is an ONNX file and has its own weights: leave out --weights.")
         return _from_onnx(spec, num_classes, input_shape or (channels, image_size, image_size))
-    if spec.endswith(CODED):
+    coded = coded_file(spec)
+    if coded is not None:
         if weights is not None:
             raise ConfigError(f"{spec} is a coded model and has its own weights: leave out --weights.")
-        return _from_coded(Path(spec), num_classes, input_shape)
+        return _from_coded(coded, num_classes, input_shape)
     if _is_run(spec):
         if weights is not None:
             raise ConfigError(f"{spec} is a run directory and has its own weights: leave out --weights.")
@@ -129,6 +129,14 @@ def read_model(spec: str, **settings: Any) -> Loaded:
     found = open_model(spec, **settings)
     net = capture(found.model, found.input_shape, name=found.name)
     return Loaded(net=net, name=found.name, trained=found.trained, mean=found.mean, std=found.std)
+
+
+def coded_file(spec: str) -> Path | None:
+    """The coded file that `spec` names, itself or by the artifact folder that it lies in; None for anything else."""
+    path = Path(spec)
+    if spec.endswith(SUFFIX):
+        return path
+    return path / MODEL_FILE if (path / MODEL_FILE).is_file() else None
 
 
 def _is_run(spec: str) -> bool:

@@ -14,14 +14,12 @@ import torch
 from torch import fx
 
 from ..model import fingerprint, input_shape, tensor_specs
-from ..model.coded import SUFFIX, encode_model
+from ..model.coded import MODEL_FILE, encode_model
 from ..model.quantized import is_quantized, scheme_of
 from ..types import EXPECTED_FILE, Artifact
 from .artifact import expected as golden
 from .artifact import npz
 from .folder import write_folder
-
-MODEL_FILE = f"model{SUFFIX}"
 
 
 def export_coded(

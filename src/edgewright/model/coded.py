@@ -21,6 +21,7 @@ from ..formats import coded
 from .store import TORCH_CONSTANTS, build, describe
 
 SUFFIX = ".coded"
+MODEL_FILE = f"model{SUFFIX}"  # in an artifact
 FORMAT = "edgewright.coded/1"
 
 
