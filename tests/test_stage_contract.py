@@ -15,9 +15,10 @@ import pytest
 import torch
 from torch import fx, nn
 
+from edgewright.analyze import profile
 from edgewright.compress.cluster import Cluster
 from edgewright.compress.distill import Distill
-from edgewright.compress.prune import Prune
+from edgewright.compress.prune import ApplyPlan, CutStep, Prepare, Prune, plan_prune
 from edgewright.compress.prune.tickets import TrainTicket
 from edgewright.compress.quantize import Quantize
 from edgewright.data import Data, load_data
@@ -39,6 +40,17 @@ STAGES: dict[str, Callable[[], Stage]] = {
     "train with an average": lambda: dataclasses.replace(QUICK, ema_decay=0.9, optimizer="sgd", patience=1),
     "distill": lambda: Distill(alpha=0.3, temperature=2.0, features=1.0, train=QUICK),
     "prune": lambda: Prune(keep_macs=0.6, sensitivity_samples=64, round_to=2),
+    "prune to a latency": lambda: Prune(keep_latency=0.8, score="l2", sensitivity_samples=0, dtype="int8"),
+    "prune in steps": lambda: CutStep(
+        prune=Prune(keep_macs=0.6, sensitivity_samples=64, round_to=2),
+        step=1,
+        steps=2,
+        start=profile(small_net()).macs,
+        sizes={"stem": 8, "wider": 16},
+    ),
+    "prune by a plan": lambda: ApplyPlan(plan=plan_prune(bare_job(), Prune(score="l2", sensitivity_samples=0))),
+    "prune by a global ranking": lambda: Prune(keep_macs=0.6, score="taylor", ranking="global", round_to=2),
+    "prepare": lambda: Prepare(penalty="group-lasso", strength=1e-2, train=QUICK),
     "quantize": lambda: Quantize(num_calibration=32),
     "ticket": lambda: TrainTicket(train=dataclasses.replace(QUICK, keep="last")),
     "ticket rewound to a step": lambda: TrainTicket(rewind=3, train=dataclasses.replace(QUICK, keep="last")),
@@ -50,6 +62,8 @@ STAGES: dict[str, Callable[[], Stage]] = {
 # name -> a stage that is asked for what no model can give
 IMPOSSIBLE: dict[str, Callable[[], Stage]] = {
     "prune": lambda: Prune(keep_macs=1e-4, sensitivity_samples=0),
+    "prune to a latency": lambda: Prune(keep_latency=1e-4, sensitivity_samples=0),
+    "prune to a RAM": lambda: Prune(keep_ram=1e-4, sensitivity_samples=0),
     "prune with whole groups": lambda: Prune(keep_macs=0.5, sensitivity_samples=0, whole=("*",)),
 }
 
@@ -94,6 +108,11 @@ def small_net(seed: int = 0) -> fx.GraphModule:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return capture(Net(), (1, 8, 8))
+
+
+def bare_job() -> Job:
+    """The net alone, for a plan that looks at weights only."""
+    return Job(model=small_net(), task=None, data=None, device=BOARD)
 
 
 @pytest.fixture

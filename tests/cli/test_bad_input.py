@@ -391,3 +391,29 @@ def test_a_json_file_that_cannot_be_written_is_refused_before_any_work():
 
 def test_a_pattern_that_no_model_matches_offers_the_nearest():
     assert "did you mean resnet" in refused("models", "renset")
+
+
+PRUNE_INPUT = [
+    ([], "prune aims at one share, got none: give one of --keep-macs, --keep-params, --keep-bytes, --keep-latency"),
+    (["--keep-macs", "0.5", "--keep-ram", "0.5"], "prune aims at one share, got --keep-macs and --keep-ram"),
+    (["--keep-bytes", "0"], "Prune.keep_bytes is a share in (0, 1], got 0.0"),
+    (["--keep-latency", "50"], "Prune.keep_latency is a share in (0, 1], got 50.0"),
+    (["--keep-ram", "0.5", "--dtype", "int3"], "Prune.dtype is one of float32, float16, int8, int4, got 'int3'"),
+    (["--keep-params", "0.5", "--dtype", "int8"], "--dtype changes nothing about --keep-params: leave it out"),
+    (["--keep-macs", "0.5", "--schedule", "cubik", "--steps", "3"], "Unknown schedule 'cubik': did you mean cubic?"),
+    (["--keep-macs", "0.5", "--steps", "3"], "Only --schedule steps or cubic takes --steps"),
+    (["--keep-macs", "0.5", "--schedule", "cubic", "--steps", "0"], "Schedule.steps is a whole number from 1, got 0"),
+    (["--keep-macs", "0.5", "--schedule", "cubic", "--scan", "twice"], "Schedule.scan is each or once, got 'twice'"),
+    (["--keep-macs", "0.5", "--recover", "rest"], "--recover is none, train or distill, got 'rest'"),
+    (["--keep-macs", "0.5", "--epochs", "3", "--lr", "1"], "--epochs, --lr would train nothing: add --recover train"),
+    (["--keep-macs", "0.5", "--recover", "train", "--epochs", "0"], "Train.epochs must be a whole number"),
+    (["--plan", "none.json"], "There is no plan none.json: a run of `edgewright prune` writes plan.json"),
+    (["--plan", "p.json", "--keep-macs", "1", "--score", "l1"], "--plan says what leaves: leave out --keep-macs, --score"),
+    (["--plan", "bad.json"], "bad.json is not valid JSON"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words, message", PRUNE_INPUT)
+def test_wrong_options_of_prune_are_refused_before_the_model_is_loaded(here, words, message):
+    (here / "bad.json").write_text("{")
+    assert message in refused("prune", "simple_cnn", "--data", "digits", "--out", "out", *words)
