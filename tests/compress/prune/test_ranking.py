@@ -5,8 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgewright.compress.prune.ranking import RANKINGS, Contest
-from edgewright.errors import BudgetError
+from edgewright.compress.prune import Planner, Prune
+from edgewright.compress.prune.ranking import RANKINGS, Contest, topology
+from edgewright.devices import device
+from edgewright.errors import BudgetError, LookupFailed
+from edgewright.model import capture, find_channels
+from edgewright.types import Job
+from edgewright.zoo import resolve
 
 
 class Weighted:
@@ -104,3 +109,52 @@ def test_a_ranking_does_not_depend_on_the_unit_of_the_scores(name, scores, seed)
     second = contest([[8 * each for each in group] for group in scores], topology=topology)
     limit = 0.6 * sum(len(each) for each in scores) + len(scores)
     assert RANKINGS[name](first, limit) == RANKINGS[name](second, limit)
+
+
+# On models
+
+
+@pytest.fixture(scope="module")
+def resnet20() -> Job:
+    built = resolve("resnet20", num_classes=10)
+    net = capture(built.model, built.input_shape)
+    return Job(model=net, task=None, data=None, device=device("generic-x86"), model_name="resnet20")
+
+
+def test_groups_of_equal_structure_are_one_family_whatever_their_width(resnet20):
+    channels = find_channels(resnet20.model)
+    kinds = {group.name: topology(resnet20.model, group) for group in channels.free}
+    inner = {kinds[name] for name in kinds if name.endswith(".conv1") and name != "conv1"}
+    streams = {kinds[name] for name in kinds if name == "conv1" or name.endswith(".conv2")}
+    assert len(inner) == 1 and len(streams) == 3 and not inner & streams  # streams pass 4, 3 and 3 layers or the head
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ranking", RANKINGS)
+@pytest.mark.parametrize("score", ["l2", "bn-scale"])
+def test_every_ranking_comes_within_two_percent_of_the_target(resnet20, ranking, score):
+    planner = Planner(resnet20, Prune(score=score, ranking=ranking))
+    assert planner.scan() == ()  # nothing is measured
+    for target in (0.7, 0.5, 0.3):
+        plan = planner.plan(target)
+        assert 0.98 * target < plan.keep <= target and plan.ranking == ranking and not plan.measured
+        kept = {group.name: group.num_classes - len(group.dropped) for group in plan.groups if group.dropped}
+        assert all(count in planner.options[name] for name, count in kept.items())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ranking", RANKINGS)
+def test_every_ranking_aims_at_parameters_too(resnet20, ranking):
+    planner = Planner(resnet20, Prune(score="l2", ranking=ranking))
+    assert 0.98 * 0.5 < planner.plan(0.5, target="params").keep <= 0.5
+
+
+def test_local_ranking_gives_every_group_about_the_same_share(resnet20):
+    plan = Planner(resnet20, Prune(score="l2", ranking="local", round_to=1)).plan(0.5)
+    keeps = [group.keep for group in plan.groups if group.locked is None]
+    assert max(keeps) - min(keeps) <= 1 / 16 + 1e-9  # one class of the narrowest
+
+
+def test_an_unknown_ranking_offers_near_names():
+    with pytest.raises(LookupFailed, match="Unknown ranking 'globel': did you mean global"):
+        Prune(ranking="globel")

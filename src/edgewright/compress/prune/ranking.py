@@ -25,6 +25,8 @@ from ...errors import BudgetError
 from ...model import ChannelGroup
 from .allocate import Cost
 
+NEAR = 0.02  # a cost this near below its limit needs no swaps
+MAX_SWAPS = 20
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d)
 
 
@@ -80,21 +82,60 @@ all groups cost more than the limit.
 
 
 def _widths(contest: Contest, limit: float, *, family: Sequence[Hashable], priced: bool) -> tuple[int, ...]:
-    """Start from the smallest options; take steps in the order of rank, leaving out those that do not fit."""
-    kept = [int(each[0]) for each in contest.options]
-    if contest.cost.at(kept) > limit:
-        raise BudgetError(f"The least cost of any choice is {contest.cost.at(kept)}, asked was {limit:.6g}.")
-    stuck: set[int] = set()
-    for step in _ranked(contest, family, priced=priced):
-        if step.group in stuck:
+    """Steps from the smallest options on, in the order of rank; some are swapped where rounding wastes much."""
+    smallest = [0] * len(contest.options)
+    if _cost(contest, smallest) > limit:
+        raise BudgetError(f"The least cost of any choice is {_cost(contest, smallest)}, asked was {limit:.6g}.")
+    steps = _ranked(contest, family, priced=priced)
+    chosen = _filled(contest, smallest, steps, limit)
+    for _ in range(MAX_SWAPS):
+        if _cost(contest, chosen) >= (1 - NEAR) * limit:
+            break
+        swapped = _swapped(contest, chosen, limit)
+        if swapped is None:
+            break
+        chosen = _filled(contest, swapped, steps, limit)
+    return tuple(_counts(contest, chosen))
+
+
+def _counts(contest: Contest, chosen: Sequence[int]) -> list[int]:
+    return [int(options[index]) for options, index in zip(contest.options, chosen, strict=True)]
+
+
+def _cost(contest: Contest, chosen: Sequence[int]) -> float:
+    return contest.cost.at(_counts(contest, chosen))
+
+
+def _filled(contest: Contest, chosen: Sequence[int], steps: Sequence[_Step], limit: float) -> list[int]:
+    """Steps from `chosen` (indices of options) on, in the order of rank; a group whose next does not fit is done."""
+    current, stuck = list(chosen), set()
+    for step in steps:
+        if step.group in stuck or step.option != current[step.group] + 1:
             continue
-        wider = kept.copy()
-        wider[step.group] = int(contest.options[step.group][step.option])
-        if contest.cost.at(wider) <= limit:
-            kept = wider
+        wider = current.copy()
+        wider[step.group] = step.option
+        if _cost(contest, wider) <= limit:
+            current = wider
         else:
             stuck.add(step.group)
-    return tuple(kept)
+    return current
+
+
+def _swapped(contest: Contest, chosen: Sequence[int], limit: float) -> list[int] | None:
+    """One group wider by a step and another narrower, as near to the limit as that comes; None if no nearer."""
+    best, best_cost = None, _cost(contest, chosen)
+    for up, index in enumerate(chosen):
+        if index + 1 == len(contest.options[up]):
+            continue
+        for down, other in enumerate(chosen):
+            if down == up or other == 0:
+                continue
+            trial = list(chosen)
+            trial[up], trial[down] = index + 1, other - 1
+            cost = _cost(contest, trial)
+            if best_cost < cost <= limit:
+                best, best_cost = trial, cost
+    return best
 
 
 def _ranked(contest: Contest, family: Sequence[Hashable], *, priced: bool) -> list[_Step]:

@@ -159,7 +159,8 @@ def plan_notes(plan: PrunePlan) -> tuple[str, ...]:
     """What a plan does and where it falls short, in sentences."""
     cut = [group for group in plan.groups if group.dropped]
     locked = [group for group in plan.groups if group.locked is not None]
-    by = "measured sensitivity" if plan.measured else "score alone, nothing was measured"
+    how = "score alone" if plan.ranking == "planned" else f"{plan.ranking} ranking of the scores"
+    by = "measured sensitivity" if plan.measured else f"{how}, nothing was measured"
     counted = f" ({plan.counted})" if plan.counted else ""
     notes = [
         f"{plan.keep:.1%} of the {plan.title}{counted} stay (asked: at most {plan.target_keep:.1%}): "
