@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import multiprocessing
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -70,13 +72,16 @@ def models(of: tuple[str, ...], again: Path | None) -> list[str]:
     return names + [f"timm:{name}" for name in smallest_of_timm()]
 
 
-def run(bench: Coverage, specs: list[str], jobs: int) -> Iterator[Row]:
-    """Rows as they are finished, the smallest models first; each in a process of its own."""
+def run(bench: Coverage, specs: list[str], jobs: int, seconds: float) -> Iterator[Row]:
+    """Rows as they are finished, the smallest models first; each in a process of its own, none after `seconds`."""
+    began = time.perf_counter()
     size = {row["model"]: row.get("params", 0) for row in json.loads(SIZES.read_text())["models"]}
     multiprocessing.set_forkserver_preload(PRELOADED)
     turn = threading.Lock()  # memory for some copies of one large model
 
-    def started(spec: str) -> Row:
+    def started(spec: str) -> Row | None:
+        if time.perf_counter() - began > seconds:
+            return None
         if size.get(spec, 0) <= LARGE:
             return alone(_child, bench.measure, spec, timeout_s=bench.timeout_s, context="forkserver")
         with turn:
@@ -85,7 +90,8 @@ def run(bench: Coverage, specs: list[str], jobs: int) -> Iterator[Row]:
     with ThreadPoolExecutor(jobs) as pool:
         running = {pool.submit(started, spec): spec for spec in sorted(specs, key=lambda spec: size.get(spec, 0))}
         for each in as_completed(running):
-            yield judged(bench, {"model": running[each], **each.result()})
+            if (row := each.result()) is not None:
+                yield judged(bench, {"model": running[each], **row})
 
 
 def _child(measure: Callable[[str], Row], spec: str) -> Row:
@@ -138,6 +144,7 @@ def main(bench: Coverage, description: str) -> None:
     parser.add_argument("--again", type=Path, help="take the timm models of this result instead of choosing them")
     parser.add_argument("--resume", action="store_true", help="keep the rows in --out; with --only, replace those")
     parser.add_argument("--failed", action="store_true", help="with --resume: run those again that failed")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="start no model after so many seconds")
     parser.add_argument("--jobs", type=int, default=1, help="models at a time")
     parser.add_argument("--out", type=Path, default=bench.out)
     options = parser.parse_args()
@@ -146,7 +153,7 @@ def main(bench: Coverage, description: str) -> None:
     if options.only:
         specs = [spec for spec in specs if any(word in spec for word in options.only)]
         done = {name: row for name, row in done.items() if options.failed or name not in specs}
-    for row in run(bench, [spec for spec in specs if spec not in done], options.jobs):
+    for row in run(bench, [spec for spec in specs if spec not in done], options.jobs, options.seconds):
         done[row["model"]] = row
         print(row["model"], row.get("failure") or bench.tell(row), f"{row.get('seconds')} s", flush=True)
         save(bench, list(done.values()), options.out)

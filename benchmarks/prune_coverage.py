@@ -23,6 +23,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import math
+import re
 import tempfile
 import time
 from collections import Counter
@@ -38,7 +39,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from edgewright import zoo
 from edgewright.analyze import profile
-from edgewright.compress.prune import Planner, Prune, PrunePlan
+from edgewright.compress.prune import NEAR, Planner, Prune, PrunePlan
 from edgewright.devices import device
 from edgewright.export import export_onnx
 from edgewright.model import capture, load_model, save_model
@@ -143,7 +144,7 @@ def measure(spec: str) -> Row:
         planner = Planner(job, SETTINGS)
     row |= _facts(net, planner)
     with timed(seconds, "plan"):
-        plan = planner.plan(TARGET)
+        plan = planner.plan(TARGET, near=NEAR)
     with timed(seconds, "cut"):
         narrow = planner.apply(plan)
     row |= _counted(net, narrow)
@@ -166,8 +167,8 @@ def _facts(net: fx.GraphModule, planner: Planner) -> Row:
 
 def _general(reason: str) -> str:
     """A reason without the name of the place: `softmax at 'softmax_3' takes them together` -> `softmax takes them`."""
-    words = reason.split("'")
-    return "".join(words[::2]).replace(" at  ", " ")
+    words = re.sub(r"( at)? '[^']*'", "", reason)
+    return re.sub(r"\w+(\.\w+)+", "a layer", words)
 
 
 def _counted(net: fx.GraphModule, narrow: fx.GraphModule) -> Row:

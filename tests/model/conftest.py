@@ -322,6 +322,16 @@ def patchwork() -> Small:
     return Small(run, a=conv(3, 4), b=conv(4, 5), weights=torch.rand(1, 1, 4, 4), fc=nn.Linear(5, 2))
 
 
+def extremes() -> Small:
+    """Largest and smallest values: over an axis with their places, over a plane, and of two tensors."""
+
+    def run(m, x):
+        x = m.b(torch.max(m.a(x), dim=3, keepdim=True).values)
+        return m.fc(torch.max(F.adaptive_max_pool2d(x, 1).flatten(1), m.c(x).flatten(2).min(dim=2)[0]))
+
+    return Small(run, a=conv(3, 4), b=conv(4, 5), c=conv(5, 5), fc=nn.Linear(5, 2))
+
+
 def norm_functions() -> Small:
     """Norms that are no layers: RMS norm with a factor, layer norm without one, and one over the features of heads."""
 
@@ -341,7 +351,7 @@ SMALL = {
         chain, residual, depthwise, concat, flat, padded, squeeze_excite, shuffled, shuffle_op, few_groups,
         many_groups, group_norms, shared, halves, parts, sliced, gated, sloped, transposed, grouped_transposed,
         one_channel, enlarged, modern_block, transformer, written_out_attention, one_head, einsum_attention,
-        token_mixer, stacked, token_norm, unit_rows, norm_functions, detector, patchwork,
+        token_mixer, stacked, token_norm, unit_rows, norm_functions, detector, patchwork, extremes,
     )
 }  # fmt: skip
 

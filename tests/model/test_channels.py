@@ -176,6 +176,12 @@ def test_a_detector_of_halves_and_joins_is_cut_everywhere_but_at_its_outputs(sma
     assert touches(channels, "c1")["c2", "in"] == [(index, 5 + index) for index in range(5)]
 
 
+def test_the_largest_of_a_plane_is_its_channels_and_the_largest_of_two_couples_them(small_net):
+    channels = find_channels(small_net("extremes"))
+    assert free(channels) == {"a": 4, "b": 5}
+    assert ("c", "out") in touches(channels, "b")
+
+
 def test_neighbourhoods_keep_the_channels_that_they_are_cut_from(small_net):
     channels = find_channels(small_net("patchwork"))
     assert free(channels) == {"a": 4, "b": 5}

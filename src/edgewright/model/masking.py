@@ -70,7 +70,7 @@ class _Masked(fx.Interpreter):
         elif kind == "einsum":
             args = (args[0], [self._hidden(args[1][0], nodes[1][0]), *args[1][1:]])  # type: ignore[index]
         elif kind in FUNCTION_NORMS and (stays := self._stays(nodes[0], args[0])) is not None:
-            return FUNCTION_NORMS[kind](args, stays)
+            return FUNCTION_NORMS[kind](stays, *args)
         return super().call_function(target, args, kwargs)
 
     def _hidden(self, x: torch.Tensor, node: Any) -> torch.Tensor:
@@ -128,20 +128,23 @@ NORMS: dict[type[nn.Module], Callable[[Any, torch.Tensor, torch.Tensor], torch.T
 }
 
 
-def _layer_norm_function(given: Sequence[Any], stays: torch.Tensor) -> torch.Tensor:
-    x, shape, weight, bias, eps = (*given[:5], *(None, None, 1e-5)[len(given[:5]) - 2 :])
+def _layer_norm_function(
+    stays: torch.Tensor, x: torch.Tensor, shape: Sequence[int], weight: Any = None, bias: Any = None, *rest: Any
+) -> torch.Tensor:
+    eps = rest[0] if rest else 1e-5
     return _affine(_standardized(x, stays, _last(shape), eps), weight, bias)
 
 
-def _rms_norm_function(given: Sequence[Any], stays: torch.Tensor) -> torch.Tensor:
-    x, shape, weight, eps = (*given, *(None, None)[len(given) - 2 :])
+def _rms_norm_function(
+    stays: torch.Tensor, x: torch.Tensor, shape: Sequence[int], weight: Any = None, eps: float | None = None
+) -> torch.Tensor:
     axes, eps = tuple(_last(shape)), torch.finfo(x.dtype).eps if eps is None else eps
     stays = stays.expand(torch.broadcast_shapes(stays.shape, (1, *x.shape[1:])))
     mean = (x.pow(2) * stays).sum(axes, keepdim=True) / stays.sum(axes, keepdim=True).clamp(min=1)
     return _affine(x * torch.rsqrt(mean + eps), weight, None)
 
 
-FUNCTION_NORMS: dict[str, Callable[[Sequence[Any], torch.Tensor], torch.Tensor]] = {
+FUNCTION_NORMS: dict[str, Callable[..., torch.Tensor]] = {
     "layer_norm": _layer_norm_function,
     "rms_norm": _rms_norm_function,
 }

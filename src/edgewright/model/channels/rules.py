@@ -6,7 +6,7 @@ operator is one line and one test; one whose arguments hold sizes also needs a l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -14,19 +14,9 @@ from torch import fx
 
 from .combine import as_labels, combine, elementwise
 from .contract import attention, einsum, matmul
+from .planes import Rule, columns, image, pool, with_places
 from .space import Labels, compact
-from .trace import Trace, name_of
-
-Rule = Callable[[Trace, fx.Node, Any, Any], Any]
-
-
-def refuse(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Labels:
-    """Nothing is known about this operator: whatever reaches it stays whole."""
-    layer = seen.net.get_submodule(str(node.target)) if node.op == "call_module" else None
-    what = type(layer).__name__ if layer is not None else name_of(node.target)
-    for labels in seen.labels_in([args, kwargs]):
-        seen.space.lock(labels.ids, f"{what} at '{node.name}' is not known to work on fewer channels")
-    return seen.unknown(node)
+from .trace import Trace, name_of, refuse
 
 
 def keep(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Labels:
@@ -56,16 +46,6 @@ def like(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Labels:
 VIEWS: dict[str, Any] = {"view": torch.reshape, "_unsafe_view": torch.reshape}  # ids are not laid out as the values are
 
 
-def pool(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Labels | tuple[Labels, ...]:
-    """Works on each channel's plane by itself: pooling, interpolation, padding by reflection."""
-    name = name_of(node.target)
-    rank = next((count for count in (1, 2, 3) if f"{count}d" in name), 2)
-    labels = args[0]
-    planes = range(len(labels.shape) - rank, len(labels.shape))
-    labels = seen.space.forbid(labels, planes, f"{name} at '{node.name}' mixes them as positions")
-    return labels.reshaped(seen.shapes[node.name])
-
-
 def reduce(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Labels:
     """Takes some axes together: channels along them must stay whole."""
     labels, place = args[0], DIMS_AT.get(name_of(node.target), 1)
@@ -79,6 +59,14 @@ def reduce(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Labels:
 
 
 DIMS_AT = {"norm": 2, "linalg_vector_norm": 2}  # position of the argument that names the axes, where it is not 1
+
+
+def extreme(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Any:
+    """max and min: over all of x, over one axis, or of two tensors."""
+    if "dim" in node.target._overloadname:  # type: ignore[union-attr]
+        return with_places(reduce)(seen, node, args, kwargs)
+    several = len(args) > 1
+    return elementwise(seen, node, args, kwargs) if several else reduce(seen, node, args, kwargs)
 
 
 def along_axis(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Labels:
@@ -169,25 +157,6 @@ def shuffle(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Labels:
     return literal(seen, node, (labels, args[1]), kwargs)
 
 
-def columns(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Labels:
-    """unfold(x, kernel) as (B, C k, positions): each channel becomes a block of k features."""
-    labels = seen.space.only(args[0], 1, f"{name_of(node.target)} at '{node.name}' mixes them as positions")
-    ids = labels.ids.expand(1, labels.ids.size(1), 1, 1).view(-1)
-    shape = seen.shapes[node.name]
-    if ids.numel() > 1:
-        ids = ids.repeat_interleave(shape[1] // labels.shape[1])
-    return Labels(ids.view(1, -1, 1), shape)
-
-
-def image(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Labels:
-    """fold(x, size, kernel), the reverse of `columns`: the k features of a block are coupled."""
-    shape, reason = seen.shapes[node.name], f"{name_of(node.target)} at '{node.name}' adds them up"
-    labels = seen.space.only(args[0], 1, reason)
-    rows = labels.along(1).view(shape[1], -1)
-    joined = seen.space.collapse(Labels(rows, tuple(rows.shape)), (1,), reason)
-    return Labels(joined.ids.view(1, -1, 1, 1), shape)
-
-
 def norm(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Labels:
     """layer_norm(x, shape, weight, bias), rms_norm(x, shape, weight): heads stay free, or what is normalized over."""
     x, shape, *factors = args
@@ -235,6 +204,9 @@ POOLING = (
     "_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa", "reflection_pad1d", "reflection_pad2d",
     "replication_pad1d", "replication_pad2d",
 )  # fmt: skip
+POOLING_WITH_PLACES = (
+    "max_pool2d_with_indices", "adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d",
+)  # fmt: skip
 REDUCING = (
     "mean", "sum", "amax", "amin", "prod", "var", "std", "logsumexp", "linalg_vector_norm", "norm", "all", "any",
 )  # fmt: skip
@@ -247,7 +219,9 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(COMBINING, elementwise),
     **dict.fromkeys(MOVING, literal),
     **dict.fromkeys(POOLING, pool),
+    **dict.fromkeys(POOLING_WITH_PLACES, with_places(pool)),
     **dict.fromkeys(REDUCING, reduce),
+    **dict.fromkeys(("max", "min"), extreme),
     **dict.fromkeys(NORMALIZING, along_axis),
     **dict.fromkeys(("view_as", "reshape_as"), like),
     "expand_as": elementwise,

@@ -53,3 +53,12 @@ def name_of(target: Any) -> str:
     if isinstance(target, torch._ops.OpOverload):
         return target._schema.name.rpartition("::")[2]
     return getattr(target, "__name__", str(target))
+
+
+def refuse(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Labels:
+    """Nothing is known about this operator: whatever reaches it stays whole."""
+    layer = seen.net.get_submodule(str(node.target)) if node.op == "call_module" else None
+    what = type(layer).__name__ if layer is not None else name_of(node.target)
+    for labels in seen.labels_in([args, kwargs]):
+        seen.space.lock(labels.ids, f"{what} at '{node.name}' is not known to work on fewer channels")
+    return seen.unknown(node)

@@ -13,9 +13,9 @@ from torch import fx
 
 from ..run import tensor_specs
 from .layer_rules import LAYER_RULES
-from .rules import RULES, refuse
+from .rules import RULES
 from .space import Labels, compact, nobody
-from .trace import Trace, name_of
+from .trace import Trace, name_of, refuse
 
 INPUT = "they are the model's input"
 OUTPUT = "they are the model's output"
