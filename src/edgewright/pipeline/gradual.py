@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..compress.distill import Distill
-from ..compress.prune import QUANTITIES, ApplyPlan, CutStep, Planner, Prepare, Prune, PrunePlan, composed, save_plan
+from ..compress.prune import ApplyPlan, CutStep, Planner, Prepare, Prune, PrunePlan, composed, save_plan
 from ..compress.prune.sparse.schedule import COURSES
 from ..errors import ConfigError, unknown_name
 from ..files import content_key, write_json
@@ -178,5 +178,6 @@ def _groups(given: Step, plan: PrunePlan) -> list[dict[str, Any]]:
 def _sentence(given: Step, done: Step, plan: PrunePlan) -> str:
     before, after = given.result.score, done.result.score
     assert before is not None and after is not None
-    kept = f"{plan.keep:.1%} of the {QUANTITIES[plan.target].title} stay (asked: at most {plan.target_keep:.1%})"
+    counted = f" ({plan.counted})" if plan.counted else ""
+    kept = f"{plan.keep:.1%} of the {plan.title}{counted} stay (asked: at most {plan.target_keep:.1%})"
     return f"Prune: {kept}; {after.metric} on {after.split} {before.value:.2f} -> {after.value:.2f}."

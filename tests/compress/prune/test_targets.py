@@ -193,7 +193,7 @@ def test_the_stage_says_that_a_share_was_missed():
 
     planner = Planner(job_for(two_widths()), replace(BLIND, round_to=8, min_steps=1))
     missed, hit = (plan_notes(planner.plan(keep, near=NEAR)) for keep in (0.75, 0.5))
-    assert missed[1].startswith("No choice of widths was found that keeps 98% to 100 % of the asked share: 50.0% is")
+    assert missed[1].startswith("No choice of widths was found that keeps 98% to 100% of the asked share: what stays")
     assert not any("No choice" in note for note in hit)
 
 

@@ -22,7 +22,7 @@ from ...types import Job, StageResult, plain
 from .measure import refreshed
 from .plan import PrunePlan, apply_plan
 from .planner import Planner, captured
-from .quantities import NEAR, QUANTITIES
+from .quantities import NEAR
 from .stage import Prune, plan_notes
 
 
@@ -61,13 +61,14 @@ class CutStep:
         sensitivities = self._sensitivities(planner, progress)
         plan = planner.plan(share, sensitivities, target=target, near=NEAR)
         net = refreshed(planner.apply(plan), job, self.prune)
+        counted = f" ({plan.counted})" if plan.counted else ""
         first = (
-            f"Step {self.step} of {self.steps}: {plan.after / self.start:.1%} of the {QUANTITIES[target].title} of the "
+            f"Step {self.step} of {self.steps}: {plan.after / self.start:.1%} of the {plan.title}{counted} of the "
             f"model as it came stay (asked: at most {keep:.1%})."
         )
         return StageResult(
             model=net, score=evaluate(net, job.task, job.data, "val"), cost=cost_of(net, job.device, "float32"),
-            notes=(first, *plan_notes(plan)), details={"plan": plain(plan), "sensitivity": plain(sensitivities)},
+            notes=(first, *plan_notes(plan)[1:]), details={"plan": plain(plan), "sensitivity": plain(sensitivities)},
         )  # fmt: skip
 
     def _sensitivities(self, planner: Planner, progress: Progress) -> tuple[Sensitivity, ...]:

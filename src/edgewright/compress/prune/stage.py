@@ -168,7 +168,7 @@ def plan_notes(plan: PrunePlan) -> tuple[str, ...]:
     ]
     if not plan.is_near:
         notes.append(
-            f"No choice of widths was found that keeps {1 - NEAR:.0%} to 100 % of the asked share: {plan.keep:.1%} is "
-            "what loses least below it. Smaller steps (--round-to) come nearer."
+            f"No choice of widths was found that keeps {1 - NEAR:.0%} to 100% of the asked share: what stays is the "
+            "cut that loses least below it. Smaller steps (--round-to) come nearer."
         )
     return (*notes, *(f"Group {group.name} cannot be cut because {group.locked}." for group in locked))
