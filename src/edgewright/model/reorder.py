@@ -56,7 +56,7 @@ def why_fixed(net: fx.GraphModule, group: ChannelGroup) -> str | None:
         for value in layer.parameters(recurse=False):
             uses[id(value)] = uses.get(id(value), 0) + 1
     for member in group.members:
-        layer = net.get_submodule(member.path) if member.side != "loose" else None
+        layer: Any = net.get_submodule(member.path) if member.side != "loose" else None
         if layer is None or _axes(layer, member.side) is None:
             return f"'{member.path}' is no layer whose channels may change places"
         if any(uses[id(value)] > 1 for value in layer.parameters(recurse=False)):
