@@ -1,6 +1,6 @@
 """Our quantizer beside those of ONNX Runtime, NNCF and torchao: one model, the same 256 calibration images, one run.
 
-    EDGEWRIGHT_TEST_DATA=... python benchmarks/quantize_peers.py [--nets DIR] [--cases NAME,...] [--out FILE] [--quick]
+    EDGEWRIGHT_TEST_DATA=... python benchmarks/quantize_peers.py [--nets DIR] [--cases NAME,...] [--out FILE] [--resume] [--quick]
 
 Each quantizer works in a process of its own and writes its files. Every file is then scored in the runtime that it was
 made for, its decisions are compared with the float model's, and all files that a runtime loads are timed in it in
@@ -11,6 +11,7 @@ says why. The peers: pip install 'edgewright[openvino,executorch]' nncf torchao.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import tempfile
@@ -206,9 +207,11 @@ def main() -> None:
     parser.add_argument("--only", help="quantizers to run, with commas between them")
     parser.add_argument("--num-test", type=int, default=None, help="score on so many of the test images")
     parser.add_argument("--quick", action="store_true", help="few turns; the numbers say little")
+    parser.add_argument("--resume", action="store_true", help="keep the other cases that --out holds")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    before, results = load_average(), {}
+    before = load_average()
+    results = json.loads(options.out.read_text())["results"] if options.resume and options.out.is_file() else {}
     with tempfile.TemporaryDirectory() as folder:
         cases = cases_of(options, Path(folder))
         for name in options.cases.split(","):
