@@ -136,8 +136,7 @@ def row(name: str, content: dict[str, Any]) -> dict[str, Any]:
     """What the result file keeps of a run."""
     counts = {split: found["num"] for split, found in content["data"]["splits"].items()}
     return {
-        "case": name, "settings": content["asked"]["recipe"]["tickets"], "images": counts,
-        "seconds": round(sum(stage["seconds"] for stage in content["stages"]), 1), **content["tickets"],
+        "case": name, "settings": content["asked"]["recipe"]["tickets"], "images": counts, **content["tickets"],
     }  # fmt: skip
 
 
