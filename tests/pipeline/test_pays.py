@@ -132,6 +132,11 @@ def test_zeros_that_change_the_time_are_not():
     assert "is 1.25 times as fast in onnxruntime 1 (1.20 to 1.30 in 7 turns)" in said
 
 
+def test_a_difference_that_the_processor_did_not_see_was_waiting():
+    (said,) = verdict((), [replace(model_row(MASKED, 0.99, 1.25, 1.2, 1.3), cpu_speed_up=1.02)])
+    assert "takes the same time" in said
+
+
 @pytest.mark.parametrize(
     ("points", "sentence"),
     [

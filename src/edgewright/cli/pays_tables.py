@@ -72,7 +72,18 @@ def _ratio(form: Form) -> str:
 
 
 def _models(rows: Sequence[ModelRow]) -> None:
-    headings = ("share", "MACs", "file", "median", "spread", "speed-up", "in the turns", "score", "train")
+    headings = (
+        "share",
+        "MACs",
+        "file",
+        "median",
+        "spread",
+        "speed-up",
+        "in the turns",
+        "by CPU time",
+        "score",
+        "train",
+    )
     cells = [(*_model_cells(row), row.reason or row.way) for row in rows]
     runtime = next((row.latency.runtime for row in rows if row.latency), "ONNX Runtime")
     table((*headings, "form"), cells, right=headings, title=f"The whole model in {runtime}, batch 1, one thread")
@@ -84,6 +95,7 @@ def _model_cells(row: ModelRow) -> tuple[str, ...]:
         share_text(row.sparsity), count_text(row.macs), bytes_text(row.num_bytes),
         seconds_text(times.median_s if times else None), share_text(times.spread if times else None),
         times_text(row.speed_up), f"{span[0]:.2f} to {span[1]:.2f}" if span else DASH,
+        times_text(row.cpu_speed_up),
         *(points_text(score.value if score else None) for score in (row.score, row.train_score)),
     )  # fmt: skip
 

@@ -29,11 +29,15 @@ def _zeros(rows: Sequence[ModelRow]) -> str:
     )
 
 
+NOISE = 0.05  # of the processor's time: caches that others emptied
+
+
 def _same(row: ModelRow) -> bool:
-    """Whether some turns found it faster and others slower, or the difference is below what turns differ by."""
+    """Whether turns contradict each other, differ by more than the forms, or the processor's time saw no difference."""
     assert row.speed_up is not None and row.speed_up_range is not None and row.latency is not None
     low, high = row.speed_up_range
-    return low <= 1 <= high or abs(row.speed_up - 1) <= max(row.latency.spread, 0.03)
+    waited = row.cpu_speed_up is not None and abs(row.cpu_speed_up - 1) <= NOISE
+    return low <= 1 <= high or abs(row.speed_up - 1) <= row.latency.spread or waited
 
 
 def _products(layers: Sequence[LayerAnswer]) -> str:
