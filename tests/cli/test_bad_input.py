@@ -255,7 +255,7 @@ def test_stages_that_need_weights_refuse_random_ones(here, command):
         (["--bits", "8,4"], "--bits takes one number without --compare, got 8,4."),
         (["--activation-bits", "12"], "Activations have 2 to 8 or 16 bits, got 12."),
         (["--method", "klx"], "Quantize.method must be one of minmax"),
-        (["--repair", "glue"], "A repair is one of equalize, split, rounding, analytic-bias, bias, got 'glue'."),
+        (["--repair", "glue"], "equalize, split, reestimate, rounding, analytic-bias, bias, got 'glue'."),
         (["--scheme", "lazy"], "Scheme.mode is one of static, dynamic, weight-only, got 'lazy'."),
         (["--per", "group:x"], "--per group takes the number of weights in a group, as group:32, got 'group:x'."),
         (["--scheme", "dynamic", "--qat"], "Quantize.qat needs static integers, got scheme dynamic in int"),
