@@ -121,23 +121,15 @@ def quantize(
     widths = _widths(bits)
     if len(widths) > 1 and not compare:
         raise ConfigError(f"--bits takes one number without --compare, got {bits}.")
-    if compare and (repair or repair_if_drop_over is not None or qat_if_drop_over is not None):
-        raise ConfigError(
-            "--compare runs every repair whatever it costs: leave out --repair, --repair-if-drop-over and "
-            "--qat-if-drop-over."
-        )
     limits = given(
         weight_bytes=_kb(weight_kb), activation_bytes=_kb(activation_kb), bit_operations=bit_operations,
         latency_s=None if latency_ms is None else latency_ms / 1000,
     )  # fmt: skip
     mixed = _mixed(limits, given(mean_weight_bits=mean_bits, front=pareto or None), measure)
     training = given(epochs=epochs, batch_size=batch_size, lr=lr, augment=augment)
-    if compare and mixed:
-        raise ConfigError(
-            "--compare has a row for mixed bits at each of --bits: leave out --weight-kb and the other limits."
-        )
-    if compare and training and not qat:
-        raise ConfigError("--epochs, --batch-size, --lr and --augment are about training: with --compare add --qat.")
+    if compare:
+        repairs = repair or repair_if_drop_over is not None or qat_if_drop_over is not None
+        _refuse_beside_compare(repairs=bool(repairs), limits=mixed is not None, training=bool(training) and not qat)
     changes = given(
         bits=widths[0] if widths else None, activation_bits=activation_bits, method=method, percentile=percentile,
         weight_method=weight_method, num_calibration=num_calibration,
@@ -163,6 +155,21 @@ def quantize(
         run_one("quantize", stage, job, out=out, resume=resume, json_file=json_file)
         if pareto and json_file is None:
             _show_front(out)
+
+
+def _refuse_beside_compare(*, repairs: bool, limits: bool, training: bool) -> None:
+    """What a comparison does anyway, or would not use."""
+    if repairs:
+        raise ConfigError(
+            "--compare runs every repair whatever it costs: leave out --repair, --repair-if-drop-over and "
+            "--qat-if-drop-over."
+        )
+    if limits:
+        raise ConfigError(
+            "--compare has a row for mixed bits at each of --bits: leave out --weight-kb and the other limits."
+        )
+    if training:
+        raise ConfigError("--epochs, --batch-size, --lr and --augment are about training: with --compare add --qat.")
 
 
 def _widths(text: str | None) -> list[int]:
