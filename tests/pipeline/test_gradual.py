@@ -182,7 +182,7 @@ torch.set_num_threads(1)
 sys.path.insert(0, sys.argv[2])
 import counted_steps
 module = runpy.run_path(sys.argv[1])
-countdown = Countdown(int(sys.argv[3]), lambda: os.kill(os.getpid(), signal.SIGKILL))
+countdown = counted_steps.Countdown(int(sys.argv[3]), lambda: os.kill(os.getpid(), signal.SIGKILL))
 module["as_asked"](Path(sys.argv[4]), progress=countdown)
 """
 

@@ -101,7 +101,8 @@ def prune_gradually(
             job = job.with_model(run.step("prepare", f"Prepare by {prepare.penalty}", prepare, job).model)
         cuts = _cuts(run, job, prune, schedule)
         steps = _carry_out(run, job, cuts, recover)
-        plan = composed([PrunePlan.from_plain(each.result.details["plan"]) for each in steps if each.name == "prune"])
+        plans = [PrunePlan.from_plain(each.result.details["plan"]) for each in steps if each.name == "prune"]
+        plan = composed(plans, asked=prune.target_keep if isinstance(prune, PrunePlan) else prune.target[1])
         run.forget_others()
         content = _content(run, job, given, steps, plan)
         save_plan(plan, run.folder / PLAN_FILE)

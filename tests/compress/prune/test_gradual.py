@@ -133,18 +133,18 @@ def test_two_plans_are_one_plan_of_the_first_model(job):
     planner = Planner(job, BLIND)
     narrow = job.with_model(planner.apply(first))
     second = plan_prune(narrow, BLIND.aiming_at("macs", 0.6))
-    both = composed([first, second])
+    both = composed([first, second], asked=0.42)
     again = Planner(narrow, BLIND).apply(second)
     assert fingerprint(planner.apply(both)) == fingerprint(again)
     assert both.keep_macs == profile(again).macs / profile(job.model).macs
-    assert both.target_keep == pytest.approx(0.6 * first.keep)
+    assert (both.target_keep, both.before, both.after) == (0.42, first.before, second.after)
 
 
 def test_one_plan_is_itself_and_none_is_refused(job):
     plan = plan_prune(job, BLIND)
-    assert composed([plan]) == plan
+    assert composed([plan], asked=0.5) == plan
     with pytest.raises(ConfigError, match="There are no plans to put together"):
-        composed([])
+        composed([], asked=0.5)
 
 
 # Plans in files

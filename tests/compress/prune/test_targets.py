@@ -1,5 +1,6 @@
 """What a cut can aim at: forecasts against the model that is cut, and shares that are used to 98 %, or it is said."""
 
+import functools
 import importlib.util
 import itertools
 import math
@@ -142,7 +143,7 @@ def resnet8():
 def test_every_share_is_used_to_98_percent_and_never_exceeded(resnet8, quantity, where):
     machine, dtype = TARGETED[where]
     planner = Planner(job_for(resnet8, machine), replace(BLIND, round_to=4, dtype=dtype))
-    for keep in (0.75, 0.5, 0.3):
+    for keep in (0.7, 0.4):
         plan = planner.plan(keep, target=quantity, near=NEAR)
         share = counted(planner, plan, quantity)
         assert (1 - NEAR) * keep <= share <= keep
@@ -159,12 +160,16 @@ def test_the_stage_aims_at_each_quantity(resnet8, quantity):
     assert plan.counted == ("" if quantity in ("macs", "params") else "generic-x86, float32")
 
 
+@functools.cache
+def library_net(name: str):
+    return capture(resolve(f"torchvision:{name}", num_classes=10).model, (3, 64, 64))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("unit", [8, 16, 32])
 @pytest.mark.parametrize("name", ["resnet18", "mobilenet_v2"])
 def test_widths_of_library_models_are_whole_simd_lanes_and_hit_the_target(name, unit):
-    net = capture(resolve(f"torchvision:{name}", num_classes=10).model, (3, 64, 64))
-    planner = Planner(job_for(net), replace(BLIND, round_to=unit, min_steps=1))
+    planner = Planner(job_for(library_net(name)), replace(BLIND, round_to=unit, min_steps=1))
     for quantity in ("macs", "params"):
         plan = planner.plan(0.5, target=quantity, near=NEAR)
         narrowed = [(group.num_classes - len(group.dropped)) * group.width for group in plan.groups if group.dropped]

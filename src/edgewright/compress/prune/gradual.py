@@ -102,8 +102,11 @@ def rebased(rows: Sequence[Sensitivity], then: Mapping[str, int], now: Mapping[s
     return tuple(found)
 
 
-def composed(plans: Sequence[PrunePlan]) -> PrunePlan:
+def composed(plans: Sequence[PrunePlan], *, asked: float) -> PrunePlan:
     """Several plans, each for the model that the one before leaves, as one plan for the first model.
+
+    Args:
+        asked: the share of the first model that all of them together were to leave.
 
     Raises:
         ConfigError: there is none.
@@ -119,8 +122,7 @@ def composed(plans: Sequence[PrunePlan]) -> PrunePlan:
             for each in whole.groups
         ]  # fmt: skip
         whole = replace(whole, groups=tuple(groups))
-    keep = last.target_keep * last.before / whole.before
-    return replace(whole, target_keep=min(keep, 1.0), after=last.after, macs_after=last.macs_after,
+    return replace(whole, target_keep=asked, after=last.after, macs_after=last.macs_after,
                    params_after=last.params_after)  # fmt: skip
 
 
