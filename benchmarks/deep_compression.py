@@ -29,7 +29,7 @@ from edgewright.compress.cluster import CENTROIDS, Cluster
 from edgewright.compress.prune.sparse import Sparsify
 from edgewright.data import Data
 from edgewright.devices import device
-from edgewright.files import write_atomic, write_json
+from edgewright.files import read_json, write_atomic, write_json
 from edgewright.metrics import paired_std_error
 from edgewright.model import fingerprint
 from edgewright.model.coded import encode_model, load_coded
@@ -196,24 +196,38 @@ def verdict(found: Mapping[str, Any]) -> bool:
 
 
 def show(case: str, found: Mapping[str, Any]) -> None:
-    print(f"{case}: {found['test_images']} test images, {found['stages'][0]['fp32_bytes']:,} bytes in float32")
+    """The block of the documentation: score and file after each stage, the parts of the last, gzip beside it."""
+    fp32_bytes = found["stages"][0]["fp32_bytes"]
+    print(f"{case}: top-1 on {found['test_images']:,} test images; {fp32_bytes:,} bytes in float32")
+    heads = f"{'score':>12s}  {'drop':>12s}  {'coded':>16s}  {'fixed words':>11s}  {'gzip -9':>8s}  {'int8, gzip':>10s}"
+    print(f"  {'':18s} {heads}")
     for row in found["stages"]:
+        zipped = found["gzip_9"][row["stage"]]
+        ratios = [fp32_bytes / zipped[name] for name in ("float32_gzip", "int8_gzip")]
         print(
-            f"  {row['stage']:18s} {row['score']:6.2f} ± {row['std_error']:.2f}  drop {row['drop']:+.2f} ± "
-            f"{row['drop_std_error']:.2f}  {row['coded_bytes']:>10,} bytes  {row['ratio']:5.1f}x  without Huffman "
-            f"{row['ratio_without_huffman']:5.1f}x",
-            flush=True,
+            f"  {row['stage']:18s} {row['score']:5.2f} ± {row['std_error']:.2f}  {row['drop']:+5.2f} ± "
+            f"{row['drop_std_error']:.2f}  {row['coded_bytes']:>9,} {row['ratio']:5.1f}x  "
+            f"{row['ratio_without_huffman']:10.1f}x  {ratios[0]:7.1f}x  {ratios[1]:9.1f}x"
         )
-    print(f"  file: {found['file']}", flush=True)
+    file = found["file"]
+    parts = ", ".join(f"{name} {count:,}" for name, count in file["parts_bytes"].items() if count)
+    print(
+        f"  the file: {parts}; every bit back: {file['every_bit_came_back']}; unpacked in {file['decode_cpu_s']:.2f} s"
+    )
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", type=Path, default=Path("runs/deep_compression"))
     parser.add_argument("--nets", type=Path, default=NETS)
-    parser.add_argument("--only", choices=CASES)
+    parser.add_argument("--only", choices=CASES, help="measure one case and keep no result")
+    parser.add_argument("--show", action="store_true", help="print the kept result")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "deep_compression.json")
     options = parser.parse_args()
+    if options.show:
+        for case, found in read_json(options.out)["cases"].items():
+            show(case, found)
+        return 0
     torch.set_num_threads(1)
     root = Path(os.environ["EDGEWRIGHT_TEST_DATA"])
     options.nets.mkdir(parents=True, exist_ok=True)
