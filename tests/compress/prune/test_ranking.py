@@ -72,6 +72,13 @@ def test_a_step_that_does_not_fit_leaves_room_for_the_next_in_rank():
 
 
 @pytest.mark.parametrize("name", RANKINGS)
+def test_equal_scores_come_back_in_order_whatever_their_means_round_to(name):
+    assert np.mean([0.1] * 3) != np.mean([0.1] * 1)
+    blocks = Contest(options=[np.array([1, 2, 5])], scores=[np.full(5, 0.1)], topology=[0], cost=Weighted([1]))
+    assert RANKINGS[name](blocks, 5) == (5,)
+
+
+@pytest.mark.parametrize("name", RANKINGS)
 def test_a_limit_below_the_smallest_widths_is_refused(name):
     with pytest.raises(BudgetError, match="The least cost of any choice is 3, asked was 2"):
         RANKINGS[name](contest([[1, 2, 3], [1, 2]], prices=[1, 2]), 2)

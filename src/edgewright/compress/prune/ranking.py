@@ -158,9 +158,10 @@ def _steps(contest: Contest, group: int, *, priced: bool) -> list[_Step]:
     options, scores = contest.options[group], contest.scores[group]
     price = _price(contest, group) if priced else 1.0
     bounds = list(zip(options[:-1].tolist(), options[1:].tolist(), strict=True))
-    worths = [float(scores[low:high].mean()) / price for low, high in bounds]
+    means = np.array([scores[low:high].mean() for low, high in bounds])
+    worths = np.minimum.accumulate(means).tolist()  # means of equal scores may rise by a rounding error
     return [
-        _Step(group=group, option=index + 1, classes=high - low, worth=worth)
+        _Step(group=group, option=index + 1, classes=high - low, worth=worth / price)
         for index, ((low, high), worth) in enumerate(zip(bounds, worths, strict=True))
     ]
 
