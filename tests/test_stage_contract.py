@@ -19,6 +19,7 @@ from edgewright.analyze import profile
 from edgewright.compress.cluster import Cluster
 from edgewright.compress.distill import Distill
 from edgewright.compress.prune import ApplyPlan, CutStep, Prepare, Prune, plan_prune
+from edgewright.compress.prune.sparse import Sparsify
 from edgewright.compress.prune.tickets import TrainTicket
 from edgewright.compress.quantize import Quantize
 from edgewright.data import Data, load_data
@@ -51,6 +52,9 @@ STAGES: dict[str, Callable[[], Stage]] = {
     "prune by a plan": lambda: ApplyPlan(plan=plan_prune(bare_job(), Prune(score="l2", sensitivity_samples=0))),
     "prune by a global ranking": lambda: Prune(keep_macs=0.6, score="taylor", ranking="global", round_to=2),
     "prepare": lambda: Prepare(penalty="group-lasso", strength=1e-2, train=QUICK),
+    "sparsify": lambda: Sparsify(sparsity=0.7, score="taylor", scope="layer", whole=("stem",), norm_batches=2),
+    "sparsify in steps": lambda: Sparsify(sparsity=0.7, score="movement", schedule="cubic", steps=3, train=QUICK),
+    "sparsify to a pattern": lambda: Sparsify(pattern="2:4", permute=True, train=QUICK),
     "quantize": lambda: Quantize(num_calibration=32),
     "ticket": lambda: TrainTicket(train=dataclasses.replace(QUICK, keep="last")),
     "ticket rewound to a step": lambda: TrainTicket(rewind=3, train=dataclasses.replace(QUICK, keep="last")),
@@ -64,6 +68,7 @@ IMPOSSIBLE: dict[str, Callable[[], Stage]] = {
     "prune": lambda: Prune(keep_macs=1e-4, sensitivity_samples=0),
     "prune to a latency": lambda: Prune(keep_latency=1e-4, sensitivity_samples=0),
     "prune to a RAM": lambda: Prune(keep_ram=1e-4, sensitivity_samples=0),
+    "sparsify": lambda: Sparsify(sparsity=0.9999),
     "prune with whole groups": lambda: Prune(keep_macs=0.5, sensitivity_samples=0, whole=("*",)),
 }
 

@@ -52,8 +52,8 @@ def why_fixed(net: fx.GraphModule, group: ChannelGroup) -> str | None:
     if group.locked is not None:
         return group.locked
     uses: dict[int, int] = {}
-    for layer in net.modules():
-        for value in layer.parameters(recurse=False):
+    for module in net.modules():
+        for value in module.parameters(recurse=False):
             uses[id(value)] = uses.get(id(value), 0) + 1
     for member in group.members:
         layer: Any = net.get_submodule(member.path) if member.side != "loose" else None
