@@ -16,13 +16,16 @@ import argparse
 import json
 import platform
 import sys
+import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import torch
 from torch import fx
 
@@ -36,6 +39,7 @@ from edgewright.model import capture
 from edgewright.types import Job
 from edgewright.verify import Latency, OnnxRunner, Timing, race
 from edgewright.verify.conditions import load_average
+from edgewright.verify.runner import open_session
 from edgewright.verify.timing import turn_ratios
 from edgewright.zoo import resolve
 
@@ -137,9 +141,24 @@ def measure(spec: str, folder: Path) -> dict[str, Any]:
     found = {each.artifact: each for each in race(runners, image_BCHW, timing=TIMING).latencies}
     base, macs = found[DENSE], rows[0]["macs"]
     for row in rows:
-        if row.pop("file", None):
-            row.update(keep_macs=row["macs"] / macs, **timed(found[row["way"]], base))
+        if path := row.pop("file", None):
+            row.update(keep_macs=row["macs"] / macs, **timed(found[row["way"]], base), **layouts(Path(path)))
     return {"model": spec, "input": list(size), "load": [before, load_average()], "rows": rows}
+
+
+def layouts(path: Path) -> dict[str, int]:
+    """How many convolutions the runtime does in blocks of channels and how many not, and moves between the two."""
+    with tempfile.TemporaryDirectory() as folder:
+        optimized = Path(folder) / "optimized.onnx"
+        open_session(str(path), path, save_to=optimized)
+        kinds = Counter((node.domain, node.op_type) for node in onnx.load(optimized).graph.node)
+    blocked = {name: count for (domain, name), count in kinds.items() if domain.endswith("nchwc")}
+    every = sum(count for (_, name), count in kinds.items() if name in ("Conv", "FusedConv"))
+    moves = sum(count for name, count in blocked.items() if name.startswith("Reorder"))
+    return {
+        "blocked_convolutions": blocked.get("Conv", 0), "plain_convolutions": every - blocked.get("Conv", 0),
+        "reorders": moves,
+    }  # fmt: skip
 
 
 def timed(latency: Latency, base: Latency) -> dict[str, Any]:
@@ -153,7 +172,10 @@ def timed(latency: Latency, base: Latency) -> dict[str, Any]:
     }  # fmt: skip
 
 
-HEADINGS = ("model", "form", "MACs", "parameters", "median", "spread", "faster", "in the turns", "by processor time")
+HEADINGS = (
+    "model", "form", "MACs", "parameters", "median", "spread", "faster", "in the turns", "by processor time",
+    "blocked + plain convolutions", "reorders",
+)  # fmt: skip
 
 
 def table(cases: Sequence[Mapping[str, Any]]) -> str:
@@ -172,6 +194,7 @@ def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         f"{row['keep_macs']:.4f}", f"{row['params'] / 1e6:.2f} M", f"{row['median_ms']:.1f} ms", f"{row['spread']:.1%}",
         f"**{row['speed_up']:.2f}**", f"{low:.2f} to {high:.2f}", f"{row['speed_up_of_cpu_time']:.2f}",
+        f"{row['blocked_convolutions']} + {row['plain_convolutions']}", str(row["reorders"]),
     )  # fmt: skip
 
 
