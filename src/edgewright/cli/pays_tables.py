@@ -54,7 +54,8 @@ def _layer(layer: LayerAnswer) -> None:
         sizes = [times.at(share, way).num_bytes / times.dense.num_bytes for share in shares]
         rows.append((name, *(times_text(size) for size in sizes)))
     headings = ("time to dense", *(share_text(share) for share in shares))
-    table(headings, rows, right=headings[1:], title=_layer_title(layer))
+    lines(textwrap.wrap(_layer_title(layer), WIDTH, subsequent_indent="  "))  # a table's title is broken at its width
+    table(headings, rows, right=headings[1:])
 
 
 def _layer_title(layer: LayerAnswer) -> str:
