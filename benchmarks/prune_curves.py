@@ -51,7 +51,7 @@ RECOVER = {
 }
 RECIPE = Path(__file__).parent / "recipes" / "cifar10_resnet20.json"
 THEIRS = {
-    "source": "README of Torch-Pruning, its own figures: 200 epochs of training after the cut",
+    "source": "README of Torch-Pruning, its own figures",
     "model": "ResNet-56", "macs": "2.13 times fewer", "top1_before": 93.53, "top1_after": 93.77,
 }  # fmt: skip
 
