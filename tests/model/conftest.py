@@ -332,6 +332,22 @@ def extremes() -> Small:
     return Small(run, a=conv(3, 4), b=conv(4, 5), c=conv(5, 5), fc=nn.Linear(5, 2))
 
 
+def statistics() -> Small:
+    """Norms that are written out (RMS, GRN, unit length), one gate for all channels, and one factor."""
+
+    def run(m, x):
+        x = m.a(x)
+        x = x * torch.rsqrt(x.pow(2).mean(1, keepdim=True) + 1e-6) * m.factor
+        x = F.gelu(m.b(x)).permute(0, 2, 3, 1)
+        energy = x.norm(p=2, dim=(1, 2), keepdim=True)
+        x = m.c((x + m.gain * x * energy / (energy.mean(-1, keepdim=True) + 1e-6)).permute(0, 3, 1, 2))
+        x = F.normalize(x, dim=1) * torch.sigmoid(m.d(x.mean(1, keepdim=True)) + x.sum(1, keepdim=True))
+        return m.fc(pooled(x * m.factor_of_all))
+
+    loose = {"factor": torch.rand(4, 1, 1) + 0.5, "gain": torch.rand(5), "factor_of_all": torch.tensor(1.5)}
+    return Small(run, a=conv(3, 4), b=conv(4, 5), c=conv(5, 6, 1), d=conv(1, 1), fc=nn.Linear(6, 2), **loose)
+
+
 def norm_functions() -> Small:
     """Norms that are no layers: RMS norm with a factor, layer norm without one, and one over the features of heads."""
 
@@ -351,7 +367,7 @@ SMALL = {
         chain, residual, depthwise, concat, flat, padded, squeeze_excite, shuffled, shuffle_op, few_groups,
         many_groups, group_norms, shared, halves, parts, sliced, gated, sloped, transposed, grouped_transposed,
         one_channel, enlarged, modern_block, transformer, written_out_attention, one_head, einsum_attention,
-        token_mixer, stacked, token_norm, unit_rows, norm_functions, detector, patchwork, extremes,
+        token_mixer, stacked, token_norm, unit_rows, norm_functions, detector, patchwork, extremes, statistics,
     )
 }  # fmt: skip
 

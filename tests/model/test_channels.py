@@ -182,6 +182,12 @@ def test_the_largest_of_a_plane_is_its_channels_and_the_largest_of_two_couples_t
     assert ("c", "out") in touches(channels, "b")
 
 
+def test_statistics_over_channels_leave_them_free(small_net):
+    channels = find_channels(small_net("statistics"))
+    assert free(channels) == {"a": 4, "b": 5, "c": 6}
+    assert channels.group("d").locked == "mul at 'mul_4' spreads it over others"  # one gate for all channels
+
+
 def test_neighbourhoods_keep_the_channels_that_they_are_cut_from(small_net):
     channels = find_channels(small_net("patchwork"))
     assert free(channels) == {"a": 4, "b": 5}
@@ -235,7 +241,11 @@ LOCKS = {
         lambda m, x: m.fc(torch.softmax(m.a(x), 1).mean((2, 3))),
         "softmax at 'softmax' takes them",
     ),
-    "a mean over channels": (lambda m, x: m.fc(m.a(x).mean(1).flatten(1)[:, :4]), "mean at 'mean' takes them together"),
+    "the largest of all channels": (
+        lambda m, x: m.fc(m.a(x).amax(1).flatten(1)[:, :4]),
+        "amax at 'amax' takes them together",
+    ),
+    "a mean over channels": (lambda m, x: m.fc(m.a(x).mean(1).flatten(1)[:, :4]), None),  # of those that stay
     "a channel by its number": (lambda m, x: m.fc(m.a(x)[:, 2].flatten(1)[:, :4]), "select at 'select' picks them"),
     "every second channel": (
         lambda m, x: m.fc(m.a(x)[:, ::2].mean((2, 3)).repeat(1, 2)),

@@ -16,6 +16,7 @@ import torch
 from torch import fx, nn
 
 from .channels import ChannelMap, find_channels
+from .channels.rules import STATISTICS
 from .channels.space import Labels
 from .channels.trace import name_of
 
@@ -25,8 +26,8 @@ def masked(
 ) -> Callable[[torch.Tensor], Any]:
     """A function that runs `net` (in eval mode) with the dropped classes of channels hidden from every reader.
 
-    Layers and products read 0 instead of a dropped channel. Norms that take statistics over channels (layer, group,
-    RMS) take them over those that stay. Everything else runs as it is.
+    Layers, products and sums read 0 instead of a dropped channel. Means over channels, and norms that take statistics
+    over them (layer, group, RMS), take them over those that stay. Everything else runs as it is.
 
     Args:
         drop: name of a channel group -> indices of the classes that leave it, as for `cut`.
@@ -71,6 +72,8 @@ class _Masked(fx.Interpreter):
             args = (args[0], [self._hidden(args[1][0], nodes[1][0]), *args[1][1:]])  # type: ignore[index]
         elif kind in FUNCTION_NORMS and (stays := self._stays(nodes[0], args[0])) is not None:
             return FUNCTION_NORMS[kind](stays, *args)
+        elif kind in STATISTICS and (stays := self._stays(nodes[0], args[0])) is not None:
+            return self._statistic(target, args, kwargs, stays)
         return super().call_function(target, args, kwargs)
 
     def _hidden(self, x: torch.Tensor, node: Any) -> torch.Tensor:
@@ -86,6 +89,15 @@ class _Masked(fx.Interpreter):
         stays = (~torch.isin(ids, self._gone)).to(x.dtype)
         folded = len(x) // len(stays) if len(stays) > 1 else 1  # samples that are folded into the first axis
         return stays.repeat(folded, *[1] * (stays.dim() - 1))
+
+    def _statistic(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], stays: torch.Tensor) -> Any:
+        """Sums and lengths read zeros; a mean over channels is divided by the share of those that stay."""
+        found = super().call_function(target, (args[0] * stays, *args[1:]), kwargs)
+        if name_of(target) != "mean":
+            return found
+        whole = stays.expand(torch.broadcast_shapes(stays.shape, (1, *args[0].shape[1:])))
+        share = super().call_function(target, (whole, *args[1:]), kwargs)
+        return found / share.clamp(min=torch.finfo(share.dtype).tiny)  # a plane that leaves has a mean of zero
 
 
 FIRST_FACTOR = {"matmul", "bmm", "scaled_dot_product_attention"}  # a channel that one factor hides adds nothing

@@ -32,6 +32,8 @@ def combine(seen: Trace, node: fx.Node, left: Labels, right: Labels) -> Labels:
     space, shape = seen.space, torch.broadcast_shapes(left.shape, right.shape)
     reason = f"{name_of(node.target)} at '{node.name}' combines them with something that cannot be cut"
     left, right = space.settle(_ranked(left, len(shape))), space.settle(_ranked(right, len(shape)))
+    spread = f"{name_of(node.target)} at '{node.name}' spreads it over others"
+    left, right = _single(seen, left, right, spread), _single(seen, right, left, spread)
     left, right = _yield_axes(seen, left, right, reason)
     left = space.forbid(left, _fixed_axes(left, right), reason)
     right = space.forbid(right, _fixed_axes(right, left), reason)
@@ -40,6 +42,14 @@ def combine(seen: Trace, node: fx.Node, left: Labels, right: Labels) -> Labels:
     _lock_holes(seen, right, left, reason)
     ids = torch.where(left.ids == NOBODY, right.ids, left.ids)
     return space.settle(Labels(ids, tuple(shape)))
+
+
+def _single(seen: Trace, labels: Labels, other: Labels, reason: str) -> Labels:
+    """A single channel, or a number, that is broadcast over the channels of `other`: it stays, they remain free."""
+    if labels.axes or not any(labels.shape[axis] == 1 for axis in other.axes):
+        return labels
+    seen.space.lock(labels.ids, reason)
+    return nobody(labels.shape)
 
 
 def _ranked(labels: Labels, rank: int) -> Labels:

@@ -15,7 +15,7 @@ from torch import fx
 from .combine import as_labels, combine, elementwise
 from .contract import attention, einsum, matmul
 from .planes import Rule, columns, image, pool, with_places
-from .space import Labels, compact
+from .space import Labels, compact, nobody
 from .trace import Trace, name_of, refuse
 
 
@@ -47,17 +47,18 @@ VIEWS: dict[str, Any] = {"view": torch.reshape, "_unsafe_view": torch.reshape}  
 
 
 def reduce(seen: Trace, node: fx.Node, args: Any, kwargs: Any) -> Labels:
-    """Takes some axes together: channels along them must stay whole."""
-    labels, place = args[0], DIMS_AT.get(name_of(node.target), 1)
+    """Takes some axes together. Sums and means may run over fewer channels, as in norms; else those stay whole."""
+    name, shape = name_of(node.target), seen.shapes[node.name]
+    labels, place = seen.space.settle(args[0]), DIMS_AT.get(name, 1)
     axes = _axes(args[place] if len(args) > place else kwargs.get("dim"), len(labels.shape))
-    reason = f"{name_of(node.target)} at '{node.name}' takes them together"
-    labels = seen.space.forbid(labels, axes, reason)
-    ids = labels.ids
-    if len(seen.shapes[node.name]) != len(labels.shape):
-        ids = ids.squeeze(tuple(axes))
-    return Labels(ids, seen.shapes[node.name])
+    if name in STATISTICS and labels.axes and set(labels.axes) <= set(axes):
+        return nobody(shape)
+    labels = seen.space.forbid(labels, axes, f"{name} at '{node.name}' takes them together")
+    ids = labels.ids.squeeze(tuple(axes)) if len(shape) != len(labels.shape) else labels.ids
+    return Labels(ids, shape)
 
 
+STATISTICS = ("sum", "mean", "norm", "linalg_vector_norm")  # a channel of zeros adds nothing; means count who stays
 DIMS_AT = {"norm": 2, "linalg_vector_norm": 2}  # position of the argument that names the axes, where it is not 1
 
 
