@@ -6,7 +6,7 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgewright.errors import DataError
@@ -34,6 +34,7 @@ def test_every_bit_comes_back(bits, huffman):
     assert stored.num_bytes <= len(given_.data)
 
 
+@settings(max_examples=30)
 @given(st.lists(st.integers(0, 3000), max_size=30))
 def test_wide_gaps_come_back(gaps):
     bits = [bit for gap in gaps for bit in [*[0] * gap, 0x3F800000 + gap]]
@@ -142,6 +143,7 @@ def test_a_header_that_does_not_fit_is_refused(name):
         read(with_header(WRONG[name]))
 
 
+@settings(max_examples=50)
 @given(st.integers(0, 2**31), st.integers(1, 255))
 def test_whatever_changes_behind_a_right_checksum_is_read_or_refused(place, flip):
     data, _ = write({}, [tensor(sparse_weights(size=300)), tensor([5, 5, 6] * 30, name="v")])

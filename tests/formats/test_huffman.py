@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgewright.errors import DataError
@@ -45,6 +45,7 @@ def test_the_code_of_the_textbook_takes_224_bits():
     assert HuffmanCode.for_counts(counts).num_bits(counts) == 224
 
 
+@settings(max_examples=50)
 @given(COUNTS)
 def test_no_prefix_code_is_shorter(counts):
     code = HuffmanCode.for_counts(np.array(counts))

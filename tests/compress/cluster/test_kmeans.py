@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 
@@ -46,6 +46,7 @@ def test_it_ends_where_the_library_ends_from_the_same_start(seed):
     assert ours == pytest.approx(np.sort(library.cluster_centers_[:, 0]), abs=1e-9)
 
 
+@settings(max_examples=40)
 @given(VALUES, st.integers(1, 8), st.sampled_from(sorted(INITS)))
 def test_each_centroid_is_the_mean_of_the_values_nearest_to_it(values, num_clusters, init):
     centroids = k_means(np.array(values), num_clusters, init=init, generator=draws())
@@ -60,16 +61,17 @@ def test_few_values_are_their_own_centroids(values):
     assert k_means(np.array(values), 8, generator=draws()).tolist() == sorted(values)
 
 
-@pytest.mark.parametrize("init", sorted(INITS))
-def test_the_error_is_near_the_least_of_all_clusterings(init):
-    """Lloyd's steps end in a local minimum: the mean over small problems says how far from the best."""
-    shares = []
-    for seed in range(20):
-        values = np.random.default_rng(seed).standard_normal(14)
-        error = squared_error(values, k_means(values, 4, init=init, generator=draws(seed)))
-        shares.append(error / best_error(values, 4))
-    assert min(shares) > 0.999999
-    assert np.mean(shares) < 1.5
+def test_the_even_start_ends_nearest_to_the_best_of_all_clusterings():
+    """Lloyd's steps end in a local minimum. Squared error as a multiple of the least, mean of ten small problems."""
+    shares = {init: [] for init in INITS}
+    for seed in range(10):
+        values = np.random.default_rng(seed).standard_normal(12)
+        least = best_error(values, 4)
+        for init, found in shares.items():
+            found.append(squared_error(values, k_means(values, 4, init=init, generator=draws(seed))) / least)
+    assert min(min(found) for found in shares.values()) > 0.999999
+    means = {init: np.mean(found) for init, found in shares.items()}
+    assert means["linear"] < 1.15 < means["density"] < 1.5 < means["random"] < 2.5
 
 
 def test_the_three_starts_by_hand():
