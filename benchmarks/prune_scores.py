@@ -4,8 +4,8 @@
 
 Every score cuts (a) all groups to the same share of their channels, (b) to the widths that its plan chooses from a
 sensitivity scan, and (c) to those of the other rankings, for some scores. Chance, and scores that look at images, have
-three seeds. Batch norm is re-estimated on 1,024 training images. Top-1 on the 1,000 lossless test images (91.5 uncut, standard error of a value up
-to 1.6 points). About 20 minutes of one core; `--resume` goes on with the rows of an earlier run.
+three seeds. Batch norm is re-estimated on 1,024 training images. Top-1 on the 1,000 lossless test images (91.5 uncut,
+standard error of a value up to 1.6 points). About 20 minutes of one core; `--resume` goes on with earlier rows.
 """
 
 from __future__ import annotations
