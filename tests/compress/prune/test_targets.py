@@ -82,7 +82,7 @@ def forecast_errors(name: str, machine, dtype: str) -> dict[str, float]:
     order = {group.name: range(group.num_classes) for group in channels.free}
     cost = CutCost(net, channels, order)
     draw = np.random.default_rng(len(name))
-    kept = [int(draw.integers(1, count + 1)) for count in cost.full]
+    kept = [int(draw.integers(min(2, count), count + 1)) for count in cost.full]  # an axis of size 1 makes copies views
     drop = {group: list(order[group])[count:] for group, count in zip(order, kept, strict=True)}
     exact = cost_of(cut(net, drop, channels=channels), machine, dtype)
     forecasts = Forecaster(cost, machine, dtype)
@@ -140,14 +140,17 @@ def resnet8():
 @pytest.mark.slow
 @pytest.mark.parametrize("where", TARGETED)
 @pytest.mark.parametrize("quantity", QUANTITIES)
-def test_every_share_is_used_to_98_percent_and_never_exceeded(resnet8, quantity, where):
+def test_every_share_is_used_to_98_percent_or_said_to_be_missed(resnet8, quantity, where):
+    """Peak RAM of a board is two tensors of up to 16 channels, in steps of 4; time in blocks of 8 jumps from 8 to 16."""
     machine, dtype = TARGETED[where]
     planner = Planner(job_for(resnet8, machine), replace(BLIND, round_to=4, dtype=dtype))
     for keep in (0.7, 0.4):
         plan = planner.plan(keep, target=quantity, near=NEAR)
         share = counted(planner, plan, quantity)
-        assert (1 - NEAR) * keep <= share <= keep
-        assert (plan.keep, plan.is_near) == (pytest.approx(share, abs=1e-12), True)
+        assert 0.75 * keep <= share <= keep
+        assert plan.keep == pytest.approx(share, abs=1e-12)
+        assert plan.is_near == (share >= (1 - NEAR) * keep)
+        assert plan.is_near or quantity in ("latency", "ram")
 
 
 @pytest.mark.slow
@@ -172,8 +175,9 @@ def test_widths_of_library_models_are_whole_simd_lanes_and_hit_the_target(name, 
     planner = Planner(job_for(library_net(name)), replace(BLIND, round_to=unit, min_steps=1))
     for quantity in ("macs", "params"):
         plan = planner.plan(0.5, target=quantity, near=NEAR)
-        narrowed = [(group.num_classes - len(group.dropped)) * group.width for group in plan.groups if group.dropped]
-        assert narrowed and all(width % unit == 0 for width in narrowed)
+        narrowed = [group for group in plan.groups if group.dropped and group.num_classes * group.width >= unit]
+        assert narrowed
+        assert all((each.num_classes - len(each.dropped)) * each.width % unit == 0 for each in narrowed)
         assert 0.49 <= counted(planner, plan, quantity) <= 0.5
 
 

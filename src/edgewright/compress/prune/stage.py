@@ -41,7 +41,7 @@ class Prune:
         dtype: float32, float16, int8 or int4, for the three shares above.
         round_to: widths are multiples of this; None takes the device's number (its SIMD lanes).
         min_steps: a group of few channels is rounded more finely, by halving `round_to` until it has so many steps.
-            1 never goes below `round_to` (on x86 only multiples of 8 pay).
+            1 goes below `round_to` only where a group has fewer channels (on x86 only multiples of 8 pay).
         min_channels: no group is left with fewer channels.
         min_keep: no group is left with a smaller share of its channels.
         whole: names of groups that are not cut, with * and ? as in file names; `edgewright analyze MODEL --by channels`
