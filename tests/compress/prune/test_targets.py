@@ -141,7 +141,7 @@ def resnet8():
 @pytest.mark.parametrize("where", TARGETED)
 @pytest.mark.parametrize("quantity", QUANTITIES)
 def test_every_share_is_used_to_98_percent_or_said_to_be_missed(resnet8, quantity, where):
-    """Peak RAM of a board is two tensors of up to 16 channels, in steps of 4; time in blocks of 8 jumps from 8 to 16."""
+    """Peak RAM of a board is two tensors of up to 16 channels, in steps of 4; time in blocks of 8 jumps, too."""
     machine, dtype = TARGETED[where]
     planner = Planner(job_for(resnet8, machine), replace(BLIND, round_to=4, dtype=dtype))
     for keep in (0.7, 0.4):
