@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from onnxscript import opset18 as onnx_op
+from onnxscript.function_libs.torch_lib.ops.nn import aten_scaled_dot_product_attention
 
 
 @torch.library.custom_op(
@@ -134,6 +135,19 @@ def _gelu_onnx(x: Any, approximate: str = "none") -> Any:
     return onnx_op.Mul(onnx_op.Mul(x, onnx_op.Add(inner, _number(1.0))), _number(0.5))
 
 
+def _attention_onnx(
+    query: Any, key: Any, value: Any, attn_mask: Any = None, dropout_p: float = 0.0, is_causal: bool = False,
+    scale: float | None = None, enable_gqa: bool = False,
+) -> Any:  # fmt: skip
+    """softmax(q k^T) v for any number of leading axes; the exporter's own takes two (it asserts 4 axes in all)."""
+    rank = len(query.shape)
+    if rank == 4 or attn_mask is not None or is_causal or enable_gqa:
+        return aten_scaled_dot_product_attention(query, key, value, attn_mask, dropout_p, is_causal, scale, enable_gqa)
+    scaled = onnx_op.Mul(query, _number(1 / math.sqrt(query.shape[-1]) if scale is None else scale))
+    turned = onnx_op.Transpose(key, perm=[*range(rank - 2), rank - 1, rank - 2])
+    return onnx_op.MatMul(onnx_op.Softmax(onnx_op.MatMul(scaled, turned), axis=-1), value)
+
+
 def _number(value: float) -> Any:
     return onnx_op.Constant(value_float=value)
 
@@ -147,4 +161,5 @@ TRANSLATIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.ops.edgewright.pad.default: _pad_onnx,
     torch.ops.edgewright.clip_codes.default: _clip_codes_onnx,
     torch.ops.aten.gelu.default: _gelu_onnx,
+    torch.ops.aten.scaled_dot_product_attention.default: _attention_onnx,
 }
