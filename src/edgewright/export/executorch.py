@@ -26,6 +26,7 @@ from .artifact import expected as golden
 from .artifact import npz, versions
 from .dialect import float_layers, in_dialect
 from .folder import write_folder
+from .gates import float_gates, join_gates
 
 PROGRAM_FILE = "model.pte"
 DELEGATED = "executorch_call_delegate"
@@ -45,7 +46,8 @@ def export_executorch(
     """Write a captured model to `folder`, which is replaced as a whole; the arguments are those of `export_onnx`.
 
     The manifest's `float_layers` are those that XNNPACK has no integer form for (no quantizer stands behind them),
-    `portable` the operators outside of XNNPACK, which run in slower kernels, and how often each occurs.
+    `float_gates` counts the gates by operator (see `gates`: XNNPACK has them in float alone), `portable` the operators
+    outside of XNNPACK, which run in slower kernels, and how often each occurs.
 
     Raises:
         MissingExtraError: ExecuTorch is not installed.
@@ -54,8 +56,8 @@ def export_executorch(
     """
     _check_installed()
     quantized = is_quantized(net)
-    written = in_dialect(net) if quantized else fold_batch_norms(net)[0]
-    program, portable, shapes = _lowered(written, input_shape(net), name)
+    plain = join_gates(net) if quantized else fold_batch_norms(net)[0]
+    program, portable, shapes = _lowered(in_dialect(plain) if quantized else plain, input_shape(net), name)
     files = {PROGRAM_FILE: program}
     if samples_BCHW is not None:
         files[EXPECTED_FILE] = npz(golden(net, samples_BCHW))
@@ -63,8 +65,9 @@ def export_executorch(
         "name": name, "model": PROGRAM_FILE, "parts": [PROGRAM_FILE], "runtime": "executorch", "quantized": quantized,
         "input": {"name": "image", "shape": [1, *input_shape(net)], "dtype": "float32"},
         "outputs": _outputs(shapes), "preprocess": dict(preprocess), "class_names": list(class_names),
-        "tensors": _grids(net), "lanes": {}, "weights": fingerprint(net),
-        "float_layers": list(float_layers(net)) if quantized else [], "portable": portable,
+        "tensors": _grids(plain), "lanes": {}, "weights": fingerprint(net),
+        "float_layers": list(float_layers(plain)) if quantized else [],
+        "float_gates": float_gates(plain) if quantized else {}, "portable": portable,
         "versions": {**versions(), **_version()}, **(facts or {}),
     }  # fmt: skip
     return write_folder(folder, files, manifest)

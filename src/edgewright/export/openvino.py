@@ -1,7 +1,8 @@
 """A captured model as OpenVINO's own files: `model.xml`, the graph, and `model.bin`, its numbers.
 
 They are made from the ONNX form, whose integers and scales OpenVINO keeps: int8 weights in the file, and uint8 between
-quantizers, which its plugins compute with.
+quantizers, which its plugins compute with. A gate behind a layer is one operator without codes before it (see `gates`):
+the plugin computes it inside of the layer's kernel.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from .artifact import expected as golden
 from .artifact import interface, npz, tensors, versions
 from .folder import write_folder
 from .freeze import freeze
+from .gates import float_gates, join_gates, open_layers
 from .onnx_file import to_onnx
 
 GRAPH_FILE, NUMBERS_FILE = "model.xml", "model.bin"
@@ -41,20 +43,24 @@ def export_openvino(
 ) -> Artifact:
     """Write a captured model to `folder`, which is replaced as a whole; the arguments are those of `export_onnx`.
 
+    The manifest's `float_gates` counts the gates, which compute in float between integers, by operator.
+
     Raises:
         MissingExtraError: OpenVINO is not installed.
         ExportError: the model has no ONNX form, or OpenVINO does not read it.
     """
     openvino = _openvino()
     quantized = is_quantized(net)
-    model = to_onnx(freeze(net if quantized else fold_batch_norms(net)[0]), name=name)
+    written = open_layers(join_gates(net)) if quantized else fold_batch_norms(net)[0]
+    model = to_onnx(freeze(written), name=name)
     files = dict(zip((GRAPH_FILE, NUMBERS_FILE), _converted(openvino, model, name), strict=True))
     if samples_BCHW is not None:
         files[EXPECTED_FILE] = npz(golden(net, samples_BCHW))
     manifest = {
         "name": name, "model": GRAPH_FILE, "parts": [GRAPH_FILE, NUMBERS_FILE], "runtime": "openvino",
         "quantized": quantized, **interface(model, net), "preprocess": dict(preprocess),
-        "class_names": list(class_names), "tensors": tensors(net, model), "lanes": {},
+        "class_names": list(class_names), "tensors": tensors(written, model), "lanes": {},
+        "float_gates": float_gates(written) if quantized else {},
         "versions": {**versions(), "openvino": openvino.__version__.partition("-")[0]}, **(facts or {}),
     }  # fmt: skip
     return write_folder(folder, files, manifest)

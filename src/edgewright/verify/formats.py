@@ -50,7 +50,16 @@ def _openvino_kernels(artifact: Artifact) -> Kernels:
         if kind in HEAVY and type_ not in INTEGER_TYPES
     ]
     borders = sum(count for (kind, _), count in found.items() if kind == BORDER)
-    return Kernels(integer=integer, stayed_float=tuple(floats), num_borders=borders)
+    return Kernels(integer=integer, stayed_float=(*floats, *_gates(artifact)), num_borders=borders)
+
+
+def _gates(artifact: Artifact) -> list[FloatNode]:
+    """Those that the export wrote as one operator in float, for the format's kernels want them so."""
+    counts: Mapping[str, int] = artifact.manifest.get("float_gates", {})
+    return [
+        FloatNode(name=name, op=name, heavy=False, reason=f"in float between integers ({count} times)")
+        for name, count in counts.items()
+    ]
 
 
 def _executorch_kernels(artifact: Artifact) -> Kernels:
@@ -66,7 +75,7 @@ def _executorch_kernels(artifact: Artifact) -> Kernels:
         for name, count in sorted(portable.items())
     ]
     integer = {"XNNPACK": len(manifest.get("tensors", {}))}
-    return Kernels(integer=integer, stayed_float=(*layers, *others), num_borders=0)
+    return Kernels(integer=integer, stayed_float=(*layers, *_gates(artifact), *others), num_borders=0)
 
 
 def _no_kernels(artifact: Artifact) -> Kernels:
