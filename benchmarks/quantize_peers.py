@@ -1,6 +1,7 @@
 """Our quantizer beside those of ONNX Runtime, NNCF and torchao: one model, the same 256 calibration images, one run.
 
-    EDGEWRIGHT_TEST_DATA=... python benchmarks/quantize_peers.py [--nets DIR] [--cases NAME,...] [--out FILE] [--resume] [--quick]
+    EDGEWRIGHT_TEST_DATA=... python benchmarks/quantize_peers.py [--nets DIR] [--cases NAME,...] [--out FILE]
+        [--resume] [--quick]
 
 Each quantizer works in a process of its own and writes its files. Every file is then scored in the runtime that it was
 made for, its decisions are compared with the float model's, and all files that a runtime loads are timed in it in

@@ -408,7 +408,10 @@ PRUNE_INPUT = [
     (["--keep-macs", "0.5", "--epochs", "3", "--lr", "1"], "--epochs, --lr would train nothing: add --recover train"),
     (["--keep-macs", "0.5", "--recover", "train", "--epochs", "0"], "Train.epochs must be a whole number"),
     (["--plan", "none.json"], "There is no plan none.json: a run of `edgewright prune` writes plan.json"),
-    (["--plan", "p.json", "--keep-macs", "1", "--score", "l1"], "--plan says what leaves: leave out --keep-macs, --score"),
+    (
+        ["--plan", "p.json", "--keep-macs", "1", "--score", "l1"],
+        "--plan says what leaves: leave out --keep-macs, --score",
+    ),
     (["--plan", "bad.json"], "bad.json is not valid JSON"),
 ]  # fmt: skip
 

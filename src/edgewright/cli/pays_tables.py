@@ -141,10 +141,11 @@ def _grouped(rows: Sequence[KernelAnswer]) -> list[tuple[str, list[KernelAnswer]
 
 
 def _conditions(found: PaysAnswer) -> list[str]:
-    times = next(row.latency for row in found.models if row.latency)
+    times = next((row.latency for row in found.models if row.latency), None)
     versions = ", ".join(f"{name} {version}" for name, version in found.conditions.versions.items())
     product = f", {found.layers[0].times.dense.latency.turns} for layers" if found.layers else ""
+    turns = f"{times.turns} turns" if times is not None else "the model was not timed"
     return [
         f"Measured on this machine alone: {machine_text(found.conditions)}.",
-        f"{times.turns} turns{product}, all in turns, ratios within each turn; ?: the turns do not agree; {versions}.",
+        f"{turns}{product}, all in turns, ratios within each turn; ?: the turns do not agree; {versions}.",
     ]

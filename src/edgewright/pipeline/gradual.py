@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..compress.distill import Distill
-from ..compress.prune import ApplyPlan, CutStep, Planner, Prepare, Prune, PrunePlan, composed, save_plan
+from ..compress.prune import ApplyPlan, CutStep, Planner, Prepare, Prune, PrunePlan, apply_plan, composed, save_plan
 from ..compress.prune.sparse.schedule import COURSES
 from ..errors import ConfigError, unknown_name
 from ..files import content_key, write_json
@@ -98,6 +98,7 @@ def prune_gradually(
         given = run.step("given", "Model as given", AsGiven(), job)
         job = replace(job, model=given.model, teacher=job.teacher or given.model)
         if prepare is not None:
+            _check(job, prune)
             job = job.with_model(run.step("prepare", f"Prepare by {prepare.penalty}", prepare, job).model)
         cuts = _cuts(run, job, prune, schedule)
         steps = _carry_out(run, job, cuts, recover)
@@ -109,6 +110,15 @@ def prune_gradually(
         write_json(run.folder / RUN_FILE, content)
         write_report(run.folder)
     return Report(folder=Path(out), content=content)
+
+
+def _check(job: Job, prune: Prune | PrunePlan) -> None:
+    """Refuse before a training what could not be cut after it."""
+    if isinstance(prune, PrunePlan):
+        apply_plan(job.model, prune)  # type: ignore[arg-type]
+        return
+    target, keep = prune.target
+    Planner(job, prune).require(keep, target)
 
 
 def _cuts(run: Run, job: Job, prune: Prune | PrunePlan, schedule: Schedule) -> list[Stage]:

@@ -103,5 +103,5 @@ def channels_answer(device: Device, dtype: str, *, dense_s: float | None, cut_s:
         device=device.name, pattern=CHANNELS, kernel="dense", dtype=dtype,
         speed_up=dense_s / cut_s if known else None,  # type: ignore[operator]
         how="estimated" if known else "no claim",
-        reason=f"widths in steps of {device.round_to}" if known else "its times are not known",
+        reason="widths chosen for the machine at hand" if known else "its times are not known",
     )  # fmt: skip

@@ -6,6 +6,7 @@ shares of the model as it came and choose from its widths.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -87,19 +88,28 @@ def rebased(rows: Sequence[Sensitivity], then: Mapping[str, int], now: Mapping[s
         now: group -> classes now; groups that are not named are left out.
 
     Returns:
-        Rows whose keeps are shares of the classes in `now`; the loss at 1.0 is read off between two measurements.
+        Rows whose keeps are shares of the classes in `now`; the loss at 1.0 is read off between two measurements, where
+        one that is not finite counts as in `rise`.
     """
     found = []
     for name, count in now.items():
         own = sorted((row for row in rows if row.group == name), key=lambda row: row.keep)
         if not own:
             continue
+        own = _finite(own)
         width, keeps = count / then[name], np.array([row.keep for row in own])
         loss = float(np.interp(width, keeps, [row.loss for row in own]))
         found.append(Sensitivity(group=name, keep=1.0, loss=loss, score=None))
         narrower = [row for row in own[::-1] if row.keep < width * (1 - 1e-9)]
         found += [replace(row, keep=row.keep / width) for row in narrower]
     return tuple(found)
+
+
+def _finite(rows: Sequence[Sensitivity]) -> list[Sensitivity]:
+    """Rows of one group, the widest last, with ten times its largest finite rise for a loss that is not finite."""
+    base = rows[-1].loss
+    largest = max(abs(row.loss - base) for row in rows if math.isfinite(row.loss))
+    return [row if math.isfinite(row.loss) else replace(row, loss=base + 10 * largest) for row in rows]
 
 
 def composed(plans: Sequence[PrunePlan], *, asked: float) -> PrunePlan:

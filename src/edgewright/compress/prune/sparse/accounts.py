@@ -10,7 +10,7 @@ import numpy as np
 from torch import fx
 
 from ....formats import FORMS, Pattern, pack_n_of_m
-from ....formats.sparse import Stored
+from ....formats.sparse import Stored, is_stored
 from .choose import count_zeros, input_rows, why_not
 from .weights import counted_layers, weighted_layers
 
@@ -106,7 +106,7 @@ def _matrix(layer: Any) -> np.ndarray:
 
 def _follows(matrix_RC: np.ndarray, pattern: Pattern) -> bool:
     units = matrix_RC.reshape(-1, pattern.places, pattern.unit)
-    return bool(((units != 0).any(2).sum(1) <= pattern.chosen).all())
+    return bool((is_stored(units).any(2).sum(1) <= pattern.chosen).all())
 
 
 def _bytes(stored: Stored) -> dict[str, int]:

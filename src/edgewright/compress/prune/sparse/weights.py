@@ -66,4 +66,4 @@ def put_zeros(layers: Mapping[str, nn.Module], keep: Values) -> None:
     """Make the weights outside of `keep` exactly +0.0, in place."""
     with torch.no_grad():
         for name, mask in keep.items():
-            layers[name].weight.masked_fill_(~mask, 0.0)  # type: ignore[operator, union-attr]
+            layers[name].weight.masked_fill_(~mask.to(layers[name].weight.device), 0.0)  # type: ignore[operator, union-attr]
