@@ -348,6 +348,17 @@ def statistics() -> Small:
     return Small(run, a=conv(3, 4), b=conv(4, 5), c=conv(5, 6, 1), d=conv(1, 1), fc=nn.Linear(6, 2), **loose)
 
 
+def waves() -> Small:
+    """Positions as sines and cosines of every second of some loose frequencies, which thereby stay whole."""
+
+    def run(m, x):
+        angles = torch.ones_like(x[:, :1]).cumsum(2)[:, 0, :, :, None] * m.frequencies  # (B, 8, 8, 4)
+        known = torch.stack([angles[..., 0::2].sin(), angles[..., 1::2].cos()], 4).flatten(3).permute(0, 3, 1, 2)
+        return m.fc(pooled(F.relu(m.a(x) + m.b(known))))
+
+    return Small(run, a=conv(3, 4), b=conv(4, 4, 1), frequencies=torch.rand(4), fc=nn.Linear(4, 2))
+
+
 def norm_functions() -> Small:
     """Norms that are no layers: RMS norm with a factor, layer norm without one, and one over the features of heads."""
 
@@ -367,7 +378,7 @@ SMALL = {
         chain, residual, depthwise, concat, flat, padded, squeeze_excite, shuffled, shuffle_op, few_groups,
         many_groups, group_norms, shared, halves, parts, sliced, gated, sloped, transposed, grouped_transposed,
         one_channel, enlarged, modern_block, transformer, written_out_attention, one_head, einsum_attention,
-        token_mixer, stacked, token_norm, unit_rows, norm_functions, detector, patchwork, extremes, statistics,
+        token_mixer, stacked, token_norm, unit_rows, norm_functions, detector, patchwork, extremes, statistics, waves,
     )
 }  # fmt: skip
 

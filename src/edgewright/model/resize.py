@@ -104,8 +104,8 @@ def _parts(survivors: Survivors, old: fx.Node, new: fx.Node) -> None:
 def _slice(survivors: Survivors, old: fx.Node, new: fx.Node) -> None:
     source, result = survivors.trace.values[old.args[0]], survivors.trace.values[old]  # type: ignore[index]
     axis = (argument(old, "dim") or 0) % len(source.shape)
-    if axis not in source.axes:
-        return
+    if axis not in source.axes or argument(old, "step") not in (None, 1):
+        return  # with a step it picks by position: nothing leaves along this axis
     before = argument(old, "start") or 0
     before = before + source.shape[axis] if before < 0 else before
     start = int(survivors.stays(source.along(axis))[:before].sum())
