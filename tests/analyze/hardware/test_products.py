@@ -79,10 +79,13 @@ def test_a_model_that_is_not_captured_is_watched_too(images_BCHW):
 def test_the_projection_of_an_attention_layer_is_a_layer_captured_or_not():
     model = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).eval()
     captured = capture(model, (5, 8))
-    for net, measured in ((captured, profile(captured)), (model, profile(model, input_shape=(5, 8)))):
+    for net, measured, first in (
+        (captured, profile(captured), "self_attn.in_proj"),
+        (model, profile(model, input_shape=(5, 8)), "self_attn"),
+    ):
         found = {each.row.layer: each for each in products(net, measured)}
-        assert list(found) == ["self_attn", "self_attn.out_proj", "linear1", "linear2"]
-        projection = found["self_attn"]
+        assert list(found) == [first, "self_attn.out_proj", "linear1", "linear2"]
+        projection = found[first]
         assert (projection.rows, projection.columns, projection.positions) == (24, 8, 5)
         assert weight_matrices(projection.layer)[0].shape == (24, 8)
         assert unseen(measured, found.values()) == ()

@@ -66,4 +66,5 @@ def put_zeros(layers: Mapping[str, nn.Module], keep: Values) -> None:
     """Make the weights outside of `keep` exactly +0.0, in place."""
     with torch.no_grad():
         for name, mask in keep.items():
-            layers[name].weight.masked_fill_(~mask.to(layers[name].weight.device), 0.0)  # type: ignore[operator, union-attr]
+            weight: torch.Tensor = layers[name].weight  # type: ignore[assignment]
+            weight.masked_fill_(~mask.to(weight.device), 0.0)
