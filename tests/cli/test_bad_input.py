@@ -404,7 +404,7 @@ PRUNE_INPUT = [
     (["--keep-macs", "0.5", "--steps", "3"], "Only --schedule steps or cubic takes --steps"),
     (["--keep-macs", "0.5", "--schedule", "cubic", "--steps", "0"], "Schedule.steps is a whole number from 1, got 0"),
     (["--keep-macs", "0.5", "--schedule", "cubic", "--scan", "twice"], "Schedule.scan is each or once, got 'twice'"),
-    (["--keep-macs", "0.5", "--recover", "rest"], "--recover is none, train or distill, got 'rest'"),
+    (["--keep-macs", "0.5", "--recover", "rest"], "--recover is one of none, train, distill, got 'rest'"),
     (["--keep-macs", "0.5", "--epochs", "3", "--lr", "1"], "--epochs, --lr would train nothing: add --recover train"),
     (["--keep-macs", "0.5", "--recover", "train", "--epochs", "0"], "Train.epochs must be a whole number"),
     (["--plan", "none.json"], "There is no plan none.json: a run of `edgewright prune` writes plan.json"),

@@ -201,7 +201,7 @@ def test_a_quantized_model_is_not_quantized_again(job):
         ("method", "kl2", "aciq, best, got kl2"),
         ("activation_bits", 9, "2 to 8 or 16 bits, got 9"),
         ("weight_method", "kl", "minmax, mse, gain, aciq, auto, got kl"),
-        ("repairs", ("glue",), "analytic-bias, bias, got 'glue'"),
+        ("repairs", ("glue",), "equalize, split, reestimate, rounding, analytic-bias, bias, got 'glue'"),
         ("percentile", 40.0, "got 40"),
         ("num_calibration", 0, "1 or more, got 0"),
         ("qat_if_drop_over", -1.0, "0 or more, got -1"),

@@ -11,6 +11,7 @@ import typer
 from ..errors import ConfigError
 from . import options
 from .artifacts import coded_lines
+from .recovery import RECOVERIES, check_recovery
 from .show import as_json, lines
 from .stages import DEVICE, Augment, BatchSize, Lr, OnDevice, given
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from ..types import Stage
 
 INIT_NAMES = ("linear", "density", "random")  # of `compress.cluster.INITS`: help must not load that room
-RECOVERIES = ("none", "train", "distill")
 
 
 def cluster(
@@ -95,11 +95,7 @@ def _stage(settings: dict[str, Any], recover: str, training: dict[str, Any], tea
     from ..compress.cluster import CENTROIDS, Cluster
     from ..pipeline.taught import TaughtCluster
 
-    if recover not in RECOVERIES:
-        raise ConfigError(f"--recover is one of {', '.join(RECOVERIES)}, got '{recover}'.")
-    if recover == "none" and training:
-        told = ", ".join(f"--{name.replace('_', '-')}" for name in training)
-        raise ConfigError(f"{told} would train nothing: add --recover train or distill.")
+    check_recovery(recover, training)
     if teacher is not None and recover != "distill":
         raise ConfigError(f"--teacher teaches nothing with --recover {recover}: add --recover distill.")
     train = None if recover == "none" else dataclasses.replace(CENTROIDS, **training)

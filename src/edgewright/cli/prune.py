@@ -10,15 +10,14 @@ import typer
 
 from ..errors import ConfigError
 from . import options
+from .recovery import RECOVERIES, check_recovery, recovery
 from .show import as_json, lines, table
 from .stages import DEVICE, PENALTY_NAMES, RANKING_NAMES, SCORE_NAMES, Augment, BatchSize, Lr, OnDevice, Preset, given
 
 if TYPE_CHECKING:
-    from ..compress.distill import Distill
     from ..compress.prune import Prepare, Prune, PrunePlan
     from ..pipeline.gradual import Schedule
     from ..recipes import Recipe
-    from ..train import Train
 
 TARGETS = ("macs", "params", "bytes", "latency", "ram")  # of `compress.prune.QUANTITIES`, which help must not load
 COUNTED_AT_DTYPE = ("bytes", "latency", "ram")
@@ -64,7 +63,7 @@ def prune(
         str | None, typer.Option("--scan", metavar="each|once", help="Measure groups before each cut; default: each.")
     ] = None,
     recover: Annotated[
-        str, typer.Option("--recover", metavar="none|train|distill", help="What follows each cut.")
+        str, typer.Option("--recover", metavar="|".join(RECOVERIES), help="What follows each cut.")
     ] = "none",
     round_to: Annotated[
         int | None,
@@ -120,14 +119,15 @@ def prune(
         raise ConfigError(f"--scan measures groups for --ranking planned, and {ranking} asks for none: leave it out.")
     course = _asked_schedule(schedule, steps, scan, plan)
     training = {**given(epochs=epochs), **({} if first is not None and recover == "none" else shared)}
-    recovery = _asked_recovery(recipe(preset), recover, training)
+    check_recovery(recover, training)
+    recovering = recovery(recipe(preset), recover, training)
     asked = Asked(
         model=model, data=data, device=device, weights=weights, data_root=data_root, download=download,
         image_size=image_size, channels=channels, val_from=val_from, seed=seed,
     )  # fmt: skip
     job = trained_job(asked, "prune")
     found = prune_gradually(
-        job, what, out=out, schedule=course, prepare=first, recover=recovery, resume=resume, progress=progress_for()
+        job, what, out=out, schedule=course, prepare=first, recover=recovering, resume=resume, progress=progress_for()
     )
     if not as_json(found.content, json_file):
         _show(found.content, found.folder)
@@ -191,18 +191,6 @@ def _asked_preparation(
     epochs = settings.pop("epochs", PREPARE_EPOCHS)
     train = dataclasses.replace(recipe.recover.train, epochs=epochs, keep="last", **training)
     return Prepare(penalty=penalty, train=train, **settings)
-
-
-def _asked_recovery(recipe: Recipe, name: str, training: dict[str, Any]) -> Train | Distill | None:
-    if name not in ("none", "train", "distill"):
-        raise ConfigError(f"--recover is none, train or distill, got '{name}'.")
-    if name == "none" and training:
-        told = ", ".join(f"--{each.replace('_', '-')}" for each in training)
-        raise ConfigError(f"{told} would train nothing: add --recover train or distill.")
-    if name == "train":
-        return dataclasses.replace(recipe.train, **training)
-    start = recipe.recover
-    return dataclasses.replace(start, train=dataclasses.replace(start.train, **training)) if name == "distill" else None
 
 
 def _show(content: Any, folder: Path) -> None:

@@ -10,20 +10,18 @@ import typer
 
 from ..errors import ConfigError
 from . import options
+from .recovery import RECOVERIES, check_recovery, flags, recovery
 from .show import as_json, lines, table
 from .stages import DEVICE, Augment, BatchSize, Lr, OnDevice, Preset, given
 
 if TYPE_CHECKING:
-    from ..compress.distill import Distill
     from ..compress.prune.sparse import Sparsify
     from ..recipes import Recipe
-    from ..train import Train
 
 # of `compress.prune.sparse`: help must not load that room
 SCORE_NAMES = ("magnitude", "lamp", "taylor", "movement", "random")
 SCHEDULE_NAMES = ("one-shot", "cubic", "steps")
 SCOPE_NAMES = ("global", "layer")
-RECOVERIES = ("none", "train", "distill")
 OF_A_SHARE = ("scope", "schedule", "steps", "until")  # settings that say nothing about a pattern
 OF_A_SCHEDULE = ("steps", "until")
 
@@ -102,13 +100,13 @@ def sparsify(
     training = given(epochs=epochs, batch_size=batch_size, lr=lr, augment=augment)
     _check(settings, training, recover)
     stage = _stage(recipe(preset), settings, training)
-    recovery = _recovery(recipe(preset), recover, training)
+    recovering = recovery(recipe(preset), recover, training)
     asked = Asked(
         model=model, data=data, device=device, weights=weights, data_root=data_root, download=download,
         image_size=image_size, channels=channels, val_from=val_from, seed=seed,
     )  # fmt: skip
     job = trained_job(asked, "sparsify")
-    found = run_sparsify(job, stage, out=out, recover=recovery, resume=resume, progress=progress_for())
+    found = run_sparsify(job, stage, out=out, recover=recovering, resume=resume, progress=progress_for())
     if not as_json(found.content, json_file):
         _show(found.content, found.folder)
 
@@ -122,21 +120,14 @@ def _check(settings: dict[str, Any], training: dict[str, Any], recover: str) -> 
     if ("sparsity" in settings) == ("pattern" in settings):
         got = "both" if "sparsity" in settings else "neither"
         raise ConfigError(f"sparsify takes --sparsity SHARE or --pattern N:M, got {got}: give one of them.")
-    if recover not in RECOVERIES:
-        raise ConfigError(f"--recover is one of {', '.join(RECOVERIES)}, got '{recover}'.")
     if "permute" in settings and "pattern" not in settings:
         raise ConfigError("--permute orders channels for a pattern: add --pattern 2:4, or leave it out.")
-    if "pattern" in settings and (told := _flags(settings, OF_A_SHARE)):
+    if "pattern" in settings and (told := flags(name for name in OF_A_SHARE if name in settings)):
         raise ConfigError(f"--pattern is chosen once in each layer: leave out {told}.")
     gradual = settings.get("schedule", "one-shot") != "one-shot"
-    if not gradual and (told := _flags(settings, OF_A_SCHEDULE)):
+    if not gradual and (told := flags(name for name in OF_A_SCHEDULE if name in settings)):
         raise ConfigError(f"{told} would change nothing: add --schedule cubic or steps.")
-    if not gradual and recover == "none" and training:
-        raise ConfigError(f"{_flags(training, training)} would train nothing: add --recover train or distill.")
-
-
-def _flags(settings: dict[str, Any], names: Any) -> str:
-    return ", ".join(f"--{name.replace('_', '-')}" for name in names if name in settings)
+    check_recovery(recover, training, trains=gradual)
 
 
 def _stage(recipe: Recipe, settings: dict[str, Any], training: dict[str, Any]) -> Sparsify:
@@ -146,13 +137,6 @@ def _stage(recipe: Recipe, settings: dict[str, Any], training: dict[str, Any]) -
     # a schedule runs to its end and averages nothing
     train = dataclasses.replace(recipe.train, **training, patience=None, ema_decay=None) if gradual else None
     return Sparsify(**settings, train=train, augment=recipe.prune.augment)
-
-
-def _recovery(recipe: Recipe, name: str, training: dict[str, Any]) -> Train | Distill | None:
-    if name == "train":
-        return dataclasses.replace(recipe.train, **training)
-    start = recipe.recover
-    return dataclasses.replace(start, train=dataclasses.replace(start.train, **training)) if name == "distill" else None
 
 
 def _show(content: Any, folder: Path) -> None:

@@ -39,9 +39,7 @@ def code_lengths(counts_S: np.ndarray, *, longest: int = LONGEST) -> np.ndarray:
     if len(coins) == 1:
         return (np.asarray(counts_S) > 0).astype(np.uint8)
     packages: list[tuple[int, tuple[int, ...]]] = []
-    for _ in range(
-        longest
-    ):  # a coin of value 2^-l stands for "one bit more, the l-th"; two make one of twice the value
+    for _ in range(longest):  # a coin of value 2^-l means "one bit more, the l-th"; two make one of twice the value
         merged = sorted(coins + packages)
         packages = [(a[0] + b[0], a[1] + b[1]) for a, b in zip(merged[::2], merged[1::2], strict=False)]
     lengths_S = np.zeros(len(counts_S), dtype=np.uint8)

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from ..compress.distill import Distill
 from ..compress.prune import ApplyPlan, CutStep, Planner, Prepare, Prune, PrunePlan, apply_plan, composed, save_plan
-from ..compress.prune.sparse.schedule import COURSES
+from ..compress.prune.schedule import COURSES
 from ..errors import ConfigError, unknown_name
 from ..files import content_key, write_json
 from ..model import find_channels

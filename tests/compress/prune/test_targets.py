@@ -23,7 +23,7 @@ from edgewright.types import Job, LatencyTable
 from edgewright.zoo import resolve
 
 BLIND = Prune(score="l2", sensitivity_samples=0, norm_batches=0)
-FORECAST = 1e-2  # of the value: tensors that are views of parts are taken for as large as the whole they lie in
+FORECAST = 5e-3  # of the value: tensors that are views of parts are taken for as large as the whole they lie in
 
 
 def small_nets():

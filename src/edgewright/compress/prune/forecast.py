@@ -95,8 +95,9 @@ class Forecaster:
             first, second, whole = self.cost.weight_extent(operator.call.path)
             made, size = self.cost.vector_extent(operator.call.path)
             return Share(first=first, second=second, whole=whole), Share(first=made, whole=size)
-        loose = self.share(constant.key)
-        return loose, loose
+        loose, axis = self.share(constant.key), self._axis(self._nodes.get(constant.key))
+        scaled = bool(constant.vectors) or (axis is not None and axis[0] == 0)  # a matrix has a scale per first entry
+        return loose, loose if scaled else WHOLE
 
     def _timed(self, operator: Operator, row: OpProfile) -> TimedRow:
         node = self._nodes[row.name]

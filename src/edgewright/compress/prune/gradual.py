@@ -138,7 +138,8 @@ def composed(plans: Sequence[PrunePlan], *, asked: float) -> PrunePlan:
 
 def _both(count: int, first: Sequence[int], second: Sequence[int]) -> tuple[int, ...]:
     """Indices among `count` that leave when `second` are indices into what `first` leaves over."""
-    left = [index for index in range(count) if index not in set(first)]
+    gone = set(first)
+    left = [index for index in range(count) if index not in gone]
     return tuple(sorted([*first, *(left[index] for index in second)]))
 
 

@@ -14,7 +14,7 @@ from torch import fx
 
 from ...analyze import profile
 from ...compress.prune import Planner, Prune, refreshed
-from ...compress.prune.sparse import choose, put_zeros, weighted_layers
+from ...compress.prune.sparse import choose, weighted_layers, zero_outside
 from ...data import Data
 from ...errors import BudgetError, ExportError
 from ...export import export_onnx
@@ -67,7 +67,7 @@ def with_zeros(net: fx.GraphModule, sparsity: float) -> fx.GraphModule:
     layers = weighted_layers(sparse)
     sizes = {path: layer.weight.detach().abs() for path, layer in layers.items()}
     sizes = {path: each.masked_fill(each == 0, -torch.inf) for path, each in sizes.items()}  # what is zero stays so
-    put_zeros(layers, choose(sizes, sparsity))
+    zero_outside(layers, choose(sizes, sparsity))
     return sparse
 
 

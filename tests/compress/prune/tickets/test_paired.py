@@ -31,7 +31,7 @@ def test_one_seed_has_no_error_and_no_verdict():
     )
 
 
-@pytest.mark.parametrize(("mean", "said"), [(3.0, "beats"), (0.5, "does not beat"), (-3.0, "loses to")])
+@pytest.mark.parametrize(("mean", "said"), [(3.0, "beats"), (0.5, "is not shown to beat"), (-3.0, "loses to")])
 def test_the_sentence_says_what_the_interval_allows(mean, said):
     found = Spread(mean=mean, std_error=1.0, num=5)
     low, high = f"{mean - 2.7764:+.2f}", f"{mean + 2.7764:+.2f}"

@@ -8,12 +8,12 @@ which layers count (`weights`) -> what matters (`scores`) -> exact choice (`choo
 training (`gradual`) -> what it comes to (`accounts`)
 """
 
+from ..schedule import COURSES, cubic, equal_steps, moments
 from .accounts import accounts, layer_rows, storage
 from .choose import SCOPES, choose, choose_pattern, count_zeros, energy_kept
-from .schedule import COURSES, cubic, equal_steps, moments
 from .scores import SCORES
 from .stage import SCHEDULES, Sparsify
-from .weights import counted_layers, put_zeros, weighted_layers
+from .weights import counted_layers, weighted_layers, zero_outside
 
 __all__ = [
     "COURSES",
@@ -31,7 +31,7 @@ __all__ = [
     "equal_steps",
     "layer_rows",
     "moments",
-    "put_zeros",
     "storage",
     "weighted_layers",
+    "zero_outside",
 ]

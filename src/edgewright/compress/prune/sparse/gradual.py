@@ -20,10 +20,10 @@ from ....files import content_key
 from ....progress import Progress
 from ....train import train_weights
 from ....types import Job, plain
+from ..schedule import moments
 from .choose import choose, count_zeros
-from .schedule import moments
 from .scores import SCORES, Weighing
-from .weights import put_zeros
+from .weights import zero_outside
 
 if TYPE_CHECKING:
     from .stage import Sparsify
@@ -99,7 +99,7 @@ class Gradual:
     def after_step(self, net: nn.Module, step: int) -> None:
         """Keep what is 0, add to the sums, and choose anew when it is time."""
         layers = self._layers(net)
-        put_zeros(layers, self._keep)
+        zero_outside(layers, self._keep)
         if self.score.grow is not None:
             for layer in layers.values():
                 slope = layer.weight.grad
@@ -116,7 +116,7 @@ class Gradual:
             scores = dict(self.score.now(Weighing(layers=layers, net=net, job=self.job)))  # type: ignore[arg-type]
         scores = {name: each.masked_fill(~self._keep[name], -torch.inf) for name, each in scores.items()}
         self._keep = choose(scores, sparsity, scope=self.scope)
-        put_zeros(layers, self._keep)
+        zero_outside(layers, self._keep)
         if self.score.forgets:
             for layer in layers.values():
                 layer.score_sum.zero_()

@@ -16,7 +16,7 @@ from ....types import Job, plain
 from .choose import choose, choose_pattern, energy_kept
 from .permute import permute
 from .scores import SCORES, Weighing
-from .weights import put_zeros
+from .weights import zero_outside
 
 if TYPE_CHECKING:
     from .stage import Sparsify
@@ -46,7 +46,7 @@ def choose_once(
     }
     keep = _choice(layers, scores, settings)
     details["energy_kept"] = {name: energy_kept(layers[name].weight, mask) for name, mask in keep.items()}
-    put_zeros(layers, keep)
+    zero_outside(layers, keep)
     if settings.train is not None:
         trained = train_weights(
             net, task=job.task, data=job.data, settings=replace(settings.train, keep_zeros=True), seed=job.seed,

@@ -13,11 +13,11 @@ from ....tasks import evaluate
 from ....train import Train
 from ....types import Job, StageResult
 from ..planner import captured
+from ..schedule import COURSES
 from .accounts import accounts, notes
 from .choose import SCOPES
 from .gradual import train_sparser
 from .once import choose_once
-from .schedule import COURSES
 from .scores import SCORES
 from .weights import counted_layers
 

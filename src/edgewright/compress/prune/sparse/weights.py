@@ -62,7 +62,7 @@ def counted_layers(net: fx.GraphModule, *, whole: Sequence[str] = (), keep_ends:
     return left
 
 
-def put_zeros(layers: Mapping[str, nn.Module], keep: Values) -> None:
+def zero_outside(layers: Mapping[str, nn.Module], keep: Values) -> None:
     """Make the weights outside of `keep` exactly +0.0, in place."""
     with torch.no_grad():
         for name, mask in keep.items():

@@ -53,7 +53,7 @@ def paired(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
     return spread([our - their for our, their in zip(ours, theirs, strict=True)])
 
 
-WORDS = {1: "beats", 0: "does not beat", -1: "loses to"}
+WORDS = {1: "beats", 0: "is not shown to beat", -1: "loses to"}
 
 
 def verdict(difference: Spread, *, other: str, sparsity: float) -> str:

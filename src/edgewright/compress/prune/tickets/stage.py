@@ -20,7 +20,7 @@ from ....progress import SILENT, Progress
 from ....tasks import evaluate
 from ....train import Train, TrainOutcome, stage_result, train_weights
 from ....types import Job, StageResult, plain
-from ..sparse import put_zeros, weighted_layers
+from ..sparse import weighted_layers, zero_outside
 from .masks import Masks, count_left, keep_of, masks_of, smaller
 
 RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
@@ -163,7 +163,7 @@ class TrainTicket:
 
         def put_on(net: nn.Module, step: int) -> None:
             if step >= self.rewind:
-                put_zeros({path: net.get_submodule(path) for path in masks}, masks)
+                zero_outside({path: net.get_submodule(path) for path in masks}, masks)
 
         return put_on
 
