@@ -38,3 +38,31 @@ def test_attention_of_three_four_and_five_axes_runs_in_the_runtime(tmp_path):
         torch.testing.assert_close(
             torch.as_tensor(OnnxRunner(artifact.model_path)(images)), net(images), rtol=1e-4, atol=1e-5
         )
+
+
+class Biased(nn.Module):
+    """Attention with a learned bias, as in nets with relative positions: heads are joined again behind it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches, self.qkv, self.fc = nn.Conv2d(3, 8, 2, 2), nn.Linear(8, 24), nn.Linear(8, 2)
+        self.bias = nn.Parameter(torch.randn(2, 16, 16))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        q, k, v = self.qkv(x).reshape(x.shape[0], 16, 3, 2, 4).permute(2, 0, 3, 1, 4).unbind(0)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=self.bias[None])
+        return self.fc(y.transpose(1, 2).reshape(x.shape[0], 16, 8).mean(1))
+
+
+@pytest.mark.slow
+def test_attention_with_a_learned_bias_is_written_and_computes_the_same(tmp_path):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = capture(Biased(), (3, 8, 8))
+    images = torch.randn((3, 3, 8, 8), generator=torch.Generator().manual_seed(1))
+    artifact = export_onnx(net, tmp_path / "fp32", name="biased", preprocess={})
+    with torch.no_grad():
+        torch.testing.assert_close(
+            torch.as_tensor(OnnxRunner(artifact.model_path)(images)), net(images), rtol=1e-4, atol=1e-5
+        )

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from edgewright.compress.quantize import observe, plan_quantizers, ranges_of, simulate
 from edgewright.compress.quantize.gates import expose_gates
 from edgewright.export import export_executorch, export_openvino
-from edgewright.export.gates import float_gates, join_gates, open_layers
+from edgewright.export.gates import clip_hard_sigmoids, float_gates, join_gates, open_layers
 from edgewright.model import capture
 from edgewright.model.quantized import QuantizeActivation
 from edgewright.types import Artifact
@@ -117,6 +117,13 @@ def test_what_is_left_out_is_rounding_alone(simulation):
         assert 20 * torch.log10(want.norm() / (outputs(net) - want).norm()) > 30
 
 
+def test_clipped_hard_sigmoids_have_the_values_of_the_gate_and_leave_none_behind(simulation):
+    joined = join_gates(simulation)
+    clipped = clip_hard_sigmoids(joined)
+    assert float_gates(joined)["hardsigmoid"] == 1 and "hardsigmoid" not in float_gates(clipped)
+    assert torch.allclose(outputs(clipped), outputs(joined), rtol=0, atol=1e-6 * float(outputs(joined).abs().max()))
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="openvino is not installed")
 def test_openvino_computes_layers_in_integers_and_their_gates_inside_of_them(simulation, tmp_path):
@@ -136,7 +143,7 @@ def test_executorch_takes_the_whole_gate_and_cuts_its_graph_at_none(simulation, 
     want = outputs(join_gates(simulation))
     assert torch.allclose(ExecuTorchRunner(artifact.model_path)(X), want, atol=0.05 * float(want.abs().max()))
     portable = {each.partition(".")[0] for each in artifact.manifest["portable"]}
-    assert not {"hardswish", "silu", "sigmoid", "mul", "convolution"} & portable
+    assert not {"hardswish", "silu", "sigmoid", "hardsigmoid", "mul", "convolution", "_to_dim_order_copy"} & portable
     assert_told(artifact)
 
 

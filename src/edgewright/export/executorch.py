@@ -26,7 +26,7 @@ from .artifact import expected as golden
 from .artifact import npz, versions
 from .dialect import float_layers, in_dialect
 from .folder import write_folder
-from .gates import float_gates, join_gates
+from .gates import clip_hard_sigmoids, float_gates, join_gates
 
 PROGRAM_FILE = "model.pte"
 DELEGATED = "executorch_call_delegate"
@@ -57,7 +57,8 @@ def export_executorch(
     _check_installed()
     quantized = is_quantized(net)
     plain = join_gates(net) if quantized else fold_batch_norms(net)[0]
-    program, portable, shapes = _lowered(in_dialect(plain) if quantized else plain, input_shape(net), name)
+    written = clip_hard_sigmoids(plain)
+    program, portable, shapes = _lowered(in_dialect(written) if quantized else written, input_shape(net), name)
     files = {PROGRAM_FILE: program}
     if samples_BCHW is not None:
         files[EXPECTED_FILE] = npz(golden(net, samples_BCHW))

@@ -56,12 +56,22 @@ def freeze(net: fx.GraphModule) -> fx.GraphModule:
             _fill_input,
             store_numbers,
             _freeze_layer,
+            _settle_attention,
             _simplify,
         ):
             for node in list(changed.graph.nodes):
                 step(changed, node, ranks)
 
     return rewrite(net, edit).eval()
+
+
+def _settle_attention(net: fx.GraphModule, node: fx.Node, ranks: dict[str, int]) -> None:
+    """Attention in the usual order of memory: with a learned bias, kernels differ in it, and what the exporter traced
+    as a view of the one is none of the other."""
+    if node.target is aten.scaled_dot_product_attention.default:
+        with net.graph.inserting_after(node):
+            settled = net.graph.call_function(aten.clone.default, (node,), {"memory_format": torch.contiguous_format})
+        node.replace_all_uses_with(settled, delete_user_cb=lambda user: user is not settled)
 
 
 def _freeze_layer(net: fx.GraphModule, node: fx.Node, ranks: dict[str, int]) -> None:

@@ -46,6 +46,23 @@ def open_layers(net: fx.GraphModule) -> fx.GraphModule:
     return rewrite(net, edit).eval()
 
 
+def clip_hard_sigmoids(net: fx.GraphModule) -> fx.GraphModule:
+    """A copy whose hard-sigmoids are min(max(x + 3, 0), 6) / 6.
+
+    ExecuTorch's own form of one has conversions of type in it, and those cut what XNNPACK is given in pieces.
+    """
+
+    def edit(changed: fx.GraphModule) -> None:
+        found = [node for node in changed.graph.nodes if node.target is aten.hardsigmoid.default]
+        if found:
+            changed.register_buffer("gate_three", torch.tensor([3.0]))
+            changed.register_buffer("gate_six", torch.tensor([6.0]))
+        for node in found:
+            _clip(changed, node)
+
+    return rewrite(net, edit).eval()
+
+
 def float_gates(net: fx.GraphModule) -> dict[str, int]:
     """The gates of a model that is written with this module, by operator: they compute in float between integers."""
     names = [str(node.target.__name__).partition(".")[0] for node in net.graph.nodes if node.target in GATES]
@@ -64,6 +81,14 @@ def _join(net: fx.GraphModule, node: fx.Node) -> None:
         if _changes_no_hard_swish(source) and node.target is aten.hardswish.default:  # behind a layer without codes
             node.args = source.args[:1]  # type: ignore[union-attr]
         return
+
+
+def _clip(net: fx.GraphModule, node: fx.Node) -> None:
+    """Constants are tensors: XNNPACK takes no operator with a number."""
+    with net.graph.inserting_before(node):
+        shifted = net.graph.call_function(aten.add.Tensor, (node.args[0], net.graph.get_attr("gate_three")))
+        clipped = net.graph.call_function(aten.hardtanh.default, (shifted, 0.0, 6.0))
+        node.target, node.args, node.kwargs = aten.div.Tensor, (clipped, net.graph.get_attr("gate_six")), {}
 
 
 def _gate_of(net: fx.GraphModule, source: Any, codes: Any) -> fx.Node | None:
