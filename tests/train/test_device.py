@@ -10,8 +10,10 @@ from torch import nn
 from edgewright.data import Data
 from edgewright.tasks import Classify, decide, device_of, evaluate
 from edgewright.train import Train, reestimate_batch_norm
-from edgewright.train.loop import _after_step, _begin, _loss_of, _Plan, _step
+from edgewright.train.loop import _begin
+from edgewright.train.plan import Plan, loss_of
 from edgewright.train.state import FILE, Average, load_checkpoint, save_checkpoint, weights_digest
+from edgewright.train.step import after_step, take_step
 from edgewright.train.tally import LOOK_EVERY, Tally
 
 META = torch.device("meta")
@@ -25,9 +27,9 @@ class Far(Classify):
         return torch.full((len(outputs),), 3)
 
 
-def far_plan(digits: Data, **settings) -> _Plan:
+def far_plan(digits: Data, **settings) -> Plan:
     task = Far(num_classes=10)
-    return _Plan(task=task, data=digits, settings=Train(**settings), seed=0, loss=_loss_of(task), num_steps=1)
+    return Plan(task=task, data=digits, settings=Train(**settings), seed=0, loss=loss_of(task), num_steps=1)
 
 
 def test_the_device_is_that_of_the_first_parameter_or_buffer_and_the_cpu_for_functions():
@@ -47,8 +49,8 @@ def test_a_step_is_taken_where_the_model_is_without_looking_at_the_loss(net, dig
     plan = far_plan(digits, clip_norm=1.0, ema_decay=0.9)
     state = _begin(net.to("meta"), plan)
     inputs, targets = next(digits.batches("train", batch_size=8))
-    assert _step(state, plan, inputs, targets).device == META  # a look at it would raise
-    _after_step(state, plan, 1)
+    assert take_step(state, plan, inputs, targets).device == META  # a look at it would raise
+    after_step(state, plan, 1)
     assert {value.device for value in state.as_plain()["net"].values()} == {META}
     assert state.average is not None and state.average.num_steps == 1
 

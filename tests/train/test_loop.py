@@ -17,7 +17,7 @@ from edgewright.model import capture, fingerprint
 from edgewright.progress import SILENT, Progress, Task
 from edgewright.tasks import Classify, evaluate
 from edgewright.train import Train, train_weights
-from edgewright.train.state import FILE, Average
+from edgewright.train.state import FILE, Average, Epoch, Training
 from edgewright.types import plain
 
 TASK = Classify(num_classes=10)
@@ -204,6 +204,44 @@ def test_clipping_bounds_the_step(net, digits):
     assert (seen[1] - seen[0]).norm().item() == pytest.approx(0.5 * 0.01, rel=1e-3)
 
 
+def test_clipping_by_value_bounds_every_weight_and_comes_before_the_norm(net, digits):
+    seen = []
+
+    def steep(model, inputs, targets):
+        seen.append([parameter.detach().clone() for parameter in model.parameters()])
+        return 1000 * TASK.loss(model(inputs), targets)
+
+    def step(**clip):
+        seen.clear()
+        settings = Train(epochs=1, batch_size=600, optimizer="sgd", momentum=0, lr=0.5, warmup_epochs=0,
+                         weight_decay=0, **clip)  # fmt: skip
+        train(net, digits, settings, loss=steep)
+        return torch.cat([(after - before).flatten() for before, after in zip(*seen[:2], strict=True)])
+
+    by_value, both = step(clip_value=0.01), step(clip_value=0.01, clip_norm=0.02)
+    assert by_value.abs().max().item() == pytest.approx(0.5 * 0.01, rel=1e-3)
+    torch.testing.assert_close(both, by_value * (0.5 * 0.02 / by_value.norm()), rtol=1e-3, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("scores", "min_delta", "without_gain"),
+    [
+        ([10, 20, 20, 20], 0, 2),  # equals are no gain
+        ([10, 20, 20.4, 20.8], 0.5, 0),  # small rises add up: 20.8 is 0.8 above what was reached
+        ([10, 20, 20.2, 20.5], 0.5, 2),
+        ([5, 9], 10, 2),
+        ([], 0, 0),
+    ],
+)
+def test_a_rise_counts_when_it_exceeds_min_delta_above_what_was_reached(scores, min_delta, without_gain):
+    history = [Epoch(number=number, loss=1.0, score=score, lr=0.1) for number, score in enumerate(scores, start=1)]
+    state = Training(
+        net=nn.Identity(), layout=torch.contiguous_format, optimizer=None, average=None, score_before=1.0, best={},
+        min_delta=min_delta, history=history,
+    )  # type: ignore[arg-type]  # fmt: skip
+    assert state.epochs_without_gain == without_gain
+
+
 @pytest.mark.slow
 def test_epoch_images_bounds_an_epoch(net, digits):
     notes = Notes()
@@ -300,7 +338,7 @@ def test_settings_round_trip():
 WRONG = {
     "epochs": 0, "batch_size": 1, "optimizer": "adam", "lr": 0, "momentum": 1, "weight_decay": -1, "warmup_epochs": -1,
     "final_lr": 2, "ema_decay": 1, "patience": 0, "augment": "flip", "clip_norm": 0, "epoch_images": 1,
-    "dtype": "float16", "keep_zeros": 1, "keep": "first",
+    "dtype": "float16", "keep_zeros": 1, "keep": "first", "accumulate": 0, "clip_value": 0, "min_delta": -1,
 }  # fmt: skip
 
 

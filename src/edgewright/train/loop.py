@@ -12,8 +12,8 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,15 +31,15 @@ from ..types import Task, plain
 from .augment import augmentation
 from .layout import fastest_layout
 from .optimizers import make_optimizer
+from .plan import Loss, Plan, loss_of
 from .schedule import lr_factor
 from .state import Average, Epoch, Training, load_checkpoint, save_checkpoint, weights_digest, weights_of
+from .step import after_step, take_step
 from .tally import Tally
-from .zeros import put_zeros, zeros_of
+from .zeros import zeros_of
 
 if TYPE_CHECKING:
     from .settings import Train
-
-Loss = Callable[[nn.Module, torch.Tensor, torch.Tensor], torch.Tensor]  # (net, inputs, targets) to a scalar
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -87,12 +87,12 @@ def train_weights(
     Raises:
         ModelError: nothing to train, a loss that is not finite, or outputs that do not suit the task.
     """
-    plan = _Plan(
+    plan = Plan(
         task=task,
         data=data,
         settings=settings,
         seed=seed,
-        loss=loss or _loss_of(task),
+        loss=loss or loss_of(task),
         after_step=after_step,
         zeros=zeros_of(net) if settings.keep_zeros else {},
         num_steps=data.num_batches("train", batch_size=settings.batch_size, num_images=settings.epoch_images),
@@ -117,21 +117,7 @@ def train_weights(
     return TrainOutcome(net=trained, history=history, best_epoch=state.best_epoch, score_before=state.score_before)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Plan:
-    """What stays the same through a run."""
-
-    task: Task
-    data: Data
-    settings: Train
-    seed: int
-    loss: Loss
-    num_steps: int  # per epoch
-    after_step: Callable[[nn.Module, int], None] | None = None
-    zeros: dict[str, torch.Tensor] = field(default_factory=dict)  # weights that stay 0
-
-
-def _train_epoch(state: Training, plan: _Plan, teller: _Teller) -> tuple[float, float]:
+def _train_epoch(state: Training, plan: Plan, teller: _Teller) -> tuple[float, float]:
     """Learn from every batch once; the mean loss per image and the last learning rate."""
     number, settings = len(state.history) + 1, plan.settings
     batches = plan.data.batches(
@@ -148,39 +134,15 @@ def _train_epoch(state: Training, plan: _Plan, teller: _Teller) -> tuple[float, 
         for position, (inputs, targets) in enumerate(batches):
             step = (number - 1) * plan.num_steps + position
             lr = _set_lr(state.optimizer, plan, step=step)
-            broken = tally.add(_step(state, plan, inputs, targets), len(targets))
-            _after_step(state, plan, step + 1)
+            broken = tally.add(take_step(state, plan, inputs, targets), len(targets))
+            after_step(state, plan, step + 1)
             _raise_if_diverged(broken, settings, number)
             teller.step(tally.mean, lr, len(targets))
     _raise_if_diverged(tally.look(), settings, number)
     return tally.mean, lr
 
 
-def _step(state: Training, plan: _Plan, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """One update of the weights, where they are; the loss before it, which nobody has waited for."""
-    device = device_of(state.net)
-    inputs, targets = (values.to(device, non_blocking=True) for values in (inputs, targets))
-    half = plan.settings.dtype == "bfloat16"
-    with torch.autocast(device.type, torch.bfloat16) if half else nullcontext():
-        value = plan.loss(state.net, inputs.contiguous(memory_format=state.layout), targets)
-    state.optimizer.zero_grad(set_to_none=True)
-    value.backward()
-    if plan.settings.clip_norm is not None:
-        nn.utils.clip_grad_norm_(state.net.parameters(), plan.settings.clip_norm)
-    state.optimizer.step()
-    return value.detach()
-
-
-def _after_step(state: Training, plan: _Plan, number: int) -> None:
-    """What follows an update: zeros that stay, what the caller does, the average of what came of it."""
-    put_zeros(state.net, plan.zeros)
-    if plan.after_step is not None:
-        plan.after_step(state.net, number)
-    if state.average is not None:
-        state.average.update(state.net)
-
-
-def _begin(net: nn.Module, plan: _Plan) -> Training:
+def _begin(net: nn.Module, plan: Plan) -> Training:
     """Epoch 0: a copy of the model, scored as it came."""
     copied, layout = fastest_layout(net, plan.data.preprocess.shape)
     settings = plan.settings
@@ -199,6 +161,7 @@ def _begin(net: nn.Module, plan: _Plan) -> Training:
         score_before=evaluate(copied, plan.task, plan.data, "val").value,
         best=weights_of(copied),
         keep_last=settings.keep == "last",
+        min_delta=settings.min_delta,
     )
 
 
@@ -215,7 +178,7 @@ def _is_finished(state: Training, settings: Train) -> bool:
     return len(state.history) >= settings.epochs or out_of_patience
 
 
-def _set_lr(optimizer: torch.optim.Optimizer, plan: _Plan, *, step: int) -> float:
+def _set_lr(optimizer: torch.optim.Optimizer, plan: Plan, *, step: int) -> float:
     settings, num_steps = plan.settings, plan.settings.epochs * plan.num_steps
     num_warmup = min(round(settings.warmup_epochs * plan.num_steps), num_steps // 2)
     lr = settings.lr * lr_factor(step, num_steps=num_steps, num_warmup=num_warmup, final=settings.final_lr)
@@ -232,13 +195,6 @@ def _random_layers(seed: int, epoch: int, device: torch.device) -> Iterator[None
         yield
 
 
-def _loss_of(task: Task) -> Loss:
-    def loss(net: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        return task.loss(net(inputs).float(), targets)
-
-    return loss
-
-
 def _raise_if_diverged(broken: tuple[int, float] | None, settings: Train, epoch: int) -> None:
     """`broken`: step and value of a loss that is not finite."""
     if broken is not None:
@@ -247,7 +203,7 @@ def _raise_if_diverged(broken: tuple[int, float] | None, settings: Train, epoch:
         raise ModelError(f"The training loss became {value} at epoch {epoch}, step {step}: {remedy}.")
 
 
-def _key(net: nn.Module, plan: _Plan, loss: Loss | None) -> str:
+def _key(net: nn.Module, plan: Plan, loss: Loss | None) -> str:
     """The hash of all that decides the result."""
     data = [plan.data.fingerprint, plain(plan.data.preprocess)]
     task: list[Any] = [type(plan.task).__name__, plain(plan.task)]
@@ -257,7 +213,7 @@ def _key(net: nn.Module, plan: _Plan, loss: Loss | None) -> str:
 class _Teller:
     """Says how far the run is: loss, score, learning rate, images per second. The time left is the bar's to say."""
 
-    def __init__(self, bar: Bar, state: Training, plan: _Plan) -> None:
+    def __init__(self, bar: Bar, state: Training, plan: Plan) -> None:
         self._bar, self._state, self._plan = bar, state, plan
         self._began, self._num_images = time.perf_counter(), 0
 

@@ -34,9 +34,12 @@ RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "warmup_epochs": ("0 or greater", lambda value: _number(value) and 0 <= value < math.inf),
     "final_lr": ("a share of lr in [0, 1]", lambda value: _number(value) and 0 <= value <= 1),
     "ema_decay": ("in (0, 1)", lambda value: value is None or (_number(value) and 0 < value < 1)),
+    "accumulate": ("a whole number from 1", lambda value: _whole(value, 1)),
     "patience": ("a whole number from 1", lambda value: value is None or _whole(value, 1)),
+    "min_delta": ("0 or greater, in points", lambda value: _number(value) and 0 <= value < math.inf),
     "augment": (f"one of {', '.join(AUGMENTATIONS)}", lambda value: value in tuple(AUGMENTATIONS)),
     "clip_norm": ("greater than 0", lambda value: value is None or (_number(value) and value > 0)),
+    "clip_value": ("greater than 0", lambda value: value is None or (_number(value) and value > 0)),
     "epoch_images": ("a whole number from 2", lambda value: value is None or _whole(value, 2)),
     "dtype": ("float32 or bfloat16", lambda value: value in ("float32", "bfloat16")),
     "keep_zeros": ("true or false", lambda value: isinstance(value, bool)),
@@ -51,6 +54,8 @@ class Train:
     Args:
         epochs: at most so many.
         batch_size: images per step.
+        accumulate: a step's images are learnt from in so many parts, one after the other: the same gradient, in the
+            memory of one part. Batch norm sees a part at a time.
         optimizer: "adamw", or "sgd" with Nesterov momentum.
         lr: the largest learning rate, reached after the warm-up.
         momentum: of SGD; Adam's first beta.
@@ -59,8 +64,10 @@ class Train:
         final_lr: what it falls to, as a share of `lr`.
         ema_decay: score and keep a moving average of the weights, with this decay per step.
         patience: stop when the score has not risen for so many epochs.
+        min_delta: a rise of the score by no more than so many points does not count for `patience`.
         augment: "shift" moves images a little, "crop-flip" moves them more and mirrors them, "none".
         clip_norm: largest norm of the gradient of all weights together.
+        clip_value: largest absolute value in the gradient; it bounds before `clip_norm` does.
         epoch_images: an epoch ends after so many images, drawn anew each time; None visits all.
         dtype: "bfloat16" computes the layers in half the bits (autocast), the weights stay float32.
         keep_zeros: weights that are exactly 0 stay so (`zeros.zeros_of`): a sparse model stays as sparse as it came.
@@ -69,6 +76,7 @@ class Train:
 
     epochs: int = 30
     batch_size: int = 32
+    accumulate: int = 1
     optimizer: Literal["adamw", "sgd"] = "adamw"
     lr: float = 3e-3
     momentum: float = 0.9
@@ -77,8 +85,10 @@ class Train:
     final_lr: float = 0.0
     ema_decay: float | None = None
     patience: int | None = None
+    min_delta: float = 0.0
     augment: Literal["none", "shift", "crop-flip"] = "shift"
     clip_norm: float | None = None
+    clip_value: float | None = None
     epoch_images: int | None = None
     dtype: Literal["float32", "bfloat16"] = "float32"
     keep_zeros: bool = False
@@ -89,6 +99,11 @@ class Train:
             value = getattr(self, name)
             if not holds(value):
                 raise ConfigError(f"Train.{name} must be {range_text}, got {value!r}.")
+        if 2 * self.accumulate > self.batch_size and self.accumulate > 1:
+            raise ConfigError(
+                f"Train.accumulate cuts a batch into parts of 2 images or more, got {self.accumulate} parts of "
+                f"{self.batch_size} images: use {max(1, self.batch_size // 2)} at most, or a larger batch_size."
+            )
 
     def run(self, job: Job, *, progress: Progress = SILENT) -> StageResult:
         """The job's model with trained weights; its `workdir` holds the checkpoint.

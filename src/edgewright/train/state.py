@@ -68,6 +68,7 @@ class Training:
     score_before: float
     best: Weights
     keep_last: bool = False  # the last epoch counts as the best
+    min_delta: float = 0.0  # points; a smaller rise of the score is none to wait for
     history: list[Epoch] = field(default_factory=list)
 
     @property
@@ -89,9 +90,11 @@ class Training:
 
     @property
     def epochs_without_gain(self) -> int:
-        """Epochs since the score last rose above all before."""
-        scores = [self.score_before, *(epoch.score for epoch in self.history)]
-        return len(scores) - 1 - scores.index(max(scores))
+        """Epochs since the score last rose, by more than `min_delta`, above where it had risen to before."""
+        reached, since = self.score_before, 0
+        for epoch in self.history:
+            reached, since = (epoch.score, 0) if epoch.score > reached + self.min_delta else (reached, since + 1)
+        return since
 
     def record(self, epoch: Epoch) -> None:
         """Add a finished epoch, and keep its weights when none before scored better, or when the last are asked for."""

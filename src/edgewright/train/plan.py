@@ -1,0 +1,41 @@
+"""What stays the same through a training run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from ..data import Data
+from ..types import Task
+
+if TYPE_CHECKING:
+    from .settings import Train
+
+Loss = Callable[[nn.Module, torch.Tensor, torch.Tensor], torch.Tensor]  # (net, inputs, targets) to a scalar
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Plan:
+    """The task, the data, the settings, and what the caller of `train_weights` adds to them."""
+
+    task: Task
+    data: Data
+    settings: Train
+    seed: int
+    loss: Loss
+    num_steps: int  # per epoch
+    after_step: Callable[[nn.Module, int], None] | None = None
+    zeros: dict[str, torch.Tensor] = field(default_factory=dict)  # weights that stay 0
+
+
+def loss_of(task: Task) -> Loss:
+    """The task's own loss, on float32 outputs whatever the layers computed in."""
+
+    def loss(net: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return task.loss(net(inputs).float(), targets)
+
+    return loss
