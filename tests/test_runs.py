@@ -132,6 +132,25 @@ def test_a_folder_with_other_files_is_not_touched(tmp_path):
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Refuse:
+    """A stage that takes nothing."""
+
+    def run(self, job: Job, *, progress: Progress = SILENT) -> StageResult:
+        raise ConfigError("This is not for it.")
+
+
+def test_a_mistake_in_what_was_asked_leaves_no_folder_and_no_finished_stage_is_lost(job, tmp_path):
+    with pytest.raises(ConfigError, match="not for it"), open_run(tmp_path / "new", resume=False) as run:
+        run.step("refuse", "Refuse", Refuse(), job)
+    assert not (tmp_path / "new").exists()
+    with pytest.raises(ConfigError), open_run(tmp_path / "kept", resume=False) as run:
+        run.step("scale", "Scale", Scale(), job)
+        run.step("refuse", "Refuse", Refuse(), job)
+    with open_run(tmp_path / "kept", resume=True) as run:
+        assert run.step("scale", "Scale", Scale(), job).cached
+
+
 def test_an_output_folder_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "out").write_text("")
     with pytest.raises(ConfigError, match="is a file"):

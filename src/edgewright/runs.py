@@ -28,7 +28,7 @@ from typing import Any
 from torch import fx
 
 from . import __version__
-from .errors import ConfigError
+from .errors import ConfigError, EdgewrightError
 from .files import content_key, folder_atomic, read_json, read_tagged, writable_folder, write_json
 from .model import fingerprint, load_model, save_model
 from .progress import SILENT, Progress
@@ -124,6 +124,7 @@ def open_run(folder: Path, *, resume: bool, progress: Progress = SILENT) -> Iter
         ConfigError: the folder cannot be written, holds something else than a run, or another run is using it.
     """
     _refuse_foreign(folder)
+    is_new = not folder.exists()
     writable_folder(folder)
     with (folder / ".lock").open("w") as lock:
         try:
@@ -134,7 +135,12 @@ def open_run(folder: Path, *, resume: bool, progress: Progress = SILENT) -> Iter
             ) from error
         _clear(folder, keep_stages=resume)
         (folder / "stages").mkdir(exist_ok=True)
-        yield Run(folder, progress)
+        try:
+            yield Run(folder, progress)
+        except EdgewrightError:
+            if is_new and not _holds_results(folder):  # a mistake in what was asked leaves nothing behind
+                shutil.rmtree(folder)
+            raise
 
 
 def read_run(folder: Path) -> dict[str, Any]:
@@ -195,6 +201,10 @@ def _load(folder: Path) -> StageResult:
         details=facts["details"],
         seconds=facts["seconds"],
     )
+
+
+def _holds_results(folder: Path) -> bool:
+    return any(path.is_file() and path.name != ".lock" for path in folder.rglob("*"))
 
 
 OURS = ("stages", "facts", *ARTIFACT_FOLDERS.values(), RUN_FILE, PLAN_FILE, "report.html", ".lock")
