@@ -36,6 +36,7 @@ def test_cluster_says_what_the_file_will_take(runs):
     folder, told, exported = runs
     details = read_run(folder / "shared")["stages"][-1]["details"]
     assert f"Coded: {details['coded_bytes']:,} bytes" in told
+    assert (folder / "shared" / "artifact-coded" / "model.coded").stat().st_size == details["coded_bytes"]
     assert {row["kind"]: row["values"] for row in details["layers"]}["linear"] == 16
     assert f"times smaller than its {details['fp32_bytes']:,} bytes in float32" in exported
     for part in ("values", "codebooks", "tables", "description"):

@@ -61,9 +61,13 @@ def test_another_loss_can_lead_the_fine_tuning(job):
 
 def test_the_stage_says_what_the_file_takes(job):
     result = Cluster(bits=4).run(job)
-    coded = encode_model(result.model)
-    assert result.details["coded_bytes"] == len(coded.data) == sum(result.details["parts_bytes"].values())
-    assert f"{len(coded.data):,} bytes" in result.notes[1]
+    bare, told = encode_model(result.model), result.details
+    assert (
+        told["coded_bytes"] == sum(told["parts_bytes"].values()) and f"{told['coded_bytes']:,} bytes" in result.notes[1]
+    )
+    facts = "description"  # name, preprocessing and classes are part of the file
+    assert told["parts_bytes"].pop(facts) > bare.parts_bytes[facts]
+    assert told["parts_bytes"] == {part: size for part, size in bare.parts_bytes.items() if part != facts}
 
 
 def test_the_start_of_k_means_matters(job):

@@ -82,7 +82,8 @@ class Cluster:
                 loss=loss, progress=progress,
             )  # fmt: skip
         clustered = unshared(net, outcome.net if outcome else twin).eval()
-        coded = encode_model(clustered)
+        facts = {"name": job.model_name, "preprocess": plain(job.data.preprocess), "class_names": job.data.class_names}
+        coded = encode_model(clustered, facts=plain(facts))  # as `export` writes it: they are part of its size
         return StageResult(
             model=clustered,
             score=evaluate(clustered, job.task, job.data, "val"),
