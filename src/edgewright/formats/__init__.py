@@ -10,12 +10,12 @@ from .floating import BF16, E4M3, E5M2, FLOAT_FORMATS, FP16, FP32, Fields, Float
 
 if TYPE_CHECKING:
     from .bits import pack_bits, unpack_bits
-    from .n_of_m import HARDWARE, Packed, Pattern, pack_n_of_m, parse_pattern
+    from .n_of_m import HARDWARE, Packed, Pattern, follows, pack_n_of_m, parse_pattern
     from .sparse import FORMS, Bitmap, Compressed, Relative, bitmap, csc, csr, is_stored, relative
 
 ON_ARRAYS = {
     "bits": ("pack_bits", "unpack_bits"),
-    "n_of_m": ("HARDWARE", "Packed", "Pattern", "pack_n_of_m", "parse_pattern"),
+    "n_of_m": ("HARDWARE", "Packed", "Pattern", "follows", "pack_n_of_m", "parse_pattern"),
     "sparse": ("FORMS", "Bitmap", "Compressed", "Relative", "bitmap", "csc", "csr", "is_stored", "relative"),
 }  # fetched on first use: `edgewright calc` must answer without NumPy
 
@@ -41,6 +41,7 @@ __all__ = [
     "bitmap",
     "csc",
     "csr",
+    "follows",
     "is_stored",
     "pack_bits",
     "pack_n_of_m",

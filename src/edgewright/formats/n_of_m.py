@@ -126,6 +126,26 @@ class Packed(Stored):
         return numbers_GKP.reshape(len(self.places), kind.chosen * kind.pieces)
 
 
+def follows(matrix_RC: np.ndarray, pattern: Pattern) -> bool:
+    """Whether no group of the last axis holds more than the pattern keeps, and the axis is a multiple of groups."""
+    if matrix_RC.shape[-1] % pattern.group:
+        return False
+    return not _too_full(_held(_units(matrix_RC, pattern)), pattern).size
+
+
+def _units(matrix_RC: np.ndarray, pattern: Pattern) -> np.ndarray:
+    """(G, P, U): groups, places of each, and values of each place."""
+    return np.ascontiguousarray(matrix_RC).reshape(-1, pattern.places, pattern.unit)
+
+
+def _held(units_GPU: np.ndarray) -> np.ndarray:
+    return is_stored(units_GPU).any(axis=2)
+
+
+def _too_full(held_GP: np.ndarray, pattern: Pattern) -> np.ndarray:
+    return np.flatnonzero(held_GP.sum(1) > pattern.chosen)
+
+
 def pack_n_of_m(matrix_RC: np.ndarray, pattern: str | Pattern = "2:4", *, value_bits: int | None = None) -> Packed:
     """A matrix that follows a pattern along its columns, packed.
 
@@ -142,9 +162,9 @@ def pack_n_of_m(matrix_RC: np.ndarray, pattern: str | Pattern = "2:4", *, value_
         raise ShapeError(
             f"{kind.name} packs a matrix whose columns are a multiple of {kind.group}, got shape {matrix_RC.shape}."
         )
-    units_GPU = np.ascontiguousarray(matrix_RC).reshape(-1, kind.places, kind.unit)
-    held_GP = is_stored(units_GPU).any(axis=2)
-    over = np.flatnonzero(held_GP.sum(1) > kind.chosen)
+    units_GPU = _units(matrix_RC, kind)
+    held_GP = _held(units_GPU)
+    over = _too_full(held_GP, kind)
     if len(over):
         row, group = divmod(int(over[0]), matrix_RC.shape[1] // kind.group)
         raise ConfigError(

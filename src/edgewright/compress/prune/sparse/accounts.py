@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import fx
 
-from ....formats import FORMS, Pattern, pack_n_of_m
-from ....formats.sparse import Stored, is_stored
+from ....formats import FORMS, Pattern, follows, pack_n_of_m
+from ....formats.sparse import Stored
 from .choose import count_zeros, input_rows, why_not
 from .weights import counted_layers, weighted_layers
 
@@ -92,8 +92,7 @@ def storage(layers: Mapping[str, Any], pattern: Pattern | None = None) -> dict[s
         for name, encode in FORMS.items():
             _add(total[name], _bytes(encode(matrix_RC)))
         if pattern is not None:
-            fits = matrix_RC.shape[1] % pattern.group == 0 and _follows(matrix_RC, pattern)
-            packed = pack_n_of_m(matrix_RC, pattern) if fits else None
+            packed = pack_n_of_m(matrix_RC, pattern) if follows(matrix_RC, pattern) else None
             dense = {name: matrix_RC.size * bits // 8 for name, bits in WIDTHS.items()}
             _add(total["packed"], dense if packed is None else _bytes(packed))
     return total
@@ -102,11 +101,6 @@ def storage(layers: Mapping[str, Any], pattern: Pattern | None = None) -> dict[s
 def _matrix(layer: Any) -> np.ndarray:
     rows_GOKI = input_rows(layer, layer.weight.detach()).cpu().contiguous()
     return rows_GOKI.reshape(rows_GOKI.shape[0] * rows_GOKI.shape[1], -1).numpy()
-
-
-def _follows(matrix_RC: np.ndarray, pattern: Pattern) -> bool:
-    units = matrix_RC.reshape(-1, pattern.places, pattern.unit)
-    return bool((is_stored(units).any(2).sum(1) <= pattern.chosen).all())
 
 
 def _bytes(stored: Stored) -> dict[str, int]:
