@@ -1,4 +1,5 @@
 import copy
+import dataclasses
 import os
 import re
 import signal
@@ -16,8 +17,8 @@ from edgewright.errors import ConfigError, ModelError
 from edgewright.model import capture, fingerprint
 from edgewright.progress import SILENT, Progress, Task
 from edgewright.tasks import Classify, evaluate
-from edgewright.train import Train, train_weights
-from edgewright.train.state import FILE, Average, Epoch, Training
+from edgewright.train import Train, TrainOutcome, train_weights
+from edgewright.train.state import FILE, Average, Epoch, Training, load_checkpoint
 from edgewright.types import plain
 
 TASK = Classify(num_classes=10)
@@ -84,6 +85,32 @@ def test_a_run_that_was_killed_continues_to_the_same_bits(step, settings, net, d
     resumed = train(net, digits, settings, checkpoint=tmp_path)
     assert bits(resumed.net) == bits(whole.net)
     assert (resumed.history, resumed.best_epoch) == (whole.history, whole.best_epoch)
+
+
+@pytest.mark.parametrize("step", [0, 6, 13])  # nothing saved yet; saved 3 steps ago in the first epoch, 1 in the next
+def test_a_run_that_was_killed_in_an_epoch_goes_on_from_the_step_that_was_saved(step, net, digits, tmp_path):
+    settings = dataclasses.replace(QUICK, epochs=2, checkpoint_steps=4)
+    whole = train(net, digits, settings)
+    with pytest.raises(Killed):
+        train(net, digits, settings, checkpoint=tmp_path, loss=KillAt(step))
+    counted = KillAt(10**6)
+    resumed = train(net, digits, settings, checkpoint=tmp_path, loss=counted)
+    assert 10**6 - counted.left == 18 - {0: 0, 6: 4, 13: 12}[step]  # 9 steps an epoch; 4, 8, 12, 16 and 9 are saved
+    assert bits(resumed.net) == bits(whole.net)
+    assert (resumed.history, resumed.best_epoch) == (whole.history, whole.best_epoch)
+
+
+def test_an_interval_in_seconds_saves_within_an_epoch_and_no_result_depends_on_it(net, digits, tmp_path):
+    often = dataclasses.replace(QUICK, epochs=1, checkpoint_seconds=0)
+    with pytest.raises(Killed):
+        train(net, digits, often, checkpoint=tmp_path, loss=KillAt(3))
+    content, _ = load_checkpoint(tmp_path, torch.load(tmp_path / FILE, weights_only=True)["key"])
+    assert (
+        content is not None and content["position"]["num_batches"] == 3 and content["position"]["tally"]["steps"] == 3
+    )
+    quiet = dataclasses.replace(often, checkpoint_seconds=None)
+    assert bits(train(net, digits, quiet, checkpoint=tmp_path).net) == bits(train(net, digits, quiet).net)
+    assert "position" not in torch.load(tmp_path / FILE, weights_only=True)["state"]
 
 
 def test_a_finished_run_is_not_trained_again(net, digits, tmp_path):
@@ -339,6 +366,7 @@ WRONG = {
     "epochs": 0, "batch_size": 1, "optimizer": "adam", "lr": 0, "momentum": 1, "weight_decay": -1, "warmup_epochs": -1,
     "final_lr": 2, "ema_decay": 1, "patience": 0, "augment": "flip", "clip_norm": 0, "epoch_images": 1,
     "dtype": "float16", "keep_zeros": 1, "keep": "first", "accumulate": 0, "clip_value": 0, "min_delta": -1,
+    "checkpoint_steps": 0, "checkpoint_seconds": -1,
 }  # fmt: skip
 
 
@@ -361,12 +389,13 @@ def test_every_setting_has_a_wrong_value_in_the_table():
     assert set(WRONG) == set(plain(Train()))
 
 
-def by_hand(checkpoint: Path, progress: Progress = SILENT) -> nn.Module:
-    """What the killed process and the one that continues both run."""
+def by_hand(checkpoint: Path, progress: Progress = SILENT, steps: int | None = None) -> TrainOutcome:
+    """What the killed process and the one that continues both run; it has all that a checkpoint must hold."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         net = nn.Sequential(nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.Flatten(), nn.Dropout(0.1), nn.Linear(288, 10))
-    return train(net, load_data("digits"), Train(epochs=20), checkpoint=checkpoint, progress=progress).net
+    settings = Train(epochs=20 if steps is None else 5, ema_decay=0.99, clip_norm=1.0, checkpoint_steps=steps)
+    return train(net, load_data("digits"), settings, checkpoint=checkpoint, progress=progress)
 
 
 def kill_myself() -> None:
@@ -380,17 +409,34 @@ torch.set_num_threads(1)
 sys.path.insert(0, str(Path(sys.argv[1]).parents[1] / "shared"))
 from counted_steps import Countdown
 module = runpy.run_path(sys.argv[1])
-module["by_hand"](Path(sys.argv[2]), Countdown(int(sys.argv[3]), module["kill_myself"]))
+steps = int(sys.argv[4]) if len(sys.argv) > 4 else None
+module["by_hand"](Path(sys.argv[2]), Countdown(int(sys.argv[3]), module["kill_myself"]), steps)
 """
+
+
+def killed_after(steps: int, *others: str) -> int:
+    return subprocess.run([sys.executable, "-c", SCRIPT, __file__, *others[:1], str(steps), *others[1:]]).returncode
 
 
 @pytest.mark.slow
 def test_sigkill_in_the_middle_of_an_epoch_and_a_rerun_give_the_same_bits(tmp_path):
     for steps in (1, 50, 120):  # in the first epoch, and twice in the middle of a later one, of 34 steps each
-        run = subprocess.run([sys.executable, "-c", SCRIPT, __file__, str(tmp_path / "killed"), str(steps)])
-        assert run.returncode == -signal.SIGKILL
+        assert killed_after(steps, str(tmp_path / "killed")) == -signal.SIGKILL
     assert (tmp_path / "killed" / FILE).exists()
-    assert bits(by_hand(tmp_path / "killed")) == bits(by_hand(tmp_path / "whole"))
+    assert bits(by_hand(tmp_path / "killed").net) == bits(by_hand(tmp_path / "whole").net)
+
+
+@pytest.mark.slow
+def test_sigkill_within_an_epoch_is_gone_on_with_at_the_step_that_was_saved(tmp_path):
+    folder = tmp_path / "killed"
+    for steps in (25, 40, 31):  # of 34 an epoch, saved at every tenth: at step 20, then at 60, then at 90
+        assert killed_after(steps, str(folder), "10") == -signal.SIGKILL
+    state = torch.load(folder / FILE, weights_only=True)["state"]
+    assert len(state["history"]) == 2 and state["position"]["num_batches"] == 90 - 2 * 34
+    resumed, whole = by_hand(folder, steps=10), by_hand(tmp_path / "whole", steps=10)
+    assert bits(resumed.net) == bits(whole.net) and resumed.history == whole.history
+    ours, theirs = (torch.load(each / FILE, weights_only=True) for each in (folder, tmp_path / "whole"))
+    torch.testing.assert_close(ours["state"], theirs["state"], rtol=0, atol=0)  # optimizer and average too
 
 
 @pytest.mark.slow

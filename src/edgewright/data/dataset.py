@@ -84,6 +84,7 @@ class Data:
         generator: torch.Generator | None = None,
         augment: Augment | None = None,
         num_images: int | None = None,
+        start: int = 0,
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Batches of (float32 (B, C, H, W), int64 (B,)) of one split.
 
@@ -93,10 +94,11 @@ class Data:
             generator: shuffles, and honours `Images.repeats_B`; None goes through the split in order, each image once.
             augment: changes each batch of uint8 images before preprocessing.
             num_images: stop after the first so many images of the order.
+            start: leave out the first so many batches; nothing is drawn from `augment` for them.
         """
         part = self.split(split)
         order = self._order(part, generator)[:num_images]
-        for positions in _chunks(order, batch_size, join_lone=generator is not None):
+        for positions in _chunks(order, batch_size, join_lone=generator is not None)[start:]:
             images_BCHW = part.images_BCHW[positions]
             if augment is not None:
                 images_BCHW = augment(images_BCHW)

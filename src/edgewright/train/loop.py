@@ -2,9 +2,10 @@
 
     each epoch: learn from every batch of train -> score on val -> keep the best weights -> checkpoint
 
-Shuffling, augmentation and dropout draw from generators named by purpose and epoch, and the checkpoint is written in
-one step, so a run that is killed at any instant and started again ends with the same bits as one that was not (on the
-same machine, with the same number of threads; some kernels of GPUs add up in another order each time).
+Shuffling, augmentation and dropout draw from generators named by purpose and epoch, and the checkpoint, after an epoch
+or in the middle of one, is written in one step, so a run that is killed at any instant and started again ends with the
+same bits as one that was not (on the same machine, with the same number of threads; some kernels of GPUs add up in
+another order each time).
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,21 +25,26 @@ from ..errors import ModelError
 from ..files import content_key
 from ..progress import SILENT, Progress
 from ..progress import Task as Bar
-from ..seeding import derive, torch_generator
+from ..seeding import torch_generator
 from ..tasks import device_of, evaluate
 from ..types import Task, plain
 from .augment import augmentation
+from .draws import Draws, random_layers
 from .layout import fastest_layout
-from .optimizers import make_optimizer
+from .groups import freeze, hold_statistics
+from .optimizers import end_epoch, optimizer_of
 from .plan import Loss, Plan, loss_of
-from .schedule import lr_factor
-from .state import Average, Epoch, Training, load_checkpoint, save_checkpoint, weights_digest, weights_of
+from .saver import Saver
+from .rates import lr_at, set_lr
+from .state import Average, Epoch, Position, Training, load_checkpoint, weights_digest, weights_of
 from .step import after_step, take_step
 from .tally import Tally
 from .zeros import zeros_of
 
 if TYPE_CHECKING:
     from .settings import Train
+
+CHANGE_NOTHING = ("checkpoint_steps", "checkpoint_seconds")  # settings that no result depends on
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -74,11 +79,13 @@ def train_weights(
         data: learns from "train", scores on "val".
         settings: how.
         seed: of shuffling, augmentation and dropout.
-        checkpoint: folder for the state after each epoch; a run found there under the same settings is continued.
+        checkpoint: folder for the state after each epoch, and more often if the settings say so; a run found there
+            under the same settings is continued.
         loss: replaces the task's loss, for instance to imitate a teacher. An attribute `name` on it, where there is
             one, tells its checkpoints from those of other losses.
-        before_epoch: called with the copy that is trained and the number of the epoch (from 1) that begins, for
-            instance to freeze a part; what it does must follow from the number alone, or a continued run differs.
+        before_epoch: called with the copy that is trained and the number of the epoch (from 1) that begins or is gone
+            on with, for instance to freeze a part; what it does must follow from the number alone, or a continued run
+            differs.
         after_step: called with the copy that is trained and the number of the step over the whole run (from 1) when
             its weights have been updated and their gradients are still there, for instance to remove weights; what it
             does must follow from the number, the weights and the gradients.
@@ -100,63 +107,82 @@ def train_weights(
     key = _key(net, plan, loss)
     state = _begin(net, plan)
     _continue(state, checkpoint, key, progress)
-    left = (settings.epochs - len(state.history)) * plan.num_steps
+    saver = Saver(checkpoint, key, settings)
+    left = (settings.epochs - len(state.history)) * plan.num_steps - state.num_batches
     with progress.task("Train", total=left) as bar:
         teller = _Teller(bar, state, plan)
         while not _is_finished(state, settings):
             if before_epoch is not None:
                 before_epoch(state.net, len(state.history) + 1)
-            loss_of_epoch, lr = _train_epoch(state, plan, teller)
+            loss_of_epoch, lr = _train_epoch(state, plan, saver, teller)
             score = evaluate(state.judged, task, data, "val").value
             state.record(Epoch(number=len(state.history) + 1, loss=loss_of_epoch, score=score, lr=lr))
+            end_epoch(state.optimizer, number=len(state.history), score=score)
             teller.scored(loss_of_epoch, lr)
-            save_checkpoint(checkpoint, key, state)
+            saver.save(state)
     trained = copy.deepcopy(net).eval()
     trained.load_state_dict(state.best)
     history = tuple(state.history)
     return TrainOutcome(net=trained, history=history, best_epoch=state.best_epoch, score_before=state.score_before)
 
 
-def _train_epoch(state: Training, plan: Plan, teller: _Teller) -> tuple[float, float]:
-    """Learn from every batch once; the mean loss per image and the last learning rate."""
-    number, settings = len(state.history) + 1, plan.settings
-    batches = plan.data.batches(
-        "train",
-        batch_size=settings.batch_size,
-        generator=torch_generator(plan.seed, "train.shuffle", number),
-        augment=augmentation(settings.augment, torch_generator(plan.seed, "train.augment", number)),
-        num_images=settings.epoch_images,
-    )
-    device, lr = device_of(state.net), 0.0
-    tally = Tally(device)
+def _train_epoch(state: Training, plan: Plan, saver: Saver, teller: _Teller) -> tuple[float, float]:
+    """Learn from every batch that is left of the epoch; the mean loss per image and the last learning rate."""
+    number, device = len(state.history) + 1, device_of(state.net)
+    tally, lr = Tally(device), 0.0
     state.net.train()
-    with _random_layers(plan.seed, number, device):
-        for position, (inputs, targets) in enumerate(batches):
-            step = (number - 1) * plan.num_steps + position
-            lr = _set_lr(state.optimizer, plan, step=step)
+    hold_statistics(state.net, plan.settings.frozen)
+    with random_layers(plan.seed, number, device):
+        draws = Draws(plan.seed, number, device)
+        done = _resume_epoch(state, tally, draws)
+        for inputs, targets in _batches(plan, number, draws, start=done):
+            step = (number - 1) * plan.num_steps + done
+            lr = lr_at(plan.settings, step=step, steps_per_epoch=plan.num_steps)
+            set_lr(state.optimizer, lr)
             broken = tally.add(take_step(state, plan, inputs, targets), len(targets))
             after_step(state, plan, step + 1)
-            _raise_if_diverged(broken, settings, number)
+            _raise_if_diverged(broken, plan.settings, number)
+            done += 1
+            if done < plan.num_steps and saver.is_due(step + 1):
+                _raise_if_diverged(tally.look(), plan.settings, number)
+                state.position = Position(num_batches=done, tally=tally.as_plain(), draws=draws.states())
+                saver.save(state)
             teller.step(tally.mean, lr, len(targets))
-    _raise_if_diverged(tally.look(), settings, number)
+    _raise_if_diverged(tally.look(), plan.settings, number)
+    state.position = None
     return tally.mean, lr
+
+
+def _resume_epoch(state: Training, tally: Tally, draws: Draws) -> int:
+    """Go on where a checkpoint was written in the middle of this epoch; the number of batches that are done."""
+    if state.position is None:
+        return 0
+    tally.restore(state.position.tally)
+    draws.restore(state.position.draws)
+    return state.position.num_batches
+
+
+def _batches(plan: Plan, number: int, draws: Draws, *, start: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """The augmented batches of epoch `number` from number `start` (from 0) on."""
+    return plan.data.batches(
+        "train",
+        batch_size=plan.settings.batch_size,
+        generator=torch_generator(plan.seed, "train.shuffle", number),
+        augment=augmentation(plan.settings.augment, draws.augment),
+        num_images=plan.settings.epoch_images,
+        start=start,
+    )
 
 
 def _begin(net: nn.Module, plan: Plan) -> Training:
     """Epoch 0: a copy of the model, scored as it came."""
     copied, layout = fastest_layout(net, plan.data.preprocess.shape)
     settings = plan.settings
-    optimizer = make_optimizer(
-        copied.parameters(),
-        name=settings.optimizer,
-        lr=settings.lr,
-        weight_decay=settings.weight_decay,
-        momentum=settings.momentum,
-    )
+    freeze(copied, settings.frozen)
     return Training(
         net=copied,
         layout=layout,
-        optimizer=optimizer,
+        optimizer=optimizer_of(copied, settings),
         average=None if settings.ema_decay is None else Average(copied, settings.ema_decay),
         score_before=evaluate(copied, plan.task, plan.data, "val").value,
         best=weights_of(copied),
@@ -178,23 +204,6 @@ def _is_finished(state: Training, settings: Train) -> bool:
     return len(state.history) >= settings.epochs or out_of_patience
 
 
-def _set_lr(optimizer: torch.optim.Optimizer, plan: Plan, *, step: int) -> float:
-    settings, num_steps = plan.settings, plan.settings.epochs * plan.num_steps
-    num_warmup = min(round(settings.warmup_epochs * plan.num_steps), num_steps // 2)
-    lr = settings.lr * lr_factor(step, num_steps=num_steps, num_warmup=num_warmup, final=settings.final_lr)
-    for group in optimizer.param_groups:
-        group["lr"] = lr
-    return lr
-
-
-@contextmanager
-def _random_layers(seed: int, epoch: int, device: torch.device) -> Iterator[None]:
-    """Dropout can only draw from torch's global generators: seed them for this epoch and put them back afterwards."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(derive(seed, "train.dropout", epoch))
-        yield
-
-
 def _raise_if_diverged(broken: tuple[int, float] | None, settings: Train, epoch: int) -> None:
     """`broken`: step and value of a loss that is not finite."""
     if broken is not None:
@@ -207,7 +216,8 @@ def _key(net: nn.Module, plan: Plan, loss: Loss | None) -> str:
     """The hash of all that decides the result."""
     data = [plan.data.fingerprint, plain(plan.data.preprocess)]
     task: list[Any] = [type(plan.task).__name__, plain(plan.task)]
-    return content_key(weights_digest(net), task, data, plain(plan.settings), plan.seed, str(getattr(loss, "name", "")))
+    settings = {name: value for name, value in plain(plan.settings).items() if name not in CHANGE_NOTHING}
+    return content_key(weights_digest(net), task, data, settings, plan.seed, str(getattr(loss, "name", "")))
 
 
 class _Teller:

@@ -13,7 +13,10 @@ from ..tasks import evaluate
 from ..types import Job, StageResult, plain
 from .augment import AUGMENTATIONS
 from .loop import TrainOutcome, train_weights
-from .optimizers import OPTIMIZERS
+from .groups import parse_rates
+from .optimizers import OPTIMIZERS, names_optimizer, rule_of
+from .rates import SCALINGS
+from .schedules import SCHEDULES, names_schedule, schedule
 
 
 def _whole(value: Any, least: int) -> bool:
@@ -27,8 +30,15 @@ def _number(value: Any) -> bool:
 RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "epochs": ("a whole number from 1", lambda value: _whole(value, 1)),
     "batch_size": ("a whole number from 2", lambda value: _whole(value, 2)),
-    "optimizer": (f"one of {', '.join(OPTIMIZERS)}", lambda value: value in tuple(OPTIMIZERS)),
+    "optimizer": (f"one of {', '.join(OPTIMIZERS)}, perhaps after 'lookahead:'", names_optimizer),
+    "schedule": (f"one of {', '.join(SCHEDULES)}", names_schedule),
     "lr": ("greater than 0", lambda value: _number(value) and 0 < value < math.inf),
+    "lr_scaling": (f"one of {', '.join(SCALINGS)}", lambda value: value in tuple(SCALINGS)),
+    "lr_batch_size": ("a whole number from 1", lambda value: _whole(value, 1)),
+    "layer_decay": ("in (0, 1]", lambda value: _number(value) and 0 < value <= 1),
+    "rates": ("text as PREFIX=SHARE,...", lambda value: isinstance(value, str)),
+    "freeze": ("text as PREFIX,...", lambda value: isinstance(value, str)),
+    "l1": ("0 or greater", lambda value: _number(value) and 0 <= value < math.inf),
     "momentum": ("in [0, 1)", lambda value: _number(value) and 0 <= value < 1),
     "weight_decay": ("0 or greater", lambda value: _number(value) and 0 <= value < math.inf),
     "warmup_epochs": ("0 or greater", lambda value: _number(value) and 0 <= value < math.inf),
@@ -42,6 +52,11 @@ RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "clip_value": ("greater than 0", lambda value: value is None or (_number(value) and value > 0)),
     "epoch_images": ("a whole number from 2", lambda value: value is None or _whole(value, 2)),
     "dtype": ("float32 or bfloat16", lambda value: value in ("float32", "bfloat16")),
+    "checkpoint_steps": ("a whole number from 1", lambda value: value is None or _whole(value, 1)),
+    "checkpoint_seconds": (
+        "0 or greater",
+        lambda value: value is None or (_number(value) and 0 <= value < math.inf),
+    ),
     "keep_zeros": ("true or false", lambda value: isinstance(value, bool)),
     "keep": ("best or last", lambda value: value in ("best", "last")),
 }
@@ -56,12 +71,19 @@ class Train:
         batch_size: images per step.
         accumulate: a step's images are learnt from in so many parts, one after the other: the same gradient, in the
             memory of one part. Batch norm sees a part at a time.
-        optimizer: "adamw", or "sgd" with Nesterov momentum.
+        optimizer: a name of docs/optimizers.md, with options after a colon ("rmsprop:beta2=0.9") and perhaps
+            "lookahead:" before it; "sgd" has Nesterov momentum.
+        schedule: what the rate does after the warm-up, a name of docs/optimizers.md ("step:every=10,gamma=0.5").
         lr: the largest learning rate, reached after the warm-up.
+        lr_scaling: "linear" and "sqrt" take `lr` for that of a batch of `lr_batch_size` and scale it to `batch_size`.
+        layer_decay: each stage learns at so many times the rate of the next one towards the output.
+        rates: shares of the learning rate by part, as "stem=0.1,layer1=0.3,=1"; they must cover every parameter.
+        freeze: parts that do not learn, and whose batch norms keep their statistics, as "stem,layer1".
+        l1: pulls weights with two axes and more to exactly 0, by the rate times this in a proximal step.
         momentum: of SGD; Adam's first beta.
         weight_decay: on weights with two axes and more; norms and biases are never decayed.
-        warmup_epochs: the rate rises in a straight line for so long (fractions count), then falls as a cosine.
-        final_lr: what it falls to, as a share of `lr`.
+        warmup_epochs: the rate rises in a straight line for so long (fractions count), to where the schedule begins.
+        final_lr: what it falls to, as a share of `lr`, where the schedule falls to an end.
         ema_decay: score and keep a moving average of the weights, with this decay per step.
         patience: stop when the score has not risen for so many epochs.
         min_delta: a rise of the score by no more than so many points does not count for `patience`.
@@ -70,6 +92,8 @@ class Train:
         clip_value: largest absolute value in the gradient; it bounds before `clip_norm` does.
         epoch_images: an epoch ends after so many images, drawn anew each time; None visits all.
         dtype: "bfloat16" computes the layers in half the bits (autocast), the weights stay float32.
+        checkpoint_steps: write a checkpoint after every so many steps too, not only after each epoch.
+        checkpoint_seconds: write one in the middle of an epoch when the last is so old.
         keep_zeros: weights that are exactly 0 stay so (`zeros.zeros_of`): a sparse model stays as sparse as it came.
         keep: the weights that are returned: those that scored "best" on val, or the "last".
     """
@@ -77,8 +101,15 @@ class Train:
     epochs: int = 30
     batch_size: int = 32
     accumulate: int = 1
-    optimizer: Literal["adamw", "sgd"] = "adamw"
+    optimizer: str = "adamw"
+    schedule: str = "cosine"
     lr: float = 3e-3
+    lr_scaling: Literal["none", "linear", "sqrt"] = "none"
+    lr_batch_size: int = 256
+    layer_decay: float = 1.0
+    rates: str = ""
+    freeze: str = ""
+    l1: float = 0.0
     momentum: float = 0.9
     weight_decay: float = 0.05
     warmup_epochs: float = 1.0
@@ -91,6 +122,8 @@ class Train:
     clip_value: float | None = None
     epoch_images: int | None = None
     dtype: Literal["float32", "bfloat16"] = "float32"
+    checkpoint_steps: int | None = None
+    checkpoint_seconds: float | None = None
     keep_zeros: bool = False
     keep: Literal["best", "last"] = "best"
 
@@ -99,11 +132,26 @@ class Train:
             value = getattr(self, name)
             if not holds(value):
                 raise ConfigError(f"Train.{name} must be {range_text}, got {value!r}.")
+        self._check_choices()
         if 2 * self.accumulate > self.batch_size and self.accumulate > 1:
             raise ConfigError(
                 f"Train.accumulate cuts a batch into parts of 2 images or more, got {self.accumulate} parts of "
                 f"{self.batch_size} images: use {max(1, self.batch_size // 2)} at most, or a larger batch_size."
             )
+
+    def _check_choices(self) -> None:
+        """What is spelled with options: each names the one that is wrong."""
+        rule_of(self.optimizer)
+        schedule(self.schedule)
+        if self.rates and self.layer_decay != 1:
+            raise ConfigError("Train.rates and Train.layer_decay both say how fast each part learns: leave one out.")
+        if self.rates:
+            parse_rates(self.rates)
+
+    @property
+    def frozen(self) -> tuple[str, ...]:
+        """The parts that do not learn."""
+        return tuple(part.strip() for part in self.freeze.split(",") if part.strip())
 
     def run(self, job: Job, *, progress: Progress = SILENT) -> StageResult:
         """The job's model with trained weights; its `workdir` holds the checkpoint.

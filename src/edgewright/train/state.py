@@ -1,6 +1,7 @@
-"""All that a training run knows between two epochs, and its checkpoint on disk.
+"""All that a training run knows between two steps, and its checkpoint on disk.
 
-Random numbers need no place in it: every draw comes from a generator named by purpose and epoch.
+Between two epochs random numbers need no place in it: every draw comes from a generator named by purpose and epoch.
+Within one, the states of the generators are a part of its `Position`.
 """
 
 from __future__ import annotations
@@ -32,6 +33,15 @@ class Epoch:
     loss: float
     score: float
     lr: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Position:
+    """How far an unfinished epoch is: batches learnt from, the tally of their losses, states of the generators."""
+
+    num_batches: int
+    tally: dict[str, float]
+    draws: dict[str, torch.Tensor]
 
 
 class Average:
@@ -70,11 +80,17 @@ class Training:
     keep_last: bool = False  # the last epoch counts as the best
     min_delta: float = 0.0  # points; a smaller rise of the score is none to wait for
     history: list[Epoch] = field(default_factory=list)
+    position: Position | None = None  # in an epoch that is not in `history` yet
 
     @property
     def judged(self) -> nn.Module:
         """The model that is scored: the average where there is one."""
         return self.net if self.average is None else self.average.net
+
+    @property
+    def num_batches(self) -> int:
+        """Batches that an unfinished epoch has learnt from."""
+        return 0 if self.position is None else self.position.num_batches
 
     @property
     def best_score(self) -> float:
@@ -106,7 +122,9 @@ class Training:
         average = None
         if self.average is not None:
             average = {"net": weights_of(self.average.net), "steps": self.average.num_steps}
+        within = {} if self.position is None else {"position": vars(self.position)}
         return {
+            **within,
             "net": weights_of(self.net),
             "optimizer": self.optimizer.state_dict(),
             "average": average,
@@ -124,6 +142,7 @@ class Training:
         self.score_before = content["score_before"]
         self.best = content["best"]
         self.history = [Epoch(**epoch) for epoch in content["history"]]
+        self.position = Position(**content["position"]) if "position" in content else None
 
 
 def _tensors(net: nn.Module) -> list[torch.Tensor]:

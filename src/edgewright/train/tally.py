@@ -36,6 +36,15 @@ class Tally:
             self._sum, self._num_images = self._sum + value * num_images, self._num_images + num_images
         return None
 
+    def as_plain(self) -> dict[str, float]:
+        """The sums so far, of the steps looked at."""
+        return {"sum": self._sum, "images": self._num_images, "steps": self._num_steps}
+
+    def restore(self, content: dict[str, float]) -> None:
+        """Go on from the sums that `as_plain` gave."""
+        self._sum = content["sum"]
+        self._num_images, self._num_steps = int(content["images"]), int(content["steps"])
+
     @property
     def mean(self) -> float:
         """Mean loss per image of the steps looked at; nan before the first."""
