@@ -146,7 +146,7 @@ def test_the_command_killed_and_resumed_gives_the_same_numbers(tmp_path):
              "--seeds", "2", "--epochs", "2"]  # fmt: skip
     whole = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "whole"), "--json", str(tmp_path / "whole.json")])
     assert whole.exit_code == 0, whole.output
-    assert "over 2 seeds" in whole.stdout and "weights left" in whole.stdout
+    assert "2 seeds cannot tell" in whole.stdout and "weights left" in whole.stdout
     killed = subprocess.Popen(
         [sys.executable, "-m", "edgewright", *words, "--out", str(tmp_path / "killed")], start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"},

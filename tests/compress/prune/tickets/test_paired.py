@@ -27,8 +27,14 @@ def test_one_seed_has_no_error_and_no_verdict():
     found = paired([91.0], [90.0])
     assert (found.std_error, found.half_width, found.sign) == (None, None, None)
     assert verdict(found, other="it", sparsity=0.8) == (
-        "One seed cannot tell whether the ticket beats it at 80.0 % sparsity (difference +1.00 points)."
+        "One seed cannot tell whether the ticket beats it at 80.0 % sparsity (difference +1.00 points): take 3 or more."
     )
+
+
+def test_two_seeds_that_happen_to_agree_prove_nothing():
+    found = paired([91.0, 92.0], [90.0, 91.0])
+    assert (found.std_error, found.half_width, found.sign) == (0.0, None, None)
+    assert verdict(found, other="it", sparsity=0.8).startswith("2 seeds cannot tell whether the ticket beats it")
 
 
 @pytest.mark.parametrize(("mean", "said"), [(3.0, "beats"), (0.5, "is not shown to beat"), (-3.0, "loses to")])

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 SURE = 0.95  # share of the differences that the interval holds, were the experiment repeated
+LEAST = 3  # seeds of a claim: the deviation of two is chance, and on a small test split often exactly 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +26,8 @@ class Spread:
 
     @property
     def half_width(self) -> float | None:
-        """Half of the interval in which the true mean lies with probability `SURE` (Student's t)."""
-        if self.std_error is None:
+        """Half of the interval in which the true mean lies with probability `SURE` (Student's t); None below `LEAST`."""
+        if self.std_error is None or self.num < LEAST:
             return None
         from scipy.stats import t  # type: ignore[import-untyped]
 
@@ -34,7 +35,7 @@ class Spread:
 
     @property
     def sign(self) -> int | None:
-        """1 or -1 where the interval lies above or below 0, 0 where it holds 0, None for a single seed."""
+        """1 or -1 where the interval lies above or below 0, 0 where it holds 0, None for too few seeds."""
         half = self.half_width
         if half is None:
             return None
@@ -60,7 +61,11 @@ def verdict(difference: Spread, *, other: str, sparsity: float) -> str:
     """One sentence: does the ticket beat `other` at this sparsity, by how much, over how many seeds?"""
     at = f"at {100 * sparsity:.1f} % sparsity"
     if difference.sign is None or difference.half_width is None:
-        return f"One seed cannot tell whether the ticket beats {other} {at} (difference {difference.mean:+.2f} points)."
+        seeds = "One seed" if difference.num == 1 else f"{difference.num} seeds"
+        return (
+            f"{seeds} cannot tell whether the ticket beats {other} {at} (difference {difference.mean:+.2f} points): "
+            f"take {LEAST} or more."
+        )
     low, high = difference.mean - difference.half_width, difference.mean + difference.half_width
     return (
         f"The ticket {WORDS[difference.sign]} {other} {at} (difference {difference.mean:+.2f} ± "
