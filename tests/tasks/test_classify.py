@@ -5,9 +5,10 @@ from torch import nn
 
 from edgewright.data import load_data
 from edgewright.errors import ConfigError, ModelError
-from edgewright.losses import cross_entropy
+from edgewright.losses import binary_cross_entropy, cross_entropy, focal_loss, sigmoid_focal_loss
 from edgewright.metrics import ConfusionMatrix
 from edgewright.tasks import Classify, decide, evaluate
+from edgewright.tasks.classify import LOSSES
 from edgewright.types import plain
 
 TASK = Classify(num_classes=10)
@@ -30,6 +31,59 @@ def test_the_loss_is_cross_entropy_with_the_tasks_smoothing():
     for smoothing in (0.0, 0.1):
         got = Classify(num_classes=10, label_smoothing=smoothing).loss(logits, targets)
         assert got == cross_entropy(logits, targets, label_smoothing=smoothing)
+
+
+LOGITS, TARGETS = torch.randn(4, 10, generator=torch.Generator().manual_seed(0)), torch.arange(4)
+ONE_HOT = torch.eye(10)[TARGETS]
+WANTED = {
+    "cross-entropy": lambda: cross_entropy(LOGITS, TARGETS),
+    "focal": lambda: focal_loss(LOGITS, TARGETS),
+    "bce": lambda: binary_cross_entropy(LOGITS, ONE_HOT),
+    "sigmoid-focal": lambda: sigmoid_focal_loss(LOGITS, ONE_HOT, alpha=None),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_task_chooses_its_loss_by_name_and_takes_ids_or_probabilities(name):
+    task = Classify(num_classes=10, loss_name=name)
+    assert task.loss(LOGITS, TARGETS).item() == pytest.approx(WANTED[name]().item(), rel=1e-6)
+    torch.testing.assert_close(task.loss(LOGITS, TARGETS), task.loss(LOGITS, ONE_HOT))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss_smooths_labels_by_moving_the_target(name):
+    even = 0.1 if name in ("cross-entropy", "focal") else 0.5  # over the classes, or between yes and no
+    got = Classify(num_classes=10, loss_name=name, label_smoothing=0.2).loss(LOGITS, TARGETS)
+    want = Classify(num_classes=10, loss_name=name).loss(LOGITS, 0.8 * ONE_HOT + 0.2 * even)
+    torch.testing.assert_close(got, want)
+
+
+@pytest.mark.parametrize("name", ["focal", "sigmoid-focal"])
+def test_gamma_0_takes_the_focus_away(name):
+    without = {"focal": "cross-entropy", "sigmoid-focal": "bce"}[name]
+    got = Classify(num_classes=10, loss_name=name, focal_gamma=0).loss(LOGITS, TARGETS)
+    torch.testing.assert_close(got, Classify(num_classes=10, loss_name=without).loss(LOGITS, TARGETS))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss_teaches_the_digits(name):
+    from edgewright.train import Train, train_weights
+
+    torch.manual_seed(0)
+    net, task = nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), Classify(num_classes=10, loss_name=name)
+    outcome = train_weights(net, task=task, data=DIGITS, settings=Train(epochs=3, lr=0.02, augment="none"), seed=0)
+    assert evaluate(outcome.net, task, DIGITS, "test").value > 90
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [({"loss_name": "hinge"}, "one of cross-entropy, focal, bce, sigmoid-focal, got 'hinge'"),
+     ({"focal_gamma": -1}, "focal_gamma is 0 or greater, got -1")],
+)  # fmt: skip
+def test_losses_that_do_not_exist_are_refused(settings, words):
+    with pytest.raises(ConfigError, match=words):
+        Classify(num_classes=10, **settings)
 
 
 def test_a_function_that_always_says_3_scores_the_share_of_threes():
