@@ -35,6 +35,10 @@ def job(student: nn.Module, teacher: nn.Module | None) -> Job:
     return Job(model=student, task=TASK, data=DATA, device=DEVICE, teacher=teacher)
 
 
+def loss_of(settings: Distill, student: nn.Module, teacher: nn.Module) -> DistillLoss:
+    return DistillLoss(settings, student=student, teacher=teacher, task=TASK, data=DATA)
+
+
 @pytest.fixture(scope="module")
 def teacher() -> fx.GraphModule:
     return train_weights(
@@ -47,7 +51,7 @@ def test_the_loss_is_alpha_hard_plus_the_rest_soft(teacher):
     inputs, targets = next(DATA.batches("train", batch_size=16))
     logits, wanted = student(inputs), teacher(inputs)
     for alpha, temperature in ((0.0, 4.0), (0.25, 2.0), (1.0, 3.0)):
-        loss = DistillLoss(student=student, teacher=teacher, task=TASK, data=DATA, alpha=alpha, temperature=temperature)
+        loss = loss_of(Distill(alpha=alpha, temperature=temperature), student, teacher)
         soft = soft_target_loss(logits, wanted, temperature=temperature)
         want = alpha * TASK.loss(logits, targets) + (1 - alpha) * soft
         torch.testing.assert_close(loss(student, inputs, targets), want)
@@ -55,7 +59,7 @@ def test_the_loss_is_alpha_hard_plus_the_rest_soft(teacher):
 
 def test_the_teacher_answers_without_dropout_and_without_gradients(teacher):
     student = mlp(8, seed=1)
-    loss = DistillLoss(student=student, teacher=teacher.train(), task=TASK, data=DATA, alpha=0.0, temperature=4.0)
+    loss = loss_of(Distill(alpha=0.0), student, teacher.train())
     inputs, targets = next(DATA.batches("train", batch_size=16))
     first, again = loss(student, inputs, targets), loss(student, inputs, targets)
     assert torch.equal(first, again)
@@ -152,10 +156,7 @@ def test_feature_maps_add_their_weighted_distance_to_the_loss():
     maps = shared_maps(student, teacher)
     distance = map_distance(tapped(student, maps)(inputs)[1], tapped(teacher, maps)(inputs)[1])
     plain, matched = (
-        DistillLoss(
-            student=student, teacher=teacher, task=TASK, data=DATA, alpha=0.1, temperature=4.0, features=features
-        )(student, inputs, targets)
-        for features in (0.0, 3.0)
+        loss_of(Distill(features=features), student, teacher)(student, inputs, targets) for features in (0.0, 3.0)
     )
     torch.testing.assert_close(matched, plain + 3 * distance, rtol=1e-4, atol=1e-5)
 

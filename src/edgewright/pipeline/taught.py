@@ -26,11 +26,7 @@ class TaughtCluster:
     def run(self, job: Job, *, progress: Progress = SILENT) -> StageResult:
         """The job's model with shared weights; errors are those of `Cluster` and of `Distill`."""
         loss = DistillLoss(
-            student=job.model,
-            teacher=job.teacher or job.model,
-            task=job.task,
-            data=job.data,
-            alpha=self.distill.alpha,
-            temperature=self.distill.temperature,
-        )
+            self.distill, student=job.model, teacher=job.teacher or job.model, task=job.task, data=job.data,
+            seed=job.seed,
+        )  # fmt: skip
         return self.cluster.run(job, progress=progress, loss=loss)

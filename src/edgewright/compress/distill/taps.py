@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass
 
 import torch
 from torch import fx, nn
@@ -12,6 +13,21 @@ from ...model.functions import MOVES
 
 aten = torch.ops.aten
 HANDED_ON = MOVES | {aten.constant_pad_nd.default, aten.pad.default}  # what they give is no feature map of its own
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """Two feature maps to hold against each other: node names, and shapes (C, H, W)."""
+
+    student: str
+    teacher: str
+    student_shape: Shape
+    teacher_shape: Shape
+
+    def __str__(self) -> str:
+        ours, theirs = ("x".join(map(str, shape)) for shape in (self.student_shape, self.teacher_shape))
+        return f"{self.student} ({ours}) and {self.teacher} ({theirs})"
 
 
 def shared_maps(student: nn.Module, teacher: nn.Module) -> tuple[str, ...]:
@@ -22,15 +38,51 @@ def shared_maps(student: nn.Module, teacher: nn.Module) -> tuple[str, ...]:
     """
     if not (is_captured(student) and is_captured(teacher)):
         return ()
-    ours, theirs = (tensor_specs(net) for net in (student, teacher))  # type: ignore[arg-type]
-    last: dict[tuple[int, ...], str] = {}
-    for node in student.graph.nodes:  # type: ignore[union-attr]
-        spec = ours.get(node.name)
-        if spec is None or not _computes(student, node) or len(spec.shape) != 4 or spec.shape[2:] == (1, 1):
-            continue
-        if node.name in theirs and theirs[node.name].shape == spec.shape:
-            last[spec.shape[2:]] = node.name
+    theirs = _maps(teacher)
+    last = {shape[1:]: name for name, shape in _maps(student).items() if theirs.get(name) == shape}
     return tuple(last.values())
+
+
+def paired_maps(student: nn.Module, teacher: nn.Module) -> tuple[Pair, ...]:
+    """The ends of the stages of two models, whatever their names and channels.
+
+    The end of a stage is the last map of a resolution. Ends of equal resolution are a pair; models that share no
+    resolution are paired by depth, the last with the last, as far as both go. Models that are not captured give none.
+    """
+    if not (is_captured(student) and is_captured(teacher)):
+        return ()
+    ours, theirs = stage_ends(student), stage_ends(teacher)
+    sizes = [(size, size) for size in ours if size in theirs]
+    if not sizes:
+        sizes = list(zip(reversed(ours), reversed(theirs), strict=False))[::-1]
+    return tuple(
+        Pair(
+            student=ours[mine][0], teacher=theirs[other][0], student_shape=ours[mine][1], teacher_shape=theirs[other][1]
+        )
+        for mine, other in sizes
+    )
+
+
+def stage_ends(net: nn.Module) -> dict[Shape, tuple[str, Shape]]:
+    """(H, W) -> name and (C, H, W) of the last map of this resolution, in the order of the net.
+
+    A map of one pixel is no map, and a model that is not captured shows none.
+    """
+    ends: dict[Shape, tuple[str, Shape]] = {}
+    for name, shape in _maps(net).items() if is_captured(net) else ():
+        ends[shape[1:]] = (name, shape)
+    return ends
+
+
+def _maps(net: nn.Module) -> dict[str, Shape]:
+    """Name -> (C, H, W) of every feature map that is computed, not merely moved."""
+    specs = tensor_specs(net)  # type: ignore[arg-type]
+    found = {}
+    for node in net.graph.nodes:  # type: ignore[union-attr]
+        spec = specs.get(node.name)
+        if spec is not None and len(spec.shape) == 4 and spec.shape[2:] != (1, 1) and _computes(net, node):
+            found[node.name] = spec.shape[1:]
+    return found
 
 
 def _computes(net: nn.Module, node: fx.Node) -> bool:

@@ -1,0 +1,37 @@
+"""A module of a loss's own that learns beside the net: it is trained, averaged, checkpointed, and left behind."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+
+
+class Accompanied(nn.Module):
+    """A net that computes as before, and a companion whose parameters are trained with its own.
+
+    A training that is given this treats both as one: one optimizer, one checkpoint, one moving average.
+
+    Args:
+        net: what is trained and scored.
+        companion: what the loss reads; not a part of what `forward` computes.
+    """
+
+    def __init__(self, net: nn.Module, companion: nn.Module) -> None:
+        super().__init__()
+        self.net, self.companion = net, companion
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.net(inputs)  # type: ignore[no-any-return]
+
+
+def accompanied(net: nn.Module, loss: object) -> nn.Module:
+    """`net` with a copy of the loss's `companion` beside it; `net` itself where the loss has none."""
+    companion = getattr(loss, "companion", None)
+    return net if companion is None else Accompanied(net, copy.deepcopy(companion))
+
+
+def parted(net: nn.Module) -> tuple[nn.Module, nn.Module | None]:
+    """The net, and its companion if it has one."""
+    return (net.net, net.companion) if isinstance(net, Accompanied) else (net, None)
