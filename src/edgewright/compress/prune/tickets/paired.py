@@ -26,7 +26,7 @@ class Spread:
 
     @property
     def half_width(self) -> float | None:
-        """Half of the interval in which the true mean lies with probability `SURE` (Student's t); None below `LEAST`."""
+        """Half of the interval in which the true mean lies with probability `SURE` (Student t); None below `LEAST`."""
         if self.std_error is None or self.num < LEAST:
             return None
         from scipy.stats import t  # type: ignore[import-untyped]
