@@ -29,13 +29,16 @@ FLAGS = {
     "prune": STAGE | TRAINING | {
         "--keep-macs", "--keep-params", "--keep-bytes", "--keep-latency", "--keep-ram", "--dtype", "--plan",
         "--schedule", "--steps", "--scan", "--recover", "--round-to", "--score", "--ranking", "--prepare",
-        "--prepare-strength", "--prepare-epochs",
+        "--prepare-strength", "--prepare-epochs", "--whole", "--min-keep", "--min-steps",
     },
     "sparsify": STAGE | TRAINING | {
         "--sparsity", "--pattern", "--permute", "--scope", "--score", "--schedule", "--steps", "--until", "--dense",
         "--dense-ends", "--recover",
     },
-    "distill": STAGE | TRAINING | {"--teacher", "--teacher-weights", "--alpha", "--temperature", "--features"},
+    "distill": STAGE | TRAINING | {
+        "--teacher", "--teacher-weights", "--kind", "--alpha", "--temperature", "--features", "--generations",
+        "--peers", "--keep-answers",
+    },
     "cluster": STAGE | TRAINING - {"--preset"} | {
         "--bits", "--conv-bits", "--init", "--fold", "--recover", "--teacher", "--teacher-weights",
     },

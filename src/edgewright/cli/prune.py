@@ -69,6 +69,19 @@ def prune(
         int | None,
         typer.Option("--round-to", metavar="N", help="Channel counts are multiples of N; default: the device's."),
     ] = None,
+    whole: Annotated[
+        str | None,
+        typer.Option("--whole", metavar="NAME,...", help="Leave these groups whole; * and ? match, such as 'stem*'."),
+    ] = None,
+    min_keep: Annotated[
+        float | None, typer.Option("--min-keep", metavar="SHARE", help="Least share of any group; default: 0.1.")
+    ] = None,
+    min_steps: Annotated[
+        int | None,
+        typer.Option(
+            "--min-steps", metavar="N", help="Widths of a narrow group at least; 1: --round-to as given; default: 4."
+        ),
+    ] = None,
     score: Annotated[
         str | None,
         typer.Option("--score", metavar="|".join(SCORE_NAMES), help="Which channels matter; default: contribution."),
@@ -111,7 +124,10 @@ def prune(
     from .progress import progress_for
 
     shares = given(macs=keep_macs, params=keep_params, bytes=keep_bytes, latency=keep_latency, ram=keep_ram)
-    settings = given(round_to=round_to, score=score, ranking=ranking, dtype=dtype)
+    settings = given(
+        round_to=round_to, score=score, ranking=ranking, dtype=dtype, min_keep=min_keep, min_steps=min_steps,
+        whole=None if whole is None else tuple(whole.split(",")),
+    )  # fmt: skip
     shared = given(batch_size=batch_size, lr=lr, augment=augment)
     first = _asked_preparation(recipe(preset), prepare, given(strength=prepare_strength, epochs=prepare_epochs), shared)
     what = _asked_cut(recipe(preset), shares, settings, plan)
