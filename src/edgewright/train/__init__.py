@@ -3,7 +3,7 @@
 from .batch_norm import reestimate_batch_norm
 from .layout import fastest_layout
 from .loop import TrainOutcome, train_weights
-from .schedule import lr_factor
+from .schedules import lr_factor
 from .settings import Train, stage_result
 from .state import Epoch, weights_digest
 

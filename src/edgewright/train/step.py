@@ -9,6 +9,7 @@ from torch import nn
 
 from ..tasks import device_of
 from .accumulate import accumulate_gradients, num_parts, parts_of
+from .optimizers import shrink
 from .plan import Plan
 from .state import Training
 from .zeros import put_zeros
@@ -30,6 +31,7 @@ def take_step(state: Training, plan: Plan, inputs: torch.Tensor, targets: torch.
     value = accumulate_gradients(loss, list(parts_of(inputs, targets, count)))
     _clip(state.net, plan)
     state.optimizer.step()
+    shrink(state.optimizer, plan.settings.l1)
     return value
 
 
