@@ -11,7 +11,7 @@ from edgewright.verify import OnnxRunner
 
 
 class Attentions(nn.Module):
-    """Over five axes (heads and windows), over three with a scale of its own, and over the usual four."""
+    """Over five axes (heads and windows), over three with a scale of its own and a bias, and over the usual four."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -23,7 +23,8 @@ class Attentions(nn.Module):
         x = self.patches(x).flatten(2).transpose(1, 2)
         q, k, v = self.qkv(x).reshape(x.shape[0], 4, 4, 3, 2, 4).permute(3, 0, 4, 1, 2, 5).unbind(0)
         y = F.scaled_dot_product_attention(q, k, v).permute(0, 2, 3, 1, 4).reshape(x.shape[0], 16, 8)
-        y = F.scaled_dot_product_attention(*self.one(y).chunk(3, -1), scale=0.3)[:, None]
+        bias = y @ y.transpose(1, 2)
+        y = F.scaled_dot_product_attention(*self.one(y).chunk(3, -1), attn_mask=bias, scale=0.3)[:, None]
         return self.fc(F.scaled_dot_product_attention(y, y, y)[:, 0].mean(1))
 
 

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import onnx_ir as ir
 import torch
 from onnxscript import opset18 as onnx_op
 from onnxscript.function_libs.torch_lib.ops.nn import aten_scaled_dot_product_attention
@@ -139,13 +140,16 @@ def _attention_onnx(
     query: Any, key: Any, value: Any, attn_mask: Any = None, dropout_p: float = 0.0, is_causal: bool = False,
     scale: float | None = None, enable_gqa: bool = False,
 ) -> Any:  # fmt: skip
-    """softmax(q k^T) v for any number of leading axes; the exporter's own takes two (it asserts 4 axes in all)."""
+    """softmax(q k^T + mask) v for any number of leading axes; the exporter's own takes two (it asserts 4 axes)."""
     rank = len(query.shape)
-    if rank == 4 or attn_mask is not None or is_causal or enable_gqa:
+    choosing = attn_mask is not None and attn_mask.dtype == ir.DataType.BOOL
+    if rank == 4 or choosing or is_causal or enable_gqa:
         return aten_scaled_dot_product_attention(query, key, value, attn_mask, dropout_p, is_causal, scale, enable_gqa)
     scaled = onnx_op.Mul(query, _number(1 / math.sqrt(query.shape[-1]) if scale is None else scale))
     turned = onnx_op.Transpose(key, perm=[*range(rank - 2), rank - 1, rank - 2])
-    return onnx_op.MatMul(onnx_op.Softmax(onnx_op.MatMul(scaled, turned), axis=-1), value)
+    weights = onnx_op.MatMul(scaled, turned)
+    weights = weights if attn_mask is None else onnx_op.Add(weights, attn_mask)
+    return onnx_op.MatMul(onnx_op.Softmax(weights, axis=-1), value)
 
 
 def _number(value: float) -> Any:
