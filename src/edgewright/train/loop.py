@@ -30,8 +30,8 @@ from ..tasks import device_of, evaluate
 from ..types import Task, plain
 from .augment import augmentation
 from .draws import Draws, random_layers
+from .freezing import begin_frozen, hold_frozen
 from .layout import fastest_layout
-from .groups import freeze, hold_statistics
 from .optimizers import end_epoch, optimizer_of
 from .plan import Loss, Plan, loss_of
 from .saver import Saver
@@ -131,7 +131,7 @@ def _train_epoch(state: Training, plan: Plan, saver: Saver, teller: _Teller) -> 
     number, device = len(state.history) + 1, device_of(state.net)
     tally, lr = Tally(device), 0.0
     state.net.train()
-    hold_statistics(state.net, plan.settings.frozen)
+    hold_frozen(state.net, state.optimizer, plan.settings, epoch=number)
     with random_layers(plan.seed, number, device):
         draws = Draws(plan.seed, number, device)
         done = _resume_epoch(state, tally, draws)
@@ -178,7 +178,7 @@ def _begin(net: nn.Module, plan: Plan) -> Training:
     """Epoch 0: a copy of the model, scored as it came."""
     copied, layout = fastest_layout(net, plan.data.preprocess.shape)
     settings = plan.settings
-    freeze(copied, settings.frozen)
+    begin_frozen(copied, settings)
     return Training(
         net=copied,
         layout=layout,

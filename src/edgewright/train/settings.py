@@ -38,6 +38,7 @@ RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "layer_decay": ("in (0, 1]", lambda value: _number(value) and 0 < value <= 1),
     "rates": ("text as PREFIX=SHARE,...", lambda value: isinstance(value, str)),
     "freeze": ("text as PREFIX,...", lambda value: isinstance(value, str)),
+    "unfreeze_every": ("a whole number from 1", lambda value: value is None or _whole(value, 1)),
     "l1": ("0 or greater", lambda value: _number(value) and 0 <= value < math.inf),
     "momentum": ("in [0, 1)", lambda value: _number(value) and 0 <= value < 1),
     "weight_decay": ("0 or greater", lambda value: _number(value) and 0 <= value < math.inf),
@@ -78,7 +79,9 @@ class Train:
         lr_scaling: "linear" and "sqrt" take `lr` for that of a batch of `lr_batch_size` and scale it to `batch_size`.
         layer_decay: each stage learns at so many times the rate of the next one towards the output.
         rates: shares of the learning rate by part, as "stem=0.1,layer1=0.3,=1"; they must cover every parameter.
-        freeze: parts that do not learn, and whose batch norms keep their statistics, as "stem,layer1".
+        freeze: parts that do not learn, and whose batch norms keep their statistics, as "stem,layer1"; "backbone" is
+            everything but the last stage.
+        unfreeze_every: after every so many epochs one stage more of what is frozen learns too, the last one first.
         l1: pulls weights with two axes and more to exactly 0, by the rate times this in a proximal step.
         momentum: of SGD; Adam's first beta.
         weight_decay: on weights with two axes and more; norms and biases are never decayed.
@@ -109,6 +112,7 @@ class Train:
     layer_decay: float = 1.0
     rates: str = ""
     freeze: str = ""
+    unfreeze_every: int | None = None
     l1: float = 0.0
     momentum: float = 0.9
     weight_decay: float = 0.05
@@ -147,6 +151,11 @@ class Train:
             raise ConfigError("Train.rates and Train.layer_decay both say how fast each part learns: leave one out.")
         if self.rates:
             parse_rates(self.rates)
+        if self.unfreeze_every is not None and not self.frozen:
+            raise ConfigError(
+                "Train.unfreeze_every lets frozen parts learn one after the other, and none is frozen: set freeze, for "
+                "instance to 'backbone'."
+            )
 
     @property
     def frozen(self) -> tuple[str, ...]:
