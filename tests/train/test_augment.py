@@ -47,7 +47,7 @@ def test_about_half_are_mirrored():
     assert 0.45 < falling < 0.55  # 1000 draws: three standard errors
 
 
-@pytest.mark.parametrize("name", ["shift", "crop-flip"])
+@pytest.mark.parametrize("name", set(AUGMENTATIONS) - {"none"})
 def test_the_same_generator_draws_the_same(name):
     first, again, other = (augmentation(name, torch_generator(seed, "x"))(RANDOM) for seed in (0, 0, 1))
     assert torch.equal(first, again)
@@ -60,5 +60,5 @@ def test_each_image_is_moved_by_itself():
 
 
 def test_none_does_nothing_and_the_table_is_complete():
-    assert set(AUGMENTATIONS) == {"none", "shift", "crop-flip"}
+    assert set(AUGMENTATIONS) == {"none", "shift", "crop-flip", "rand", "shift+rand", "crop-flip+rand"}
     assert augmentation("none", torch_generator(0, "x")) is None

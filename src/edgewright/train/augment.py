@@ -10,6 +10,8 @@ from collections.abc import Callable
 import torch
 from torch.nn import functional
 
+from .rand_augment import rand_augment
+
 Draw = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 
 
@@ -29,7 +31,19 @@ def crop_flip(images_BCHW: torch.Tensor, generator: torch.Generator) -> torch.Te
     return _crop(images_BCHW, generator, share=1 / 8, mirror=True)
 
 
-AUGMENTATIONS: dict[str, Draw | None] = {"none": None, "shift": shift, "crop-flip": crop_flip}
+def _after(first: Draw) -> Draw:
+    """`first`, then RandAugment."""
+    return lambda images_BCHW, generator: rand_augment(first(images_BCHW, generator), generator)
+
+
+AUGMENTATIONS: dict[str, Draw | None] = {
+    "none": None,
+    "shift": shift,
+    "crop-flip": crop_flip,
+    "rand": rand_augment,
+    "shift+rand": _after(shift),
+    "crop-flip+rand": _after(crop_flip),
+}
 
 
 def augmentation(name: str, generator: torch.Generator) -> Callable[[torch.Tensor], torch.Tensor] | None:

@@ -32,10 +32,11 @@ from .augment import augmentation
 from .draws import Draws, random_layers
 from .freezing import begin_frozen, hold_frozen
 from .layout import fastest_layout
+from .mixing import Mixing
 from .optimizers import end_epoch, optimizer_of
 from .plan import Loss, Plan, loss_of
-from .saver import Saver
 from .rates import lr_at, set_lr
+from .saver import Saver
 from .state import Average, Epoch, Position, Training, load_checkpoint, weights_digest, weights_of
 from .step import after_step, take_step
 from .tally import Tally
@@ -164,7 +165,7 @@ def _resume_epoch(state: Training, tally: Tally, draws: Draws) -> int:
 
 def _batches(plan: Plan, number: int, draws: Draws, *, start: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """The augmented batches of epoch `number` from number `start` (from 0) on."""
-    return plan.data.batches(
+    batches = plan.data.batches(
         "train",
         batch_size=plan.settings.batch_size,
         generator=torch_generator(plan.seed, "train.shuffle", number),
@@ -172,6 +173,9 @@ def _batches(plan: Plan, number: int, draws: Draws, *, start: int) -> Iterator[t
         num_images=plan.settings.epoch_images,
         start=start,
     )
+    mixing = Mixing(plan.settings, num_classes=plan.data.num_classes, seed=plan.seed)
+    for position, (inputs, targets) in enumerate(batches, start=start):
+        yield mixing(inputs, targets, epoch=number, batch=position)
 
 
 def _begin(net: nn.Module, plan: Plan) -> Training:

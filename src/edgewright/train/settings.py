@@ -12,8 +12,8 @@ from ..progress import SILENT, Progress
 from ..tasks import evaluate
 from ..types import Job, StageResult, plain
 from .augment import AUGMENTATIONS
-from .loop import TrainOutcome, train_weights
 from .groups import parse_rates
+from .loop import TrainOutcome, train_weights
 from .optimizers import OPTIMIZERS, names_optimizer, rule_of
 from .rates import SCALINGS
 from .schedules import SCHEDULES, names_schedule, schedule
@@ -49,6 +49,8 @@ RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "patience": ("a whole number from 1", lambda value: value is None or _whole(value, 1)),
     "min_delta": ("0 or greater, in points", lambda value: _number(value) and 0 <= value < math.inf),
     "augment": (f"one of {', '.join(AUGMENTATIONS)}", lambda value: value in tuple(AUGMENTATIONS)),
+    "mixup": ("greater than 0", lambda value: value is None or (_number(value) and 0 < value < math.inf)),
+    "cutmix": ("greater than 0", lambda value: value is None or (_number(value) and 0 < value < math.inf)),
     "clip_norm": ("greater than 0", lambda value: value is None or (_number(value) and value > 0)),
     "clip_value": ("greater than 0", lambda value: value is None or (_number(value) and value > 0)),
     "epoch_images": ("a whole number from 2", lambda value: value is None or _whole(value, 2)),
@@ -90,7 +92,10 @@ class Train:
         ema_decay: score and keep a moving average of the weights, with this decay per step.
         patience: stop when the score has not risen for so many epochs.
         min_delta: a rise of the score by no more than so many points does not count for `patience`.
-        augment: "shift" moves images a little, "crop-flip" moves them more and mirrors them, "none".
+        augment: "shift" moves images a little, "crop-flip" moves them more and mirrors them, "none"; "rand" changes
+            colours, edges and places (RandAugment), alone or after one of the others, as in "crop-flip+rand".
+        mixup: mix each image and its target with another's, by a share drawn from Beta(x, x) (Zhang 2018).
+        cutmix: paste a rectangle of another image, whose area drawn from Beta(x, x) mixes the targets (Yun 2019).
         clip_norm: largest norm of the gradient of all weights together.
         clip_value: largest absolute value in the gradient; it bounds before `clip_norm` does.
         epoch_images: an epoch ends after so many images, drawn anew each time; None visits all.
@@ -121,7 +126,9 @@ class Train:
     ema_decay: float | None = None
     patience: int | None = None
     min_delta: float = 0.0
-    augment: Literal["none", "shift", "crop-flip"] = "shift"
+    augment: Literal["none", "shift", "crop-flip", "rand", "shift+rand", "crop-flip+rand"] = "shift"
+    mixup: float | None = None
+    cutmix: float | None = None
     clip_norm: float | None = None
     clip_value: float | None = None
     epoch_images: int | None = None
