@@ -20,3 +20,12 @@ def test_an_alexnet_is_35_times_smaller_for_at_most_half_a_point_and_loads_back(
     assert case["test_images"] == 10_000 and last["drop"] <= 0.5
     assert case["file"]["ratio"] >= 35 and case["file"]["every_bit_came_back"]
     assert f"{last['score']:.2f}" in page("deep-compression.md")
+
+
+def test_tickets_beat_their_controls_at_80_percent_sparsity():
+    case = result("lottery_tickets.json")["cases"][0]
+    row = next(each for each in case["rounds"] if each["keep"] <= 0.2)
+    for control in ("reinit", "random"):
+        difference = row["differences"][control]
+        assert difference["num"] == 5 and difference["mean"] > difference["half_width"]
+        assert f"{difference['mean']:+.2f} ± {difference['std_error']:.2f}" in page("lottery-tickets.md")
