@@ -17,7 +17,7 @@ from torch import fx, nn
 
 from edgewright.analyze import profile
 from edgewright.compress.cluster import Cluster
-from edgewright.compress.distill import Distill
+from edgewright.compress.distill import Distill, Mutual
 from edgewright.compress.prune import ApplyPlan, CutStep, Prepare, Prune, plan_prune
 from edgewright.compress.prune.sparse import Sparsify
 from edgewright.compress.prune.tickets import TrainTicket
@@ -40,6 +40,10 @@ STAGES: dict[str, Callable[[], Stage]] = {
     "train": lambda: QUICK,
     "train with an average": lambda: dataclasses.replace(QUICK, ema_decay=0.9, optimizer="sgd", patience=1),
     "distill": lambda: Distill(alpha=0.3, temperature=2.0, features=1.0, train=QUICK),
+    "distill with every term": lambda: Distill(
+        alpha=0.3, decoupled=0.5, hints=1.0, attention=1.0, relational=1.0, non_target=4.0, train=QUICK
+    ),
+    "mutual": lambda: Mutual(peers=3, weight=0.5, temperature=2.0, train=QUICK),
     "prune": lambda: Prune(keep_macs=0.6, sensitivity_samples=64, round_to=2),
     "prune to a latency": lambda: Prune(keep_latency=0.8, score="l2", sensitivity_samples=0, dtype="int8"),
     "prune in steps": lambda: CutStep(
