@@ -96,6 +96,8 @@ def _stage(settings: dict[str, Any], recover: str, training: dict[str, Any], tea
     from ..pipeline.taught import TaughtCluster
 
     check_recovery(recover, training)
+    if ":" in recover:
+        raise ConfigError(f"cluster imitates soft answers only, got --recover {recover}: write --recover distill.")
     if teacher is not None and recover != "distill":
         raise ConfigError(f"--teacher teaches nothing with --recover {recover}: add --recover distill.")
     train = None if recover == "none" else dataclasses.replace(CENTROIDS, **training)

@@ -25,7 +25,7 @@ from ..zoo import resolve
 class Loaded:
     """A captured model and what is known about it. `mean` and `std` are those it was trained with, if any."""
 
-    net: fx.GraphModule
+    net: fx.GraphModule  # or, of a teacher that a runtime answers for, a `compress.distill.Frozen`
     name: str
     trained: bool
     mean: tuple[float, ...] | None = None
@@ -48,6 +48,7 @@ class Asked:
     seed: int = 0
     teacher: str | None = None
     teacher_weights: Path | None = None
+    answers_only: bool = False  # nobody looks inside the teacher: a file may answer from its runtime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,6 +244,12 @@ def accelerated(job: Job, accelerator: str) -> Job:
 
 def _teacher(asked: Asked, student: Loaded, data: Data) -> Loaded:
     channels, height, width = input_shape(student.net)
+    if asked.answers_only and asked.teacher_weights is None:
+        from .teachers import in_runtime
+
+        runtime = in_runtime(str(asked.teacher), (channels, height, width))
+        if runtime is not None:
+            return runtime
     found = read_model(
         str(asked.teacher),
         num_classes=data.num_classes,

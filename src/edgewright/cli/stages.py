@@ -1,4 +1,4 @@
-"""`train`, `distill`: one stage at a time, each leaving a run directory that is a MODEL again."""
+"""`train`, and what the commands of single stages share: each leaves a run directory that is a MODEL again."""
 
 from __future__ import annotations
 
@@ -74,56 +74,6 @@ def train(
     )  # fmt: skip
     stage = dataclasses.replace(recipe(preset).train, **changes)
     _run("train", stage, asked, out=out, resume=resume, json_file=json_file)
-
-
-def distill(
-    model: Annotated[str, typer.Argument(metavar="STUDENT", help="The model that learns: as MODEL elsewhere.")],
-    data: options.Data,
-    teacher: Annotated[str, typer.Option("--teacher", metavar="T", help="The model that it learns from, a MODEL too.")],
-    teacher_weights: Annotated[
-        Path | None, typer.Option("--teacher-weights", metavar="FILE", help="State dict to load into the teacher.")
-    ] = None,
-    alpha: Annotated[
-        float | None, typer.Option("--alpha", metavar="X", help="Weight of the labels; the rest weighs the teacher.")
-    ] = None,
-    temperature: Annotated[
-        float | None,
-        typer.Option("--temperature", metavar="T", help="Softens both answers; its square weighs the soft term."),
-    ] = None,
-    features: Annotated[
-        float | None, typer.Option("--features", metavar="X", help="Weight of the distance between feature maps.")
-    ] = None,
-    preset: Preset = "default",
-    epochs: options.Epochs = None,
-    batch_size: BatchSize = None,
-    lr: Lr = None,
-    augment: Augment = None,
-    device: OnDevice = DEVICE,
-    weights: options.Weights = None,
-    data_root: options.DataRoot = None,
-    download: options.Download = False,
-    image_size: options.ImageSize = None,
-    channels: options.Channels = None,
-    val_from: options.ValFrom = "train",
-    out: options.Out = Path("runs/distill"),
-    resume: options.Resume = False,
-    seed: options.Seed = 0,
-    json_file: options.Json = None,
-) -> None:
-    """Train STUDENT on the teacher's answers and the labels."""
-    from ..recipes import recipe
-    from .load import Asked
-
-    asked = Asked(
-        model=model, data=data, device=device, weights=weights, data_root=data_root, download=download,
-        image_size=image_size, channels=channels, val_from=val_from, seed=seed, teacher=teacher,
-        teacher_weights=teacher_weights,
-    )  # fmt: skip
-    start = recipe(preset).recover
-    changes = given(epochs=epochs, batch_size=batch_size, lr=lr, augment=augment)
-    own = given(alpha=alpha, temperature=temperature, features=features)
-    stage = dataclasses.replace(start, train=dataclasses.replace(start.train, **changes), **own)
-    _run("distill", stage, asked, out=out, resume=resume, json_file=json_file)
 
 
 def given(**settings: Any) -> dict[str, Any]:

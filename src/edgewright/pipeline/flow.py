@@ -12,6 +12,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from torch import nn
+
 from ..errors import ModelError
 from ..files import write_json
 from ..model import capture
@@ -94,8 +96,14 @@ def prepared(job: Job) -> Job:
         )
     inputs, _ = next(job.data.batches("val", batch_size=2))
     job.task.check_outputs(net(inputs), model_name=job.model_name)
-    teacher = capture(job.teacher, job.data.preprocess.shape, name="The teacher") if job.teacher is not None else None
-    return replace(job, model=net, teacher=teacher, budget=job.budget.within(job.device))
+    return replace(job, model=net, teacher=_teacher(job), budget=job.budget.within(job.device))
+
+
+def _teacher(job: Job) -> nn.Module | None:
+    """The teacher, captured unless it is one that only answers (it then has an `identity`)."""
+    if job.teacher is None or hasattr(job.teacher, "identity"):
+        return job.teacher
+    return capture(job.teacher, job.data.preprocess.shape, name="The teacher")
 
 
 def _start(run: Run, job: Job, recipe: Recipe) -> Step:
