@@ -101,7 +101,10 @@ def test_recovery_after_a_cut_takes_every_kind(tmp_path):
     prune = Prune(keep_macs=0.6, round_to=2, sensitivity_samples=0, norm_batches=1)
     content = prune_gradually(job, prune, out=tmp_path / "run", recover=quick).content
     recovered = content["stages"][-1]
-    assert recovered["details"]["feature_maps"] == [] and len(recovered["details"]["pairs"]) == 1
-    ours, theirs = recovered["details"]["pairs"][0].split(" and ")
-    assert ours.split(" ")[0] == theirs.split(" ")[0] and ours != theirs  # the same place, of fewer channels
+    assert recovered["name"] == "recover" and len(recovered["details"]["history"]) == 1
+    (pair,) = recovered["details"]["pairs"]
+    assert [side.split(" ")[0] for side in pair.split(" and ")] == ["relu_1", "relu_1"]
+    assert recovered["details"]["embeddings"] == ["relu_1", "relu_1"]
+    before, after = content["profile"]["before"]["params"], content["profile"]["after"]["params"]
+    assert after < before
     assert not any("companion" in name for name in load_final_model(tmp_path / "run").state_dict())
