@@ -33,9 +33,10 @@ def parameter_groups(net: nn.Module, *, weight_decay: float, rates: Mapping[str,
     Raises:
         ConfigError: a parameter under no prefix, a prefix without a parameter, or a share that is not above 0.
     """
-    trainable = {name: each for name, each in net.named_parameters() if each.requires_grad}
+    known = dict(net.named_parameters())
+    trainable = {name: each for name, each in known.items() if each.requires_grad}
     norms = {id(own) for part in net.modules() if isinstance(part, NORMS) for own in part.parameters(recurse=False)}
-    share_of = _shares(trainable, rates) if rates else dict.fromkeys(trainable, 1.0)
+    share_of = _shares(trainable, rates, known) if rates else dict.fromkeys(trainable, 1.0)
     groups: Groups = []
     for share in dict.fromkeys(share_of.values()):
         members = [each for name, each in trainable.items() if share_of[name] == share]
@@ -138,13 +139,15 @@ def is_under(name: str, prefix: str) -> bool:
     return not prefix or name == prefix or name.startswith(prefix + ".")
 
 
-def _shares(trainable: Mapping[str, nn.Parameter], rates: Mapping[str, float]) -> dict[str, float]:
-    """Name of each parameter -> the share of its longest prefix."""
+def _shares(
+    trainable: Mapping[str, nn.Parameter], rates: Mapping[str, float], known: Iterable[str]
+) -> dict[str, float]:
+    """Name of each parameter -> the share of its longest prefix; a prefix may name what is frozen."""
     for prefix, share in rates.items():
         if not 0 < share < float("inf"):
             raise ConfigError(f"The share of the learning rate of '{prefix}' must be above 0, got {share}: freeze it.")
-        if prefix and not any(is_under(name, prefix) for name in trainable):
-            raise _no_such_part(prefix, trainable)
+        if prefix and not any(is_under(name, prefix) for name in known):
+            raise _no_such_part(prefix, known)
     found = {name: [prefix for prefix in rates if is_under(name, prefix)] for name in trainable}
     left = [name for name, prefixes in found.items() if not prefixes]
     if left:
@@ -169,4 +172,4 @@ def _no_such_part(prefix: str, names: Iterable[str]) -> ConfigError:
     parts = sorted({".".join(name.split(".")[:depth]) for name in names for depth in range(1, name.count(".") + 1)})
     near = get_close_matches(prefix, parts, n=3)
     hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(p for p in parts if '.' not in p)}."
-    return ConfigError(f"The model has no trainable part '{prefix}': {hint}")
+    return ConfigError(f"The model has no part '{prefix}': {hint}")

@@ -95,7 +95,8 @@ class MultiStep:
         check(self, {"at": rising, "gamma": SHARE})
 
     def share(self, step: int, course: Course) -> float:
-        milestones = [course.steps(each) for each in self.at] or [course.num_steps / 2, course.num_steps * 3 / 4]
+        halves = (course.num_steps / 2, course.num_steps * 3 / 4)
+        milestones = [float(course.steps(each)) for each in self.at] or halves
         return float(self.gamma ** sum(step >= each for each in milestones))
 
 

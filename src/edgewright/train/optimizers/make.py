@@ -25,7 +25,7 @@ WRAPPER_OPTIONS = ("k", "alpha")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wrapper:
+class LookaheadSettings:
     """Options of Lookahead. Source of the defaults: Zhang 2019, section 4 (k 5, alpha 0.5)."""
 
     k: int = 5
@@ -35,7 +35,7 @@ class Wrapper:
         check(self, {"k": COUNT, "alpha": SHARE})
 
 
-def rule_of(text: str) -> tuple[Rule, Wrapper | None]:
+def rule_of(text: str) -> tuple[Rule, LookaheadSettings | None]:
     """The optimizer that `text` spells, and how Lookahead wraps it, if it does.
 
     Args:
@@ -53,7 +53,7 @@ def rule_of(text: str) -> tuple[Rule, Wrapper | None]:
     rule = choose(":".join([name, ",".join(others)] if others else [name]), OPTIMIZERS, kind="optimizer")
     if name in ("adam-to-sgd", "adam-to-sgd-plateau", "swats"):
         raise ConfigError(f"Lookahead wraps one optimizer, and '{name}' is two in turn: take {PREFIX}adam or {name}.")
-    wrapper = choose(PREFIX + ",".join(own) if own else PREFIX[:-1], {PREFIX[:-1]: Wrapper}, kind="optimizer")
+    wrapper = choose(PREFIX + ",".join(own) if own else PREFIX[:-1], {PREFIX[:-1]: LookaheadSettings}, kind="optimizer")
     return rule, wrapper
 
 

@@ -23,7 +23,8 @@ def shrink(optimizer: torch.optim.Optimizer, l1: float) -> None:
     """The proximal step that follows an optimizer's step: kernels and matrices, by the group's rate times `l1`.
 
     Norms and biases, which have one axis, are left out. The threshold is the same for all weights of a group whatever
-    the optimizer scales its step by, as AdamW's decay is: decoupled.
+    the optimizer scales its step by, as AdamW's decay is: decoupled. Adam and its kin take steps of about the rate
+    whatever the gradient, so `l1` has to be near 1 there to hold a weight at 0; under SGD it counts as the gradient.
     """
     if l1 == 0:
         return
