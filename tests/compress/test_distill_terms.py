@@ -11,10 +11,15 @@ from edgewright.compress.distill.regressors import regressed, regressors
 from edgewright.compress.distill.stage import WEIGHTS
 from edgewright.compress.distill.taps import Pair, paired_maps, stage_ends
 from edgewright.compress.distill.terms import TERMS
+from edgewright.compress.quantize import Qat, Quantize
+from edgewright.compress.quantize.build import Builder
+from edgewright.compress.quantize.qat.norms import unfold
+from edgewright.compress.quantize.qat.swap import begin_epoch, simulation_of, trained_net
 from edgewright.data import load_data
 from edgewright.errors import ConfigError, UnsupportedError
 from edgewright.losses import attention_distance, decoupled_loss, relation_loss, soft_target_loss
 from edgewright.model import capture, fingerprint
+from edgewright.progress import SILENT
 from edgewright.tasks import Classify
 from edgewright.train import Train, fastest_layout, train_weights
 from edgewright.train.companion import accompanied, parted
@@ -252,3 +257,24 @@ def test_without_other_terms_the_bits_are_those_of_soft_targets_alone():
 
     by_hand = train_weights(student, task=TASK, data=DATA, settings=QUICK, seed=0, loss=soft).net
     assert fingerprint(Distill(train=QUICK).run(job(student, teacher)).model) == fingerprint(by_hand)
+
+
+@pytest.mark.slow
+def test_a_net_that_is_trained_through_its_rounding_takes_every_term():
+    settings = Distill(alpha=0.2, decoupled=0.5, hints=1.0, attention=1.0, relational=1.0)
+    given = job(net(4, seed=1), net(6))
+    builder = Builder.of(given, Quantize(num_calibration=32), progress=SILENT)
+    built = builder.build(())
+    unfolded = unfold(built.simulation, builder.net, list(built.plan.layers), DATA.calibration(64, 0))
+    rounded = trained_net(built.simulation, built.plan, Qat(), unfolded=unfolded)
+    loss = loss_of(settings, rounded, given.teacher)
+    assert [pair.student for pair in loss.look.pairs] == ["relu_codes", "relu_1_codes"]  # maps behind the rounding
+    outcome = train_weights(
+        accompanied(rounded, loss), task=TASK, data=DATA, settings=QUICK, seed=0, loss=loss,
+        before_epoch=lambda taught, number: begin_epoch(taught, Qat(train=QUICK), number=number),
+    )  # fmt: skip
+    losses = [epoch.loss for epoch in outcome.history]
+    assert losses[1] < losses[0]
+    trained = simulation_of(parted(outcome.net)[0], built.simulation)
+    assert fingerprint(trained) != fingerprint(built.simulation)
+    assert set(trained.state_dict()) == set(built.simulation.state_dict())

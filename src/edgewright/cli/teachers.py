@@ -42,7 +42,7 @@ def in_runtime(spec: str, input_shape: tuple[int, ...]) -> Loaded | None:
             "--image-size and --channels."
         )
     teacher = Frozen(runner, identity=f"{runner.runtime} {sha256_file(path)[:16]}")
-    return Loaded(net=teacher, name=path.stem, trained=True, mean=mean, std=std)
+    return Loaded(net=teacher, name=path.stem, trained=True, mean=mean, std=std)  # type: ignore[arg-type]
 
 
 def with_kept_answers(job: Job, folder: Path, *, augment: str) -> tuple[Job, KeptAnswers]:

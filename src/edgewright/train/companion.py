@@ -7,6 +7,8 @@ import copy
 import torch
 from torch import nn
 
+from ..tasks import device_of
+
 
 class Accompanied(nn.Module):
     """A net that computes as before, and a companion whose parameters are trained with its own.
@@ -27,9 +29,9 @@ class Accompanied(nn.Module):
 
 
 def accompanied(net: nn.Module, loss: object) -> nn.Module:
-    """`net` with a copy of the loss's `companion` beside it; `net` itself where the loss has none."""
+    """`net` with a copy of the loss's `companion` beside it, where its weights are; `net` itself without one."""
     companion = getattr(loss, "companion", None)
-    return net if companion is None else Accompanied(net, copy.deepcopy(companion))
+    return net if companion is None else Accompanied(net, copy.deepcopy(companion).to(device_of(net)))
 
 
 def parted(net: nn.Module) -> tuple[nn.Module, nn.Module | None]:

@@ -47,7 +47,7 @@ class Frozen(nn.Module):
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
-            return self._answer(inputs.contiguous()).float()
+            return self._answer(inputs.cpu().contiguous()).float().to(inputs.device)
 
     def __deepcopy__(self, memo: object) -> Frozen:
         return self  # there is nothing in it that could change, and a runtime's session cannot be copied
@@ -81,7 +81,7 @@ class KeptAnswers(nn.Module):
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         images = inputs.contiguous()
-        store = self._store()
+        store = self._store(images.device.type)
         found = _gathered(store, images) if self.whole_split is not None else store.get(_digest(images))
         if found is not None:
             self.num_found += len(images)
@@ -104,11 +104,12 @@ class KeptAnswers(nn.Module):
             self._asked[0].eval()
         net, layout = self._asked
         with torch.no_grad():
-            return net(images_BCHW.contiguous(memory_format=layout)).float()  # type: ignore[no-any-return]
+            return net.to(images_BCHW.device)(images_BCHW.contiguous(memory_format=layout)).float()  # type: ignore[no-any-return]
 
-    def _store(self) -> _Store:
+    def _store(self, device: str) -> _Store:
         """The answers in the precision that is asked for: layers in bfloat16 answer otherwise than in float32."""
-        dtype = "bfloat16" if torch.is_autocast_enabled("cpu") else "float32"
+        half = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else torch.float32
+        dtype = str(half).removeprefix("torch.")
         if dtype not in self._stores:
             per = "batch" if self.whole_split is None else "image"
             self._stores[dtype] = _Store(self.folder, f"{self.identity}-{dtype}-{per}", self._most_bytes)
@@ -187,4 +188,4 @@ def _gathered(store: _Store, images_BCHW: torch.Tensor) -> torch.Tensor | None:
 
 
 def _digest(values: torch.Tensor) -> bytes:
-    return hashlib.blake2b(values.cpu().contiguous().numpy(), digest_size=16).digest()
+    return hashlib.blake2b(values.cpu().contiguous().numpy().data, digest_size=16).digest()

@@ -71,6 +71,7 @@ class DistillLoss:
         parts = {"labels": self.task.loss(student_BK, targets)}
         if not self.weights:
             return parts
+        self.teacher.to(inputs.device)  # the student may learn on another device than it was given on
         with torch.no_grad():
             teacher_BK, teacher_maps = _answer(
                 self.teacher, inputs.contiguous(memory_format=self.layout), self._taps[1]

@@ -77,11 +77,11 @@ def stage_ends(net: nn.Module) -> dict[Shape, tuple[str, Shape]]:
 def _maps(net: nn.Module) -> dict[str, Shape]:
     """Name -> (C, H, W) of every feature map that is computed, not merely moved."""
     specs = tensor_specs(net)  # type: ignore[arg-type]
-    found = {}
+    found: dict[str, Shape] = {}
     for node in net.graph.nodes:  # type: ignore[union-attr]
         spec = specs.get(node.name)
         if spec is not None and len(spec.shape) == 4 and spec.shape[2:] != (1, 1) and _computes(net, node):
-            found[node.name] = spec.shape[1:]
+            found[node.name] = tuple(spec.shape[1:])
     return found
 
 
