@@ -29,3 +29,10 @@ def test_tickets_beat_their_controls_at_80_percent_sparsity():
         difference = row["differences"][control]
         assert difference["num"] == 5 and difference["mean"] > difference["half_width"]
         assert f"{difference['mean']:+.2f} ± {difference['std_error']:.2f}" in page("lottery-tickets.md")
+
+
+def test_half_of_resnet20_costs_at_most_a_point_after_recovery():
+    found = result("prune_full.json")
+    last = found["rounds"][-1]
+    assert found["keep_macs"] <= 0.5 and found["num_test"] == 1000 and last["drop"] <= 1.0
+    assert f"**{last['drop']:.1f} ± {last['drop_std_error']:.1f}**" in page("pruning-scores.md")
