@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 
 class Progress:
@@ -20,6 +21,12 @@ class Progress:
 
     def note(self, text: str) -> None:
         """One line of news."""
+
+    def scalars(self, values: Mapping[str, float], *, step: int) -> None:
+        """Numbers by name, as they are at one step of a long computation: for a log."""
+
+    def histograms(self, tensors: Callable[[], Mapping[str, Any]], *, step: int) -> None:
+        """Tensors by name whose distribution is worth a record; `tensors` is called only by who keeps one."""
 
 
 class Task:

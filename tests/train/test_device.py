@@ -11,7 +11,7 @@ from edgewright.data import Data
 from edgewright.tasks import Classify, decide, device_of, evaluate
 from edgewright.train import Train, reestimate_batch_norm
 from edgewright.train.loop import _begin
-from edgewright.train.plan import Plan, loss_of
+from edgewright.train.plan import Plan, TaskLoss
 from edgewright.train.state import FILE, Average, load_checkpoint, save_checkpoint, weights_digest
 from edgewright.train.step import after_step, take_step
 from edgewright.train.tally import LOOK_EVERY, Tally
@@ -29,7 +29,7 @@ class Far(Classify):
 
 def far_plan(digits: Data, **settings) -> Plan:
     task = Far(num_classes=10)
-    return Plan(task=task, data=digits, settings=Train(**settings), seed=0, loss=loss_of(task), num_steps=1)
+    return Plan(task=task, data=digits, settings=Train(**settings), seed=0, loss=TaskLoss(task), num_steps=1)
 
 
 def test_the_device_is_that_of_the_first_parameter_or_buffer_and_the_cpu_for_functions():

@@ -365,7 +365,8 @@ def test_settings_round_trip():
 WRONG = {
     "epochs": 0, "batch_size": 1, "optimizer": "adamm", "lr": 0, "momentum": 1, "weight_decay": -1, "warmup_epochs": -1,
     "final_lr": 2, "ema_decay": 1, "patience": 0, "augment": "flip", "clip_norm": 0, "epoch_images": 1,
-    "dtype": "float16", "keep_zeros": 1, "keep": "first", "accumulate": 0, "clip_value": 0, "min_delta": -1,
+    "dtype": "float64", "processes": 0, "checkpointing": 1,
+    "keep_zeros": 1, "keep": "first", "accumulate": 0, "clip_value": 0, "min_delta": -1,
     "checkpoint_steps": 0, "checkpoint_seconds": -1, "mixup": 0, "cutmix": -1,
     "schedule": "cosin", "lr_scaling": "cubic", "lr_batch_size": 0, "layer_decay": 0, "rates": 1, "freeze": 1, "l1": -1,
 }  # fmt: skip

@@ -28,7 +28,12 @@ class Draws:
 
     def __init__(self, seed: int, epoch: int, device: torch.device) -> None:
         self.augment = torch_generator(seed, "train.augment", epoch)
+        self._seed = seed
         self._device = device if device.type == "cuda" else None
+
+    def begin_step(self, *purpose: int) -> None:
+        """Let random layers draw anew from here on: what another process of a team draws must not follow from it."""
+        torch.manual_seed(derive(self._seed, "train.dropout", *purpose))
 
     def states(self) -> States:
         """All that has to be known to draw the same numbers from here on."""

@@ -11,20 +11,18 @@ another order each time).
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
+from torch import fx, nn
 
 from ..data import Data
-from ..errors import ModelError
+from ..errors import ConfigError, ModelError
 from ..files import content_key
 from ..progress import SILENT, Progress
-from ..progress import Task as Bar
 from ..seeding import torch_generator
 from ..tasks import device_of, evaluate
 from ..types import Task, plain
@@ -34,12 +32,16 @@ from .freezing import begin_frozen, hold_frozen
 from .layout import fastest_layout
 from .mixing import Mixing
 from .optimizers import end_epoch, optimizer_of
-from .plan import Loss, Plan, loss_of
+from .plan import Loss, Plan, TaskLoss
 from .rates import lr_at, set_lr
 from .saver import Saver
+from .split import Recomputed
 from .state import Average, Epoch, Position, Training, load_checkpoint, weights_digest, weights_of
 from .step import after_step, take_step
+from .sync_norm import synchronized
 from .tally import Tally
+from .team import Team, gathered
+from .teller import Teller
 from .zeros import zeros_of
 
 if TYPE_CHECKING:
@@ -100,26 +102,40 @@ def train_weights(
         data=data,
         settings=settings,
         seed=seed,
-        loss=loss or loss_of(task),
+        loss=loss or TaskLoss(task),
+        before_epoch=before_epoch,
         after_step=after_step,
         zeros=zeros_of(net) if settings.keep_zeros else {},
         num_steps=data.num_batches("train", batch_size=settings.batch_size, num_images=settings.epoch_images),
     )
     key = _key(net, plan, loss)
-    state = _begin(net, plan)
-    _continue(state, checkpoint, key, progress)
+    found = _found(checkpoint, key, progress)
     saver = Saver(checkpoint, key, settings)
+    if settings.processes == 1:
+        return _learn(net, plan, found, saver=saver, progress=progress)
+    _check_shares(plan)
+    with gathered(settings.processes, _follow, (net, plan, found), device_of(net)) as team:
+        return _learn(net, replace(plan, team=team), found, saver=saver, progress=progress)
+
+
+def _learn(
+    net: nn.Module, plan: Plan, found: dict[str, Any] | None, *, saver: Saver, progress: Progress
+) -> TrainOutcome:
+    """The run from where `found` was written, or from the start."""
+    state, settings = _begin(net, plan), plan.settings
+    if found is not None:
+        state.restore(found)
     left = (settings.epochs - len(state.history)) * plan.num_steps - state.num_batches
     with progress.task("Train", total=left) as bar:
-        teller = _Teller(bar, state, plan)
+        teller = Teller(bar, progress, state, plan)
         while not _is_finished(state, settings):
-            if before_epoch is not None:
-                before_epoch(state.net, len(state.history) + 1)
+            if plan.before_epoch is not None:
+                plan.before_epoch(state.net, len(state.history) + 1)
             loss_of_epoch, lr = _train_epoch(state, plan, saver, teller)
-            score = evaluate(state.judged, task, data, "val").value
+            score = _score(state.judged, plan)
             state.record(Epoch(number=len(state.history) + 1, loss=loss_of_epoch, score=score, lr=lr))
             end_epoch(state.optimizer, number=len(state.history), score=score)
-            teller.scored(loss_of_epoch, lr)
+            teller.scored()
             saver.save(state)
     trained = copy.deepcopy(net).eval()
     trained.load_state_dict(state.best)
@@ -127,7 +143,17 @@ def train_weights(
     return TrainOutcome(net=trained, history=history, best_epoch=state.best_epoch, score_before=state.score_before)
 
 
-def _train_epoch(state: Training, plan: Plan, saver: Saver, teller: _Teller) -> tuple[float, float]:
+def _follow(team: Team, net: nn.Module, plan: Plan, found: dict[str, Any] | None) -> None:
+    """What all processes of a team but the first do: the same run, without a word and without files."""
+    _learn(net, replace(plan, team=team), found, saver=Saver(None, "", plan.settings), progress=SILENT)
+
+
+def _score(net: nn.Module, plan: Plan) -> float:
+    """The score on val, which one process of a team finds out for all."""
+    return plan.team.told(lambda: evaluate(net, plan.task, plan.data, "val").value, device_of(net))
+
+
+def _train_epoch(state: Training, plan: Plan, saver: Saver, teller: Teller) -> tuple[float, float]:
     """Learn from every batch that is left of the epoch; the mean loss per image and the last learning rate."""
     number, device = len(state.history) + 1, device_of(state.net)
     tally, lr = Tally(device), 0.0
@@ -140,6 +166,8 @@ def _train_epoch(state: Training, plan: Plan, saver: Saver, teller: _Teller) -> 
             step = (number - 1) * plan.num_steps + done
             lr = lr_at(plan.settings, step=step, steps_per_epoch=plan.num_steps)
             set_lr(state.optimizer, lr)
+            if plan.team.size > 1:
+                draws.begin_step(number, done, plan.team.rank)
             broken = tally.add(take_step(state, plan, inputs, targets), len(targets))
             after_step(state, plan, step + 1)
             _raise_if_diverged(broken, plan.settings, number)
@@ -148,7 +176,7 @@ def _train_epoch(state: Training, plan: Plan, saver: Saver, teller: _Teller) -> 
                 _raise_if_diverged(tally.look(), plan.settings, number)
                 state.position = Position(num_batches=done, tally=tally.as_plain(), draws=draws.states())
                 saver.save(state)
-            teller.step(tally.mean, lr, len(targets))
+            teller.step(tally.mean, lr, num_images=len(targets), number=step + 1)
     _raise_if_diverged(tally.look(), plan.settings, number)
     state.position = None
     return tally.mean, lr
@@ -181,26 +209,51 @@ def _batches(plan: Plan, number: int, draws: Draws, *, start: int) -> Iterator[t
 def _begin(net: nn.Module, plan: Plan) -> Training:
     """Epoch 0: a copy of the model, scored as it came."""
     copied, layout = fastest_layout(net, plan.data.preprocess.shape)
-    settings = plan.settings
+    settings, device = plan.settings, device_of(net)
+    if plan.team.size > 1:
+        copied = synchronized(copied, device)
     begin_frozen(copied, settings)
     return Training(
         net=copied,
         layout=layout,
         optimizer=optimizer_of(copied, settings),
         average=None if settings.ema_decay is None else Average(copied, settings.ema_decay),
-        score_before=evaluate(copied, plan.task, plan.data, "val").value,
+        score_before=_score(copied, plan),
         best=weights_of(copied),
         keep_last=settings.keep == "last",
         min_delta=settings.min_delta,
+        view=_recomputed(copied, plan) if settings.checkpointing else None,
+        scaler=torch.amp.GradScaler(device.type) if settings.dtype == "float16" else None,
     )
 
 
-def _continue(state: Training, checkpoint: Path | None, key: str, progress: Progress) -> None:
+def _recomputed(net: nn.Module, plan: Plan) -> nn.Module:
+    if not isinstance(net, fx.GraphModule) or not isinstance(plan.loss, TaskLoss):
+        raise ConfigError(
+            "Train.checkpointing works on captured models and the task's own loss, not on one that may look inside of "
+            "the model: leave it out, or use accumulate to save memory."
+        )
+    return Recomputed(net)
+
+
+def _found(checkpoint: Path | None, key: str, progress: Progress) -> dict[str, Any] | None:
+    """The state that an earlier run left under the same key."""
     found, reason = load_checkpoint(checkpoint, key)
-    if found is not None:
-        state.restore(found)
-    elif reason:
+    if reason:
         progress.note(f"{reason}: training starts anew.")
+    return found
+
+
+def _check_shares(plan: Plan) -> None:
+    """Refuse a last batch that leaves a process without an image."""
+    settings, visits = plan.settings, len(plan.data.split("train").visits())
+    visits = min(visits, settings.epoch_images or visits)
+    left = visits % settings.batch_size
+    if 1 < left < settings.processes or (left == 1 and visits == 1):  # a lone last image joins the batch before it
+        raise ConfigError(
+            f"The last batch of an epoch has {left} images for {settings.processes} processes: choose another "
+            f"batch_size than {settings.batch_size}, or set epoch_images."
+        )
 
 
 def _is_finished(state: Training, settings: Train) -> bool:
@@ -222,31 +275,3 @@ def _key(net: nn.Module, plan: Plan, loss: Loss | None) -> str:
     task: list[Any] = [type(plan.task).__name__, plain(plan.task)]
     settings = {name: value for name, value in plain(plan.settings).items() if name not in CHANGE_NOTHING}
     return content_key(weights_digest(net), task, data, settings, plan.seed, str(getattr(loss, "name", "")))
-
-
-class _Teller:
-    """Says how far the run is: loss, score, learning rate, images per second. The time left is the bar's to say."""
-
-    def __init__(self, bar: Bar, state: Training, plan: Plan) -> None:
-        self._bar, self._state, self._plan = bar, state, plan
-        self._began, self._num_images = time.perf_counter(), 0
-
-    def step(self, loss: float, lr: float, num_images: int) -> None:
-        """One step of the epoch that runs."""
-        self._num_images += num_images
-        self._bar.advance(detail=self._detail(loss, lr, epoch=len(self._state.history) + 1))
-
-    def scored(self, loss: float, lr: float) -> None:
-        """An epoch that is recorded: its score may be the best."""
-        self._bar.advance(0, detail=self._detail(loss, lr, epoch=len(self._state.history)))
-
-    def _detail(self, loss: float, lr: float, *, epoch: int) -> str:
-        seconds = time.perf_counter() - self._began
-        parts = [
-            f"epoch {epoch}/{self._plan.settings.epochs}",
-            f"loss {loss:.3f}",
-            f"best {self._plan.task.metric_name} {self._state.best_score:.2f}",
-            f"lr {lr:.2g}",
-            f"{self._num_images / seconds:,.0f} images/s",
-        ]
-        return "  ".join(parts)

@@ -11,6 +11,7 @@ from torch import nn
 
 from ..data import Data
 from ..types import Task
+from .team import ALONE, Team
 
 if TYPE_CHECKING:
     from .settings import Train
@@ -28,14 +29,17 @@ class Plan:
     seed: int
     loss: Loss
     num_steps: int  # per epoch
+    before_epoch: Callable[[nn.Module, int], None] | None = None
     after_step: Callable[[nn.Module, int], None] | None = None
     zeros: dict[str, torch.Tensor] = field(default_factory=dict)  # weights that stay 0
+    team: Team = ALONE
 
 
-def loss_of(task: Task) -> Loss:
+@dataclass(frozen=True)
+class TaskLoss:
     """The task's own loss, on float32 outputs whatever the layers computed in."""
 
-    def loss(net: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        return task.loss(net(inputs).float(), targets)
+    task: Task
 
-    return loss
+    def __call__(self, net: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return self.task.loss(net(inputs).float(), targets)

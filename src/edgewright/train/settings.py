@@ -54,7 +54,9 @@ RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "clip_norm": ("greater than 0", lambda value: value is None or (_number(value) and value > 0)),
     "clip_value": ("greater than 0", lambda value: value is None or (_number(value) and value > 0)),
     "epoch_images": ("a whole number from 2", lambda value: value is None or _whole(value, 2)),
-    "dtype": ("float32 or bfloat16", lambda value: value in ("float32", "bfloat16")),
+    "dtype": ("float32, bfloat16 or float16", lambda value: value in ("float32", "bfloat16", "float16")),
+    "checkpointing": ("true or false", lambda value: isinstance(value, bool)),
+    "processes": ("a whole number from 1", lambda value: _whole(value, 1)),
     "checkpoint_steps": ("a whole number from 1", lambda value: value is None or _whole(value, 1)),
     "checkpoint_seconds": (
         "0 or greater",
@@ -99,7 +101,12 @@ class Train:
         clip_norm: largest norm of the gradient of all weights together.
         clip_value: largest absolute value in the gradient; it bounds before `clip_norm` does.
         epoch_images: an epoch ends after so many images, drawn anew each time; None visits all.
-        dtype: "bfloat16" computes the layers in half the bits (autocast), the weights stay float32.
+        dtype: "bfloat16" computes the layers in half the bits (autocast), the weights stay float32; so does "float16",
+            whose loss is scaled up, because small gradients are 0 in it.
+        checkpointing: keep few activations for the backward pass and compute the others again: the same gradients in
+            less memory and more time. For captured models and the task's own loss.
+        processes: so many processes learn as one, each from its share of every batch, with the same result to the
+            rounding of floats; batch norms look at all shares. One accelerator each, or a share of the CPU's threads.
         checkpoint_steps: write a checkpoint after every so many steps too, not only after each epoch.
         checkpoint_seconds: write one in the middle of an epoch when the last is so old.
         keep_zeros: weights that are exactly 0 stay so (`zeros.zeros_of`): a sparse model stays as sparse as it came.
@@ -132,7 +139,9 @@ class Train:
     clip_norm: float | None = None
     clip_value: float | None = None
     epoch_images: int | None = None
-    dtype: Literal["float32", "bfloat16"] = "float32"
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    checkpointing: bool = False
+    processes: int = 1
     checkpoint_steps: int | None = None
     checkpoint_seconds: float | None = None
     keep_zeros: bool = False
@@ -144,6 +153,11 @@ class Train:
             if not holds(value):
                 raise ConfigError(f"Train.{name} must be {range_text}, got {value!r}.")
         self._check_choices()
+        if self.processes * self.accumulate > self.batch_size:
+            raise ConfigError(
+                f"Train.processes={self.processes} learn from 1 image or more each, got a batch_size of "
+                f"{self.batch_size} in {self.accumulate} parts: use a larger batch_size."
+            )
         if 2 * self.accumulate > self.batch_size and self.accumulate > 1:
             raise ConfigError(
                 f"Train.accumulate cuts a batch into parts of 2 images or more, got {self.accumulate} parts of "

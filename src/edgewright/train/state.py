@@ -80,7 +80,14 @@ class Training:
     keep_last: bool = False  # the last epoch counts as the best
     min_delta: float = 0.0  # points; a smaller rise of the score is none to wait for
     history: list[Epoch] = field(default_factory=list)
+    view: nn.Module | None = None  # of `net`, which computes the same in another way
+    scaler: torch.amp.GradScaler | None = None  # of the loss, where layers compute in float16
     position: Position | None = None  # in an epoch that is not in `history` yet
+
+    @property
+    def learner(self) -> nn.Module:
+        """What the loss is computed with."""
+        return self.view or self.net
 
     @property
     def judged(self) -> nn.Module:
@@ -122,9 +129,13 @@ class Training:
         average = None
         if self.average is not None:
             average = {"net": weights_of(self.average.net), "steps": self.average.num_steps}
-        within = {} if self.position is None else {"position": vars(self.position)}
+        extra: dict[str, Any] = {}
+        if self.position is not None:
+            extra["position"] = vars(self.position)
+        if self.scaler is not None:
+            extra["scaler"] = self.scaler.state_dict()
         return {
-            **within,
+            **extra,
             "net": weights_of(self.net),
             "optimizer": self.optimizer.state_dict(),
             "average": average,
@@ -139,6 +150,8 @@ class Training:
         if self.average is not None:
             self.average.net.load_state_dict(content["average"]["net"])
             self.average.num_steps = content["average"]["steps"]
+        if self.scaler is not None:
+            self.scaler.load_state_dict(content["scaler"])
         self.score_before = content["score_before"]
         self.best = content["best"]
         self.history = [Epoch(**epoch) for epoch in content["history"]]
