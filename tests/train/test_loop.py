@@ -369,6 +369,7 @@ WRONG = {
     "keep_zeros": 1, "keep": "first", "accumulate": 0, "clip_value": 0, "min_delta": -1,
     "checkpoint_steps": 0, "checkpoint_seconds": -1, "mixup": 0, "cutmix": -1,
     "schedule": "cosin", "lr_scaling": "cubic", "lr_batch_size": 0, "layer_decay": 0, "rates": 1, "freeze": 1, "l1": -1,
+    "unfreeze_every": 0, "dropout": 1, "label_smoothing": 1,
 }  # fmt: skip
 
 

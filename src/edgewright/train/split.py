@@ -94,16 +94,16 @@ class _Recompute(fx.Interpreter):
 
 @contextmanager
 def _statistics_stand(segment: nn.Module) -> Iterator[None]:
-    """Batch norms that look at their batch and remember nothing of it."""
-    norms = [layer for layer in segment.modules() if isinstance(layer, _BatchNorm) and layer.track_running_stats]
-    trained = [layer for layer in norms if layer.training]
-    for layer in trained:
-        layer.track_running_stats = False
+    """Batch norms whose running statistics, whatever happens to them, are those of before afterwards."""
+    norms = [layer for layer in segment.modules() if isinstance(layer, _BatchNorm)]
+    kept = [dict(layer._buffers) for layer in norms]
+    for layer in norms:
+        layer._buffers.update({name: None if each is None else each.clone() for name, each in layer._buffers.items()})
     try:
         yield
     finally:
-        for layer in trained:
-            layer.track_running_stats = True
+        for layer, buffers in zip(norms, kept, strict=True):
+            layer._buffers.update(buffers)
 
 
 def segments(net: fx.GraphModule, cuts: list[int]) -> fx.GraphModule:
