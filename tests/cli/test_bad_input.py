@@ -420,3 +420,24 @@ PRUNE_INPUT = [
 def test_wrong_options_of_prune_are_refused_before_the_model_is_loaded(here, words, message):
     (here / "bad.json").write_text("{")
     assert message in refused("prune", "simple_cnn", "--data", "digits", "--out", "out", *words)
+
+
+def train_with(*more, leaves=()):
+    return refused("train", "simple_cnn", "--data", "digits", "--out", "out", *more, leaves=leaves)
+
+
+def test_an_optimizer_or_schedule_that_is_spelled_wrong_is_refused(here):
+    assert "Train.optimizer must be one of sgd, momentum," in train_with("--optimizer", "adm")
+    assert "The optimizer 'adam' has no option 'beta': it takes beta2, eps." in train_with("--optimizer", "adam:beta=1")
+    assert "Train.schedule must be one of constant, step," in train_with("--schedule", "cos")
+    assert "Step.gamma must be in (0, 1], got 2" in train_with("--schedule", "step:gamma=2")
+    assert "Train.lr_scaling must be one of none, linear, sqrt" in train_with("--lr-scaling", "cubic")
+
+
+def test_rates_that_miss_a_part_are_refused(here):
+    assert "Rates are written PREFIX=SHARE,..." in train_with("--rates", "fc2")
+    # the model as it came has been scored before its parts are looked at
+    assert "they would not be trained" in train_with("--rates", "fc2=1", leaves=("out",))
+    assert "The model has no part 'fc9': did you mean" in train_with(
+        "--rates", "fc9=1,=1", "--out", "again", leaves=("again",)
+    )

@@ -15,6 +15,10 @@ STAGE = {
     "--resume", "--seed", "--json", "--debug",
 }  # fmt: skip
 TRAINING = {"--preset", "--epochs", "--batch-size", "--lr", "--augment"}
+LEARNING = {
+    "--optimizer", "--schedule", "--lr-scaling", "--rates", "--warmup-epochs", "--final-lr", "--momentum",
+    "--weight-decay", "--l1", "--find-lr",
+}  # fmt: skip
 FLAGS = {
     "fit": STAGE | {
         "--max-drop", "--min-score", "--latency-ms", "--ram-kb", "--flash-kb", "--energy-mj", "--recipe", "--keep-macs",
@@ -25,7 +29,7 @@ FLAGS = {
         "--optimizer", "--train-ram-gb", "--num-classes", "--weights", "--image-size", "--channels", "--json", "--csv",
         "--html", "--debug",
     },
-    "train": STAGE | TRAINING | {"--optimizer", "--ema-decay", "--patience"},
+    "train": STAGE | TRAINING | LEARNING | {"--ema-decay", "--patience"},
     "prune": STAGE | TRAINING | {
         "--keep-macs", "--keep-params", "--keep-bytes", "--keep-latency", "--keep-ram", "--dtype", "--plan",
         "--schedule", "--steps", "--scan", "--recover", "--round-to", "--score", "--ranking", "--prepare",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import options
+from . import learning, options
 from .show import as_json, lines
 
 if TYPE_CHECKING:
@@ -39,8 +39,17 @@ def train(
     preset: Preset = "default",
     epochs: options.Epochs = None,
     batch_size: BatchSize = None,
-    optimizer: Annotated[str | None, typer.Option("--optimizer", metavar="adamw|sgd", help="Which optimizer.")] = None,
+    optimizer: learning.Optimizer = None,
+    schedule: learning.Schedule = None,
     lr: Lr = None,
+    lr_scaling: learning.LrScaling = None,
+    rates: learning.Rates = None,
+    warmup_epochs: learning.WarmupEpochs = None,
+    final_lr: learning.FinalLr = None,
+    momentum: learning.Momentum = None,
+    weight_decay: learning.WeightDecay = None,
+    l1: learning.L1 = None,
+    find_lr: learning.FindLr = False,
     augment: Augment = None,
     ema_decay: Annotated[
         float | None, typer.Option("--ema-decay", metavar="X", help="Keep a moving average of the weights.")
@@ -65,6 +74,8 @@ def train(
     from .load import Asked
 
     changes = given(
+        schedule=schedule, lr_scaling=lr_scaling, rates=rates, warmup_epochs=warmup_epochs, final_lr=final_lr,
+        momentum=momentum, weight_decay=weight_decay, l1=l1,
         epochs=epochs, batch_size=batch_size, optimizer=optimizer, lr=lr, augment=augment, ema_decay=ema_decay,
         patience=patience,
     )  # fmt: skip
@@ -72,7 +83,9 @@ def train(
         model=model, data=data, device=device, weights=weights, data_root=data_root, download=download,
         image_size=image_size, channels=channels, val_from=val_from, seed=seed,
     )  # fmt: skip
-    stage = dataclasses.replace(recipe(preset).train, **changes)
+    stage = dataclasses.replace(recipe(preset).train, **learning.without_second_rise(changes))
+    if find_lr:
+        return learning.show_lr_range(asked, stage, json_file=json_file)
     _run("train", stage, asked, out=out, resume=resume, json_file=json_file)
 
 

@@ -1,0 +1,62 @@
+"""`train`'s options of optimizer, schedule and learning rate."""
+
+import json
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from edgewright.cli import app
+from edgewright.cli.learning import OPTIMIZER_NAMES, RISING, SCHEDULE_NAMES, without_second_rise
+from edgewright.train.optimizers import OPTIMIZERS
+from edgewright.train.schedules import SCHEDULES
+
+
+def run(*words):
+    done = CliRunner().invoke(app, ["train", "simple_cnn", "--data", "digits", *words])
+    assert done.exit_code == 0, (done.stderr, done.exception)
+    return done.stdout
+
+
+def test_the_help_lists_the_names_of_the_tables():
+    assert tuple(OPTIMIZERS) == OPTIMIZER_NAMES
+    assert tuple(SCHEDULES) == SCHEDULE_NAMES
+    assert tuple(name for name, each in SCHEDULES.items() if each.rises) == RISING
+    shown = CliRunner().invoke(app, ["train", "--help"]).stdout
+    words = re.findall(r"[\w-]+", re.sub(r"-\n\s+", "-", shown))  # names are broken at hyphens
+    assert {*OPTIMIZERS, *SCHEDULES} <= set(words)
+
+
+def test_a_schedule_that_rises_by_itself_has_no_warm_up_unless_asked_for():
+    assert without_second_rise({"schedule": "one-cycle:rise=0.2"})["warmup_epochs"] == 0
+    assert without_second_rise({"schedule": "triangular", "warmup_epochs": 2.0})["warmup_epochs"] == 2
+    assert without_second_rise({"schedule": "cosine"}) == {"schedule": "cosine"}
+
+
+@pytest.mark.slow
+def test_the_options_reach_the_training(tmp_path):
+    run(
+        "--epochs", "1", "--batch-size", "512", "--optimizer", "lookahead:adam:k=2", "--schedule", "step:every=1",
+        "--lr-scaling", "sqrt", "--rates", "conv1=0.1,=1", "--warmup-epochs", "0.5", "--final-lr", "0.1",
+        "--momentum", "0.8", "--weight-decay", "0.01", "--l1", "0.001", "--out", str(tmp_path / "run"),
+    )  # fmt: skip
+    content = json.loads((tmp_path / "run" / "run.json").read_text())
+    asked = {
+        "optimizer": "lookahead:adam:k=2", "schedule": "step:every=1", "lr_scaling": "sqrt", "rates": "conv1=0.1,=1",
+        "warmup_epochs": 0.5, "final_lr": 0.1, "momentum": 0.8, "weight_decay": 0.01, "l1": 0.001,
+    }  # fmt: skip
+    text = json.dumps(content)
+    for name, value in asked.items():
+        assert f'"{name}": {json.dumps(value)}' in text
+
+
+@pytest.mark.slow
+def test_the_range_test_prints_its_curve_and_trains_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shown = run("--find-lr")
+    assert "steepest fall" in shown
+    assert "Suggested is" in shown.splitlines()[-1]
+    assert list(tmp_path.iterdir()) == []
+    found = json.loads(run("--find-lr", "--json", "-"))
+    assert len(found["rates"]) == len(found["losses"]) == len(found["smoothed"])
+    assert found["suggested"] == min(found["steepest"], found["lowest"] / 10)
