@@ -28,6 +28,7 @@ from ..tasks import device_of, evaluate
 from ..types import Task, plain
 from .augment import augmentation
 from .draws import Draws, random_layers
+from .dropout import begin_dropout
 from .freezing import begin_frozen, hold_frozen
 from .layout import fastest_layout
 from .mixing import Mixing
@@ -213,6 +214,7 @@ def _begin(net: nn.Module, plan: Plan) -> Training:
     if plan.team.size > 1:
         copied = synchronized(copied, device)
     begin_frozen(copied, settings)
+    begin_dropout(copied, settings.dropout)
     return Training(
         net=copied,
         layout=layout,

@@ -51,6 +51,8 @@ RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "augment": (f"one of {', '.join(AUGMENTATIONS)}", lambda value: value in tuple(AUGMENTATIONS)),
     "mixup": ("greater than 0", lambda value: value is None or (_number(value) and 0 < value < math.inf)),
     "cutmix": ("greater than 0", lambda value: value is None or (_number(value) and 0 < value < math.inf)),
+    "dropout": ("in [0, 1)", lambda value: value is None or (_number(value) and 0 <= value < 1)),
+    "label_smoothing": ("in [0, 1)", lambda value: _number(value) and 0 <= value < 1),
     "clip_norm": ("greater than 0", lambda value: value is None or (_number(value) and value > 0)),
     "clip_value": ("greater than 0", lambda value: value is None or (_number(value) and value > 0)),
     "epoch_images": ("a whole number from 2", lambda value: value is None or _whole(value, 2)),
@@ -98,6 +100,8 @@ class Train:
             colours, edges and places (RandAugment), alone or after one of the others, as in "crop-flip+rand".
         mixup: mix each image and its target with another's, by a share drawn from Beta(x, x) (Zhang 2018).
         cutmix: paste a rectangle of another image, whose area drawn from Beta(x, x) mixes the targets (Yun 2019).
+        dropout: share of values that each dropout of the network drops; one without any drops of what its head is given.
+        label_smoothing: share of each target that is spread evenly over all classes.
         clip_norm: largest norm of the gradient of all weights together.
         clip_value: largest absolute value in the gradient; it bounds before `clip_norm` does.
         epoch_images: an epoch ends after so many images, drawn anew each time; None visits all.
@@ -136,6 +140,8 @@ class Train:
     augment: Literal["none", "shift", "crop-flip", "rand", "shift+rand", "crop-flip+rand"] = "shift"
     mixup: float | None = None
     cutmix: float | None = None
+    dropout: float | None = None
+    label_smoothing: float = 0.0
     clip_norm: float | None = None
     clip_value: float | None = None
     epoch_images: int | None = None

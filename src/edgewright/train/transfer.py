@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from ..tasks import device_of
 from .freezing import BACKBONE, head_of
 from .groups import is_under, levels_of
 
+Net = TypeVar("Net", bound=nn.Module)
 SMALL = 100  # images per class below which a data set counts as small: a rule of thumb, not a law
 NUM_LEARNT, NUM_JUDGED = 2000, 1000  # images that the neighbours are sought among, and for
 NUM_NEIGHBOURS = 5
@@ -45,7 +46,7 @@ def head_layer(net: nn.Module) -> tuple[str, nn.Linear | nn.Conv2d]:
     return path, layer
 
 
-def with_new_head(net: nn.Module, num_classes: int, *, seed: int) -> nn.Module:
+def with_new_head(net: Net, num_classes: int, *, seed: int) -> Net:
     """A copy of `net` whose last layer has random weights and `num_classes` outputs.
 
     Raises:
