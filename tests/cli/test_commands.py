@@ -29,7 +29,12 @@ FLAGS = {
         "--optimizer", "--train-ram-gb", "--num-classes", "--weights", "--image-size", "--channels", "--json", "--csv",
         "--html", "--debug",
     },
-    "train": STAGE | TRAINING | LEARNING | {"--ema-decay", "--patience"},
+    "train": STAGE | TRAINING | LEARNING | {
+        "--ema-decay", "--patience", "--loss", "--label-smoothing", "--new-head", "--freeze",
+        "--unfreeze-every", "--layer-decay", "--folds",
+    },
+    "tune": STAGE | TRAINING | {"--vary", "--method", "--trials", "--folds"},
+    "advise": STAGE - {"--device", "--out", "--resume"} | {"--similar", "--small-below"},
     "prune": STAGE | TRAINING | {
         "--keep-macs", "--keep-params", "--keep-bytes", "--keep-latency", "--keep-ram", "--dtype", "--plan",
         "--schedule", "--steps", "--scan", "--recover", "--round-to", "--score", "--ranking", "--prepare",

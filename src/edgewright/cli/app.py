@@ -24,6 +24,8 @@ from . import (
     sparsify,
     stages,
     tickets,
+    transfer,
+    tune,
 )
 from .guard import guarded
 
@@ -41,6 +43,8 @@ COMMANDS: dict[str, tuple[Callable[..., Any], str]] = {
     "fit": (fit.fit, "The main job: prune, recover, quantize, export, prove."),
     "analyze": (analyze.analyze, "Count MACs, bytes, peak RAM, time, energy."),
     "train": (stages.train, "Train a model."),
+    "tune": (tune.tune, "Search for the settings of a training."),
+    "advise": (transfer.advise, "How to train a network that has learnt elsewhere."),
     "prune": (prune.prune, "Cut whole channels where it hurts least."),
     "sparsify": (sparsify.sparsify, "Make weights exactly zero, anywhere or N of M."),
     "distill": (distill.distill, "Train a model on another's answers."),

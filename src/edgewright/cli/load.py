@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,8 @@ class Asked:
     seed: int = 0
     teacher: str | None = None
     teacher_weights: Path | None = None
+    new_head: bool = False  # the last layer is made anew for the classes of the data
+    task: Mapping[str, Any] = field(default_factory=dict)  # settings of `Classify`
     answers_only: bool = False  # nobody looks inside the teacher: a file may answer from its runtime
 
 
@@ -191,17 +194,21 @@ def job_for(asked: Asked, budget: Budget) -> Job:
     )
     loaded = read_model(
         asked.model,
-        num_classes=data.num_classes,
+        num_classes=None if asked.new_head else data.num_classes,
         channels=asked.channels,
         image_size=asked.image_size,
         weights=asked.weights,
         seed=asked.seed,
     )
+    if asked.new_head:
+        from .transfer import with_head
+
+        loaded = with_head(loaded, data.num_classes, seed=asked.seed)
     teacher = _teacher(asked, loaded, data) if asked.teacher else None
     trained_on = teacher or loaded  # a teacher answers well only on what it was trained with
     return Job(
         model=loaded.net,
-        task=Classify(num_classes=data.num_classes),
+        task=Classify(num_classes=data.num_classes, **asked.task),
         data=data.fitted_to(input_shape(loaded.net), trained_on.mean, trained_on.std),
         device=target,
         budget=budget,

@@ -10,6 +10,7 @@ import typer
 
 from . import learning, options
 from .show import as_json, lines
+from .transfer import Freeze, LabelSmoothing, LayerDecay, Loss, NewHead, UnfreezeEvery, fold_lines
 
 if TYPE_CHECKING:
     from ..types import Job, Stage
@@ -57,6 +58,15 @@ def train(
     patience: Annotated[
         int | None, typer.Option("--patience", metavar="N", help="Stop when the score has not risen for N epochs.")
     ] = None,
+    loss: Loss = None,
+    label_smoothing: LabelSmoothing = None,
+    new_head: NewHead = False,
+    freeze: Freeze = None,
+    unfreeze_every: UnfreezeEvery = None,
+    layer_decay: LayerDecay = None,
+    folds: Annotated[
+        int | None, typer.Option("--folds", metavar="K", help="Cross-validate: K trainings, each judged on its fold.")
+    ] = None,
     device: OnDevice = DEVICE,
     weights: options.Weights = None,
     data_root: options.DataRoot = None,
@@ -77,16 +87,21 @@ def train(
         schedule=schedule, lr_scaling=lr_scaling, rates=rates, warmup_epochs=warmup_epochs, final_lr=final_lr,
         momentum=momentum, weight_decay=weight_decay, l1=l1,
         epochs=epochs, batch_size=batch_size, optimizer=optimizer, lr=lr, augment=augment, ema_decay=ema_decay,
-        patience=patience,
+        patience=patience, freeze=freeze, unfreeze_every=unfreeze_every, layer_decay=layer_decay,
+        label_smoothing=label_smoothing,
     )  # fmt: skip
     asked = Asked(
         model=model, data=data, device=device, weights=weights, data_root=data_root, download=download,
-        image_size=image_size, channels=channels, val_from=val_from, seed=seed,
+        image_size=image_size, channels=channels, val_from=val_from, seed=seed, new_head=new_head,
+        task=given(loss_name=loss),
     )  # fmt: skip
     stage = dataclasses.replace(recipe(preset).train, **learning.without_second_rise(changes))
     if find_lr:
         return learning.show_lr_range(asked, stage, json_file=json_file)
-    _run("train", stage, asked, out=out, resume=resume, json_file=json_file)
+    if folds is not None:
+        _run_folds(stage, asked, folds, out=out, resume=resume, json_file=json_file)
+    else:
+        _run("train", stage, asked, out=out, resume=resume, json_file=json_file)
 
 
 def given(**settings: Any) -> dict[str, Any]:
@@ -102,6 +117,21 @@ def _run(
     from .load import job_for
 
     run_one(name, stage, job_for(asked, Budget()), out=out, resume=resume, json_file=json_file)
+
+
+def _run_folds(
+    stage: Stage, asked: Asked, num_folds: int, *, out: Path, resume: bool, json_file: Path | None,
+) -> None:  # fmt: skip
+    """Cross-validate a training on what the options describe."""
+    from ..pipeline import cross_validate
+    from ..types import Budget
+    from .load import job_for
+    from .progress import progress_for
+
+    job = job_for(asked, Budget())
+    found = cross_validate(job, stage, num_folds=num_folds, out=out, resume=resume, progress=progress_for())
+    if not as_json(found.content, json_file):
+        lines(fold_lines(found.content, found.folder))
 
 
 def run_one(name: str, stage: Stage, job: Job, *, out: Path, resume: bool, json_file: Path | None) -> None:

@@ -100,7 +100,7 @@ class Train:
             colours, edges and places (RandAugment), alone or after one of the others, as in "crop-flip+rand".
         mixup: mix each image and its target with another's, by a share drawn from Beta(x, x) (Zhang 2018).
         cutmix: paste a rectangle of another image, whose area drawn from Beta(x, x) mixes the targets (Yun 2019).
-        dropout: share of values that each dropout of the network drops; one without any drops of what its head is given.
+        dropout: share of values that each dropout of the network drops, or else of what its head is given.
         label_smoothing: share of each target that is spread evenly over all classes.
         clip_norm: largest norm of the gradient of all weights together.
         clip_value: largest absolute value in the gradient; it bounds before `clip_norm` does.
