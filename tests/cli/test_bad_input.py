@@ -422,8 +422,8 @@ def test_wrong_options_of_prune_are_refused_before_the_model_is_loaded(here, wor
     assert message in refused("prune", "simple_cnn", "--data", "digits", "--out", "out", *words)
 
 
-def train_with(*more, leaves=()):
-    return refused("train", "simple_cnn", "--data", "digits", "--out", "out", *more, leaves=leaves)
+def train_with(*more):
+    return refused("train", "simple_cnn", "--data", "digits", "--out", "out", *more)
 
 
 def test_an_optimizer_or_schedule_that_is_spelled_wrong_is_refused(here):
@@ -434,10 +434,5 @@ def test_an_optimizer_or_schedule_that_is_spelled_wrong_is_refused(here):
     assert "Train.lr_scaling must be one of none, linear, sqrt" in train_with("--lr-scaling", "cubic")
 
 
-def test_rates_that_miss_a_part_are_refused(here):
+def test_rates_that_are_not_written_as_shares_are_refused(here):
     assert "Rates are written PREFIX=SHARE,..." in train_with("--rates", "fc2")
-    # the model as it came has been scored before its parts are looked at
-    assert "they would not be trained" in train_with("--rates", "fc2=1", leaves=("out",))
-    assert "The model has no part 'fc9': did you mean" in train_with(
-        "--rates", "fc9=1,=1", "--out", "again", leaves=("again",)
-    )
