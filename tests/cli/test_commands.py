@@ -32,6 +32,8 @@ FLAGS = {
     "train": STAGE | TRAINING | LEARNING | {
         "--ema-decay", "--patience", "--loss", "--label-smoothing", "--new-head", "--freeze",
         "--unfreeze-every", "--layer-decay", "--folds",
+        "--accumulate", "--checkpointing", "--checkpoint-seconds", "--dtype", "--mixup", "--cutmix", "--processes",
+        "--log", "--dry-run",
     },
     "tune": STAGE | TRAINING | {"--vary", "--method", "--trials", "--folds"},
     "advise": STAGE - {"--device", "--out", "--resume"} | {"--similar", "--small-below"},

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import learning, options
+from . import learning, options, scale
 from .show import as_json, lines
 from .transfer import Freeze, LabelSmoothing, LayerDecay, Loss, NewHead, UnfreezeEvery, fold_lines
 
 if TYPE_CHECKING:
+    from ..train import Train
     from ..types import Job, Stage
     from .load import Asked
 
@@ -30,7 +31,10 @@ Preset = Annotated[str, typer.Option("--preset", metavar="NAME", help="Start fro
 Lr = Annotated[float | None, typer.Option("--lr", metavar="X", help="Largest learning rate.")]
 BatchSize = Annotated[int | None, typer.Option("--batch-size", metavar="N", help="Images per step.")]
 Augment = Annotated[
-    str | None, typer.Option("--augment", metavar="none|shift|crop-flip", help="How images are varied.")
+    str | None,
+    typer.Option(
+        "--augment", metavar="none|shift|crop-flip|rand|shift+rand|crop-flip+rand", help="How images are varied."
+    ),
 ]
 
 
@@ -67,6 +71,15 @@ def train(
     folds: Annotated[
         int | None, typer.Option("--folds", metavar="K", help="Cross-validate: K trainings, each judged on its fold.")
     ] = None,
+    accumulate: scale.Accumulate = None,
+    checkpointing: scale.Checkpointing = False,
+    checkpoint_seconds: scale.CheckpointSeconds = None,
+    dtype: scale.Dtype = None,
+    mixup: scale.Mixup = None,
+    cutmix: scale.CutMix = None,
+    processes: scale.Processes = None,
+    log: scale.LogFolder = None,
+    dry_run: scale.DryRun = False,
     device: OnDevice = DEVICE,
     weights: options.Weights = None,
     data_root: options.DataRoot = None,
@@ -89,6 +102,8 @@ def train(
         epochs=epochs, batch_size=batch_size, optimizer=optimizer, lr=lr, augment=augment, ema_decay=ema_decay,
         patience=patience, freeze=freeze, unfreeze_every=unfreeze_every, layer_decay=layer_decay,
         label_smoothing=label_smoothing,
+        accumulate=accumulate, checkpointing=checkpointing or None, checkpoint_seconds=checkpoint_seconds, dtype=dtype,
+        mixup=mixup, cutmix=cutmix, processes=processes,
     )  # fmt: skip
     asked = Asked(
         model=model, data=data, device=device, weights=weights, data_root=data_root, download=download,
@@ -101,7 +116,7 @@ def train(
     if folds is not None:
         _run_folds(stage, asked, folds, out=out, resume=resume, json_file=json_file)
     else:
-        _run("train", stage, asked, out=out, resume=resume, json_file=json_file)
+        _run("train", stage, asked, out=out, resume=resume, json_file=json_file, log=log, dry_run=dry_run)
 
 
 def given(**settings: Any) -> dict[str, Any]:
@@ -110,13 +125,18 @@ def given(**settings: Any) -> dict[str, Any]:
 
 
 def _run(
-    name: str, stage: Stage, asked: Asked, *, out: Path, resume: bool, json_file: Path | None,
+    name: str, stage: Train, asked: Asked, *, out: Path, resume: bool, json_file: Path | None, log: Path | None,
+    dry_run: bool,
 ) -> None:  # fmt: skip
-    """Run one stage on what the options describe."""
+    """Run one stage on what the options describe, or say what it would take."""
     from ..types import Budget
     from .load import job_for
 
-    run_one(name, stage, job_for(asked, Budget()), out=out, resume=resume, json_file=json_file)
+    job = job_for(asked, Budget())
+    if dry_run:
+        scale.tell_forecast(job, stage, json_file)
+    else:
+        run_one(name, stage, job, out=out, resume=resume, json_file=json_file, log=log)
 
 
 def _run_folds(
@@ -134,13 +154,15 @@ def _run_folds(
         lines(fold_lines(found.content, found.folder))
 
 
-def run_one(name: str, stage: Stage, job: Job, *, out: Path, resume: bool, json_file: Path | None) -> None:
-    """Run one stage in a run directory of its own, and say what it did."""
+def run_one(
+    name: str, stage: Stage, job: Job, *, out: Path, resume: bool, json_file: Path | None, log: Path | None = None
+) -> None:
+    """Run one stage in a run directory of its own, with a log where a folder is given, and say what it did."""
     from ..pipeline import run_stage
     from ..report import summary_lines
     from .progress import progress_for
 
-    found = run_stage(job, stage, name=name, out=out, resume=resume, progress=progress_for())
+    found = run_stage(job, stage, name=name, out=out, resume=resume, progress=scale.logged(progress_for(), log))
     if not as_json(found.content, json_file):
         lines(summary_lines(found.content))
         print(f"model: {found.folder}")
