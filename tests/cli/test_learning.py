@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -60,3 +61,9 @@ def test_the_range_test_prints_its_curve_and_trains_nothing(tmp_path, monkeypatc
     found = json.loads(run("--find-lr", "--json", "-"))
     assert len(found["rates"]) == len(found["losses"]) == len(found["smoothed"])
     assert found["suggested"] == min(found["steepest"], found["lowest"] / 10)
+
+
+def test_the_page_has_a_row_for_every_optimizer_and_schedule():
+    page = (Path(__file__).parents[2] / "docs" / "optimizers.md").read_text()
+    rows = re.findall(r"^\| `([a-z0-9-]+)` \|", page, re.M)
+    assert rows == [*OPTIMIZERS, *SCHEDULES]
