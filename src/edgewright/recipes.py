@@ -87,6 +87,13 @@ def _build(kind: type[Any], content: Mapping[str, Any]) -> Any:
 
 CAREFUL = Quantize(repair_if_drop_over=0.5, qat_if_drop_over=0.5)  # half a point is worth repairs, then training
 SHORT = Train(epochs=5)
+ADAM_SGD = Train(optimizer="adam-to-sgd:epoch=15,sgd_lr=0.02", lr=2e-3, weight_decay=5e-4)
+COSINE_ADAMW = Train(optimizer="adamw", lr=3e-3, warmup_epochs=3, clip_norm=1.0)
+COSINE_SGD = Train(optimizer="sgd", lr=0.1, weight_decay=5e-4, warmup_epochs=3)
+REGULARIZED = Train(
+    epochs=60, weight_decay=0.05, dropout=0.2, label_smoothing=0.1, augment="shift+rand", mixup=0.2, cutmix=1.0
+)
+PARALLEL = Train(processes=2, dtype="bfloat16", batch_size=64)  # batch norms look at both shares of every batch
 
 RECIPES: Mapping[str, Recipe] = {
     each.name: each
@@ -95,6 +102,11 @@ RECIPES: Mapping[str, Recipe] = {
         Recipe(name="quick", train=SHORT, recover=Distill(train=SHORT), max_rounds=1),
         Recipe(name="thorough", quantize=CAREFUL, max_rounds=6),
         Recipe(name="int8", quantize=CAREFUL, keep_macs=1.0),  # no cut: integers only
+        Recipe(name="adam-sgd", quantize=CAREFUL, train=ADAM_SGD),
+        Recipe(name="cosine-adamw", quantize=CAREFUL, train=COSINE_ADAMW),
+        Recipe(name="cosine-sgd", quantize=CAREFUL, train=COSINE_SGD),
+        Recipe(name="regularized", quantize=CAREFUL, train=REGULARIZED),
+        Recipe(name="parallel", quantize=CAREFUL, train=PARALLEL),
     )
 }
 
