@@ -97,8 +97,10 @@ def test_a_plateau_of_the_score_switches():
     optimizer = make(weight, "adam-to-sgd-plateau:patience=2")
     for number, score in enumerate([50, 60, 60, 61, 61, 60], start=1):
         walk(optimizer, weight, 5)
-        end_epoch(optimizer, number=number, score=score)
-        assert (optimizer.progress.switched_at is None) == (number < 6)
+        note = end_epoch(optimizer, number=number, score=score)
+        assert (optimizer.progress.switched_at is None) == (number < 6) == (note == "")
+    assert note.startswith("SGD took over from Adam after step 30, at ")
+    assert end_epoch(optimizer, number=7, score=60) == ""
     assert optimizer.progress.switched_at == 30
 
 

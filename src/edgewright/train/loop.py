@@ -135,7 +135,8 @@ def _learn(
             loss_of_epoch, lr = _train_epoch(state, plan, saver, teller)
             score = _score(state.judged, plan)
             state.record(Epoch(number=len(state.history) + 1, loss=loss_of_epoch, score=score, lr=lr))
-            end_epoch(state.optimizer, number=len(state.history), score=score)
+            if note := end_epoch(state.optimizer, number=len(state.history), score=score):
+                progress.note(note)
             teller.scored()
             saver.save(state)
     trained = copy.deepcopy(net).eval()

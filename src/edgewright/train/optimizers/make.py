@@ -10,11 +10,11 @@ import torch
 from torch import nn
 
 from ...errors import ConfigError, ModelError
-from ..groups import parameter_groups, rates_of
+from ..groups import Groups, parameter_groups, rates_of
 from ..rates import peak_lr
 from ..spelling import COUNT, SHARE, check, choose
 from .lookahead import Lookahead
-from .rules import OPTIMIZERS, Groups, Rule
+from .rules import OPTIMIZERS, Rule
 from .switch import AdamToSgd
 
 if TYPE_CHECKING:
@@ -104,10 +104,12 @@ def optimizer_of(net: nn.Module, settings: Train) -> torch.optim.Optimizer:
     return build(_filled(groups), name=settings.optimizer, lr=peak_lr(settings), momentum=settings.momentum)
 
 
-def end_epoch(optimizer: torch.optim.Optimizer, *, number: int, score: float) -> None:
-    """Tell an optimizer that changes in the course of a run that an epoch (from 1) is over, and how it scored."""
-    if isinstance(optimizer, AdamToSgd):
-        optimizer.end_epoch(number, score)
+def end_epoch(optimizer: torch.optim.Optimizer, *, number: int, score: float) -> str:
+    """Tell an optimizer that changes in the course of a run that an epoch (from 1) is over, and how it scored.
+
+    What there is to say about it, or "".
+    """
+    return optimizer.end_epoch(number, score) if isinstance(optimizer, AdamToSgd) else ""
 
 
 def _filled(groups: Groups) -> Groups:

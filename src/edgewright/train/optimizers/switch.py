@@ -17,7 +17,8 @@ from typing import Any
 
 import torch
 
-Groups = list[dict[str, Any]]
+from ..groups import Groups
+
 BETA2 = 0.999  # of Adam, and of the mean of the projected rate (algorithm 1 uses one for both)
 
 
@@ -32,6 +33,7 @@ class Progress:
     epochs_without_gain: int = 0
     switched_at: int | None = None  # the last step of Adam
     sgd_share: float | None = None  # rate of SGD as a share of the schedule's, once it has taken over
+    is_told: bool = False  # that it has switched
 
 
 class AdamToSgd(torch.optim.Optimizer):
@@ -76,16 +78,21 @@ class AdamToSgd(torch.optim.Optimizer):
             self._step_sgd(self._sgd)
         return loss
 
-    def end_epoch(self, number: int, score: float) -> None:
-        """Told after each epoch: its number, from 1, and its score on val."""
+    def end_epoch(self, number: int, score: float) -> str:
+        """Told after each epoch: its number, from 1, and its score on val. Says once that it has switched, else ""."""
         seen = self.progress
         seen.epochs_without_gain = 0 if score > seen.best_score else seen.epochs_without_gain + 1
         seen.best_score = max(score, seen.best_score)
         is_last = self._after_epoch is not None and number >= self._after_epoch
-        if self._sgd is None and (
-            is_last or (self._patience is not None and seen.epochs_without_gain >= self._patience)
-        ):
+        is_flat = self._patience is not None and seen.epochs_without_gain >= self._patience
+        if self._sgd is None and (is_last or is_flat):
             self._switch()
+        if seen.switched_at is None or seen.is_told:
+            return ""
+        seen.is_told = True
+        return (
+            f"SGD took over from Adam after step {seen.switched_at}, at {seen.sgd_share:.3g} times its learning rate."
+        )
 
     def state_dict(self) -> dict[str, Any]:  # type: ignore[override]
         """Both halves and what the switch has seen: tensors and plain values."""
