@@ -56,6 +56,25 @@ def test_a_net_whose_dropped_channels_are_zero_loses_nothing(small_net):
     assert narrow.get_submodule("a").weight.shape == (2, 3, 3, 3) and narrow.fc.weight.shape == (2, 2)
 
 
+class NoPrefix(nn.Module):
+    """Positions are told to all tokens but the first none, as in a transformer without a class token."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Conv2d(3, 6, 3, padding=1), nn.Conv2d(6, 4, 3, padding=1)
+
+    def forward(self, x):
+        x = self.a(x)
+        return self.b(torch.cat([x[:, :, :0], x[:, :, 0:].sin()], 2))
+
+
+def test_an_empty_part_of_a_tensor_is_cut_with_the_rest():
+    net = capture(NoPrefix().eval(), (3, 8, 8))
+    drop = {"a": [1, 4]}
+    with torch.no_grad():
+        assert_equal_outputs(cut(net, drop)(IMAGES), masked(net, drop)(IMAGES))
+
+
 def test_halves_of_a_split_may_become_unequal(small_net):
     net = small_net("halves")
     channels = find_channels(net)
