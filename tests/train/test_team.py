@@ -2,6 +2,7 @@
 seconds, so they are few and look at much."""
 
 import copy
+import io
 from functools import partial
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from edgewright.compress.distill import Distill, DistillLoss
 from edgewright.data import load_data
 from edgewright.errors import ConfigError, ModelError, UnsupportedError
 from edgewright.model import capture
@@ -144,13 +146,26 @@ def test_what_cannot_be_sent_is_one_sentence(net, digits):
 
 
 def test_a_captured_graph_arrives_with_the_names_of_its_nodes(net):
-    import io
-
     _, (arrived,) = torch.load(io.BytesIO(_sent(2, (_named, (net,)), CPU)), weights_only=False)
     assert [node.name for node in arrived.graph.nodes] == [node.name for node in net.graph.nodes]
     assert arrived.meta == net.meta and arrived.state_dict().keys() == net.state_dict().keys()
     images = torch.rand(2, 1, 8, 8)
     assert torch.equal(arrived.eval()(images), net.eval()(images))
+
+
+def test_a_distillation_that_looks_at_feature_maps_arrives_whole(net, digits):
+    loss = DistillLoss(Distill(features=0.5), student=net, teacher=net, task=TASK, data=digits)
+    _, (sent_loss, sent_net) = torch.load(io.BytesIO(_sent(2, (_named, (loss, net)), CPU)), weights_only=False)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        other = copy.deepcopy(net)
+        for parameter in other.parameters():
+            parameter.data.add_(torch.randn(parameter.shape) * 0.1)
+    sent_net.load_state_dict(other.state_dict())
+    images, targets = next(digits.batches("train", batch_size=8))
+    want, got = loss(other.eval(), images, targets), sent_loss(sent_net.eval(), images, targets)
+    assert got.item() == want.item()
+    assert sent_loss.layout == loss.layout
 
 
 def test_a_batch_norm_of_its_own_kind_is_refused():

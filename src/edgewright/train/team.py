@@ -146,13 +146,22 @@ def _sent(size: int, content: Any, device: torch.device) -> bytes:
 
 
 class _Pickler(pickle.Pickler):
-    """Keeps the names of a graph's nodes and its notes, which torch's way of pickling a graph module does not."""
+    """Keeps the names of a graph's nodes and its notes, which torch's way of pickling a graph module does not.
+
+    Layouts of memory, which torch 2.15 cannot pickle at all, go by their names.
+    """
 
     def reducer_override(self, value: Any) -> Any:
+        if isinstance(value, torch.memory_format):
+            return _layout, (str(value).removeprefix("torch."),)
         if not isinstance(value, fx.GraphModule):
             return NotImplemented
         build, parts = value.__reduce__()
         return _named, (build, parts, [node.name for node in value.graph.nodes], dict(value.meta))
+
+
+def _layout(name: str) -> torch.memory_format:
+    return getattr(torch, name)  # type: ignore[no-any-return]
 
 
 def _named(build: Callable[..., fx.GraphModule], parts: Any, names: list[str], notes: dict[str, Any]) -> fx.GraphModule:
