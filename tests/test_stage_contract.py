@@ -21,12 +21,12 @@ from edgewright.compress.distill import Distill, Mutual
 from edgewright.compress.prune import ApplyPlan, CutStep, Prepare, Prune, plan_prune
 from edgewright.compress.prune.sparse import Sparsify
 from edgewright.compress.prune.tickets import TrainTicket
-from edgewright.compress.quantize import Quantize
+from edgewright.compress.quantize import Qat, Quantize
 from edgewright.data import Data, load_data
 from edgewright.errors import BudgetError
 from edgewright.model import capture, fingerprint, is_captured
 from edgewright.pipeline.given import AsGiven
-from edgewright.pipeline.taught import TaughtCluster
+from edgewright.pipeline.taught import TaughtCluster, TaughtQuantize
 from edgewright.tasks import Classify, evaluate
 from edgewright.train import Train
 from edgewright.types import Device, Job, Score, Stage, StageResult, plain
@@ -64,6 +64,10 @@ STAGES: dict[str, Callable[[], Stage]] = {
     "ticket rewound to a step": lambda: TrainTicket(rewind=3, train=dataclasses.replace(QUICK, keep="last")),
     "cluster": lambda: Cluster(bits={"conv": 4, "linear": 3}, init="random", fold=False, train=QUICK),
     "cluster with a teacher": lambda: TaughtCluster(cluster=Cluster(bits=3, train=QUICK), distill=Distill(alpha=0.5)),
+    "quantize with a teacher": lambda: TaughtQuantize(
+        quantize=Quantize(num_calibration=32, qat=Qat(train=QUICK)),
+        distill=Distill(alpha=0.2, hints=1.0, attention=1.0, relational=1.0, decoupled=0.5),
+    ),
     "given": AsGiven,
 }
 

@@ -19,7 +19,7 @@ from .build import AFTER, BEST, REPAIRS, Builder, Built, check_repairs
 from .mixed import Mixed
 from .notes import sentences, tensor_rows
 from .precision import Precision
-from .qat import Qat, train_quantized
+from .qat import Lesson, Qat, train_quantized
 from .ranges import RANGE_METHODS, WEIGHT_METHODS
 from .repairs import LearnRounding
 from .schemes import INTEGERS, Scheme
@@ -106,8 +106,11 @@ class Quantize:
                 "leave one of the two out."
             )
 
-    def run(self, job: Job, *, progress: Progress = SILENT) -> StageResult:
+    def run(self, job: Job, *, progress: Progress = SILENT, lesson: Lesson | None = None) -> StageResult:
         """The simulation of the job's model in integers, scored on val.
+
+        Args:
+            lesson: what a training through the rounding learns, in place of labels and soft answers.
 
         Raises:
             UnsupportedError: the model is quantized already.
@@ -120,7 +123,7 @@ class Quantize:
         builder = Builder.of(job, self, progress=progress)
         before = builder.score(builder.net)
         built, calibrated, tried = self._least_loss(builder, before)
-        simulation, training = self._trained(builder, built, drop=before.value - calibrated.value)
+        simulation, training = self._trained(builder, built, drop=before.value - calibrated.value, lesson=lesson)
         final = builder.score(simulation) if training else calibrated
         return StageResult(
             model=simulation,
@@ -164,14 +167,16 @@ class Quantize:
         assert best is not None
         return (*best, tried)
 
-    def _trained(self, builder: Builder, built: Built, *, drop: float) -> tuple[fx.GraphModule, dict[str, Any] | None]:
+    def _trained(
+        self, builder: Builder, built: Built, *, drop: float, lesson: Lesson | None
+    ) -> tuple[fx.GraphModule, dict[str, Any] | None]:
         """The simulation after training through its rounding; as it was where that is not asked for or not needed."""
         asked = self.qat is not None if self.qat_if_drop_over is None else drop > self.qat_if_drop_over
         if not asked:
             return built.simulation, None
         trained, details = train_quantized(
             builder.moved(built.simulation), builder.moved(builder.net), plan=built.plan, job=builder.job,
-            settings=self.qat or Qat(), progress=builder.progress,
+            settings=self.qat or Qat(), lesson=lesson, progress=builder.progress,
         )  # fmt: skip
         return trained.cpu(), details
 

@@ -1,6 +1,6 @@
 """Quantization-aware training: weights, step sizes and batch norms learn while values are rounded."""
 
 from .settings import Qat
-from .training import train_quantized
+from .training import Lesson, train_quantized
 
-__all__ = ["Qat", "train_quantized"]
+__all__ = ["Lesson", "Qat", "train_quantized"]

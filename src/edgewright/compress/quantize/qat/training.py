@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 from torch import fx
@@ -10,6 +11,8 @@ from torch import fx
 from ....progress import SILENT, Progress
 from ....tasks import device_of, evaluate
 from ....train import TrainOutcome, train_weights
+from ....train.companion import accompanied, parted
+from ....train.plan import Loss
 from ....types import Job, plain
 from ..placement import Plan
 from .loss import QatLoss
@@ -17,6 +20,7 @@ from .norms import Unfolded, unfold
 from .settings import Qat
 from .swap import begin_epoch, simulation_of, trained_net
 
+Lesson = Callable[[fx.GraphModule], Loss]  # from the net that is trained to what it is trained on
 NUM_MEASURED = 64  # images from which a batch norm is measured that folding cannot be undone for
 
 
@@ -27,6 +31,7 @@ def train_quantized(
     plan: Plan,
     job: Job,
     settings: Qat,
+    lesson: Lesson | None = None,
     progress: Progress = SILENT,
 ) -> tuple[fx.GraphModule, dict[str, Any]]:
     """A simulation with trained weights, step sizes and statistics, and what the training did (JSON-able).
@@ -41,6 +46,7 @@ def train_quantized(
         plan: the one that `simulation` was made from.
         job: gives task, data, seed, teacher, and in `workdir` the folder of the checkpoint.
         settings: how.
+        lesson: replaces the labels and the soft answers of `settings`, for instance to imitate feature maps.
         progress: told loss, score, learning rate and speed.
 
     Raises:
@@ -49,20 +55,22 @@ def train_quantized(
     """
     images_BCHW = job.data.calibration(NUM_MEASURED, job.seed)
     unfolded = unfold(simulation, original, list(plan.layers), images_BCHW)
+    net = trained_net(simulation, plan, settings, unfolded=unfolded)
     teacher = copy.deepcopy(job.teacher or original).to(device_of(simulation))
+    loss = QatLoss(settings, teacher, task=job.task, data=job.data) if lesson is None else lesson(net)
     outcome = train_weights(
-        trained_net(simulation, plan, settings, unfolded=unfolded),
+        accompanied(net, loss),
         task=job.task,
         data=job.data,
         settings=settings.train,
         seed=job.seed,
         checkpoint=job.workdir,
-        loss=QatLoss(settings, teacher, task=job.task, data=job.data),
+        loss=loss,
         before_epoch=lambda net, number: begin_epoch(net, settings, number=number),
         progress=progress,
     )
     given = evaluate(simulation, job.task, job.data, "val").value
-    result = simulation_of(outcome.net, simulation)
+    result = simulation_of(parted(outcome.net)[0], simulation)
     is_kept = best_score(outcome) >= given
     details = _details(outcome, unfolded, score_given=given, is_kept=is_kept)
     return result if is_kept else copy.deepcopy(simulation), details
