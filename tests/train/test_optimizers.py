@@ -1,4 +1,5 @@
 import io
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from edgewright.reference import optimizers as reference
 from edgewright.reference.optimizers import How
 from edgewright.train import Train
 from edgewright.train.optimizers import OPTIMIZERS, Lookahead, make_optimizer, optimizer_of
+from edgewright.train.step import _clip
 
 # f(p) = p^2 / 2 from p = 1 with lr .1: the gradient is p. Values after 1, 2, 3 steps (and 4 of Lookahead).
 WORKED = {
@@ -261,3 +263,12 @@ def test_an_optimizer_that_is_spelled_wrong_is_one_sentence(text):
 def test_the_heavy_ball_without_momentum_is_refused():
     with pytest.raises(ConfigError, match="The optimizer 'momentum' needs a momentum in"):
         make_optimizer(weights_of((1, 1)), name="momentum", lr=0.1, weight_decay=0, momentum=0)
+
+
+def test_the_gradient_of_all_weights_is_clipped_as_one_vector():
+    """(3, 4, 12), spread over two parameters, has the length 13 (Pascanu 2013)."""
+    net = nn.ParameterList([nn.Parameter(torch.zeros(1)), nn.Parameter(torch.zeros(2))])
+    net[0].grad, net[1].grad = torch.tensor([3.0]), torch.tensor([4.0, 12.0])
+    _clip(net, SimpleNamespace(settings=Train(clip_norm=1.0)))
+    got = [*net[0].grad.tolist(), *net[1].grad.tolist()]
+    assert got == pytest.approx([3 / 13, 4 / 13, 12 / 13], rel=1e-6)
