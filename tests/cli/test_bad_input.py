@@ -275,6 +275,19 @@ def test_wrong_settings_of_a_quantization_are_one_sentence(here, options, words)
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        (["--folds", "3", "--dry-run"], "--dry-run trains nothing, so --folds has no place beside it"),
+        (["--find-lr", "--log", "logs"], "--find-lr trains nothing, so --log has no place beside it"),
+        (["--find-lr", "--dry-run"], "--find-lr and --dry-run are two questions"),
+        (["--folds", "3", "--log", "logs"], "--log writes one training, and --folds are several"),
+    ],
+)
+def test_two_jobs_at_once_are_one_sentence(here, options, words):
+    assert words in refused("train", "simple_cnn", "--data", "digits", "--out", "out", *options)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
         (["--rounds", "0"], "Tickets.rounds must be a whole number from 1, got 0."),
         (["--rate", "1.5"], "Tickets.rate must be a share between 0 and 1, got 1.5."),
         (["--scope", "block"], "Tickets.scope must be layer or global, got 'block'."),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..errors import ConfigError
 from . import learning, options, scale
 from .show import as_json, lines
 from .transfer import Freeze, LabelSmoothing, LayerDecay, Loss, NewHead, UnfreezeEvery, fold_lines
@@ -111,12 +112,28 @@ def train(
         task=given(loss_name=loss),
     )  # fmt: skip
     stage = dataclasses.replace(recipe(preset).train, **learning.without_second_rise(changes))
+    _refuse_several_jobs(given(folds=folds, log=log), find_lr=find_lr, dry_run=dry_run)
     if find_lr:
         return learning.show_lr_range(asked, stage, json_file=json_file)
     if folds is not None:
         _run_folds(stage, asked, folds, out=out, resume=resume, json_file=json_file)
     else:
         _run("train", stage, asked, out=out, resume=resume, json_file=json_file, log=log, dry_run=dry_run)
+
+
+def _refuse_several_jobs(told: dict[str, Any], *, find_lr: bool, dry_run: bool) -> None:
+    """A command does one of these; an option that would be ignored is none.
+
+    Raises:
+        ConfigError: names the two.
+    """
+    for flag, asked in (("--find-lr", find_lr), ("--dry-run", dry_run)):
+        if asked and told:
+            raise ConfigError(f"{flag} trains nothing, so --{next(iter(told))} has no place beside it: leave one out.")
+    if find_lr and dry_run:
+        raise ConfigError("--find-lr and --dry-run are two questions: ask one at a time.")
+    if len(told) > 1:
+        raise ConfigError("--log writes one training, and --folds are several: leave one of the two out.")
 
 
 def given(**settings: Any) -> dict[str, Any]:

@@ -139,7 +139,7 @@ def _units(matrix_RC: np.ndarray, pattern: Pattern) -> np.ndarray:
 
 
 def _held(units_GPU: np.ndarray) -> np.ndarray:
-    return is_stored(units_GPU).any(axis=2)
+    return np.asarray(is_stored(units_GPU).any(axis=2))
 
 
 def _too_full(held_GP: np.ndarray, pattern: Pattern) -> np.ndarray:
