@@ -30,7 +30,7 @@ from edgewright.data import Data, load_data
 from edgewright.devices import device
 from edgewright.devices.machine import cpu_name, package_versions
 from edgewright.files import folder_atomic, write_json
-from edgewright.model import load_model, save_model
+from edgewright.model import capture, load_model, save_model
 from edgewright.pipeline.gradual import Schedule, prune_gradually
 from edgewright.runs import load_final_model
 from edgewright.tasks import Classify, evaluate
@@ -69,7 +69,8 @@ def base_job(seed: int, nets: Path) -> Job:
     """The trained net of a seed, kept in a folder."""
     built = resolve("resnet8", num_classes=10, channels=1, image_size=SIDE, seed=seed)
     data = data_of(seed, built.input_shape)
-    job = Job(model=built.model, task=TASK, data=data, device=device("generic-x86"), seed=seed, model_name="resnet8")
+    net = capture(built.model, built.input_shape, name="resnet8")
+    job = Job(model=net, task=TASK, data=data, device=device("generic-x86"), seed=seed, model_name="resnet8")
     folder = nets / f"seed-{seed}"
     if not folder.exists():
         with folder_atomic(folder) as temporary:

@@ -67,6 +67,12 @@ def dense_job(seed: int, folder: Path) -> Job:
     return job.with_model(load_model(path))
 
 
+def check_zeros(details: dict[str, Any], stage: Sparsify) -> None:
+    """As many as asked for, to the weight: of all layers together, or of each."""
+    told = details["layers"] if stage.scope == "layer" else [details]
+    assert all(each["zeros"] == round(stage.sparsity * each["weights"]) for each in told), told
+
+
 def test_score(net: torch.nn.Module, job: Job) -> float:
     return evaluate(net, job.task, job.data, "test").value
 
@@ -97,7 +103,7 @@ def main() -> None:
             work = asked.work / f"work-{seed}" / way.replace(" ", "-")
             result = None if stage is None else stage.run(replace(job, workdir=work))
             if result is not None:
-                assert result.details["zeros"] == round(stage.sparsity * result.details["weights"])
+                check_zeros(result.details, stage)
             found[str(seed)] = test_score(job.model if result is None else result.model, job)
             print(f"seed {seed}, {way}: {found[str(seed)]:.2f}", flush=True)
             write_json(asked.out, {
