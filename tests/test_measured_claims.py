@@ -36,3 +36,15 @@ def test_half_of_resnet20_costs_at_most_a_point_after_recovery():
     last = found["rounds"][-1]
     assert found["keep_macs"] <= 0.5 and found["num_test"] == 1000 and last["drop"] <= 1.0
     assert f"**{last['drop']:.1f} ± {last['drop_std_error']:.1f}**" in page("pruning-scores.md")
+
+
+def test_a_teacher_and_a_score_help_a_cut_net_to_recover():
+    curves = {(each["score"], each["keep"], each["way"]): each for each in result("prune_curves.json")["curves"]}
+    scores, keeps = {score for score, *_ in curves}, {keep for _, keep, _ in curves}
+    assert len(scores - {"random"}) == 4 and keeps == {0.7, 0.5, 0.3}
+    for score in scores:
+        for keep in keeps:
+            taught, alone = curves[score, keep, "distill"]["top1"], curves[score, keep, "labels"]["top1"]
+            assert taught["num"] == alone["num"] == 3 and taught["mean"] > alone["mean"]
+            assert f"{taught['mean']:.1f} ({taught['min']:.1f} to {taught['max']:.1f})" in page("pruning-scores.md")
+            assert taught["mean"] >= curves["random", keep, "distill"]["top1"]["mean"]
