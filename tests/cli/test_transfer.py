@@ -42,12 +42,12 @@ def test_the_options_of_train_reach_the_settings_and_the_task(here, monkeypatch)
 
     monkeypatch.setattr(pipeline, "run_stage", record)
     done = run(
-        "train", "nets.py:net", *QUICK, "--loss", "focal", "--label-smoothing", "0.1", "--freeze", "backbone",
-        "--unfreeze-every", "2", "--layer-decay", "0.5", "--json", "-",
+        "train", "nets.py:net", *QUICK, "--preset", "regularized", "--loss", "focal", "--label-smoothing", "0.1",
+        "--freeze", "backbone", "--unfreeze-every", "2", "--layer-decay", "0.5", "--json", "-",
     )  # fmt: skip
     assert done.exit_code == 0, done.stderr
     task, stage = calls["job"].task, calls["stage"]
-    assert (task.loss_name, task.label_smoothing, stage.label_smoothing) == ("focal", 0.0, 0.1)
+    assert (task.loss_name, task.label_smoothing, stage.label_smoothing) == ("focal", 0.1, 0.0)
     assert (stage.freeze, stage.unfreeze_every, stage.layer_decay) == ("backbone", 2, 0.5)
 
 

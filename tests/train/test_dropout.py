@@ -93,6 +93,17 @@ def test_smoothing_is_the_losses_own():
     torch.testing.assert_close(TASK.loss(logits, soft), want)
 
 
+@pytest.mark.parametrize(
+    ("task", "words"),
+    [({"label_smoothing": 0.2}, r"=0.1 and Classify.label_smoothing=0.2 would add up: set one of them to 0"),
+     ({"loss_name": "bce"}, r"'bce' asks yes or no for each class: set Classify.label_smoothing instead")],
+)  # fmt: skip
+def test_targets_are_not_smoothed_twice_nor_in_a_form_that_the_loss_does_not_have(task, words):
+    settings = dataclasses.replace(QUICK, label_smoothing=0.1)
+    with pytest.raises(ConfigError, match=words):
+        train_weights(plain_net(), task=dataclasses.replace(TASK, **task), data=DIGITS, settings=settings, seed=0)
+
+
 @pytest.mark.parametrize(("name", "value"), [("dropout", 1.0), ("dropout", -0.1), ("label_smoothing", 1.0)])
 def test_shares_outside_their_range_are_refused(name, value):
     with pytest.raises(ConfigError, match=rf"Train.{name} must be in \[0, 1\), got {value}"):

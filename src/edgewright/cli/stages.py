@@ -102,15 +102,16 @@ def train(
         momentum=momentum, weight_decay=weight_decay, l1=l1,
         epochs=epochs, batch_size=batch_size, optimizer=optimizer, lr=lr, augment=augment, ema_decay=ema_decay,
         patience=patience, freeze=freeze, unfreeze_every=unfreeze_every, layer_decay=layer_decay,
-        label_smoothing=label_smoothing,
         accumulate=accumulate, checkpointing=checkpointing or None, checkpoint_seconds=checkpoint_seconds, dtype=dtype,
         mixup=mixup, cutmix=cutmix, processes=processes,
     )  # fmt: skip
     asked = Asked(
         model=model, data=data, device=device, weights=weights, data_root=data_root, download=download,
         image_size=image_size, channels=channels, val_from=val_from, seed=seed, new_head=new_head,
-        task=given(loss_name=loss),
+        task=given(loss_name=loss, label_smoothing=label_smoothing),
     )  # fmt: skip
+    if label_smoothing is not None:
+        changes["label_smoothing"] = 0.0  # the task's replaces that of a preset
     stage = dataclasses.replace(recipe(preset).train, **learning.without_second_rise(changes))
     _refuse_several_jobs(given(folds=folds, log=log), find_lr=find_lr, dry_run=dry_run)
     if find_lr:

@@ -10,12 +10,14 @@ import torch
 from torch import nn
 
 from ..data import Data
+from ..errors import ConfigError
 from ..types import Task
 from .team import ALONE, Team
 
 if TYPE_CHECKING:
     from .settings import Train
 
+YES_OR_NO = ("bce", "sigmoid-focal")  # losses of `Classify` whose targets are no shares that sum to 1
 Loss = Callable[[nn.Module, torch.Tensor, torch.Tensor], torch.Tensor]  # (net, inputs, targets) to a scalar
 
 
@@ -33,6 +35,24 @@ class Plan:
     after_step: Callable[[nn.Module, int], None] | None = None
     zeros: dict[str, torch.Tensor] = field(default_factory=dict)  # weights that stay 0
     team: Team = ALONE
+
+    def __post_init__(self) -> None:
+        """Refuse targets that would be smoothed twice, or in a form that the task's loss does not have.
+
+        Raises:
+            ConfigError: names the two settings.
+        """
+        share, kind = self.settings.label_smoothing, type(self.task).__name__
+        if share and (other := getattr(self.task, "label_smoothing", 0)):
+            raise ConfigError(
+                f"Train.label_smoothing={share} and {kind}.label_smoothing={other} would add up: set one of them to 0."
+            )
+        loss = getattr(self.task, "loss_name", None)
+        if share and loss in YES_OR_NO:
+            raise ConfigError(
+                f"Train.label_smoothing={share} spreads a share over all classes, and '{loss}' asks yes or no for each "
+                f"class: set {kind}.label_smoothing instead (--label-smoothing)."
+            )
 
 
 @dataclass(frozen=True)

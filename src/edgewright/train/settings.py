@@ -101,7 +101,8 @@ class Train:
         mixup: mix each image and its target with another's, by a share drawn from Beta(x, x) (Zhang 2018).
         cutmix: paste a rectangle of another image, whose area drawn from Beta(x, x) mixes the targets (Yun 2019).
         dropout: share of values that each dropout of the network drops, or else of what its head is given.
-        label_smoothing: share of each target that is spread evenly over all classes.
+        label_smoothing: share of each target that is spread evenly over all classes, for a softmax whose task smooths
+            nothing itself (`Classify.label_smoothing`, which knows the form of each loss).
         clip_norm: largest norm of the gradient of all weights together.
         clip_value: largest absolute value in the gradient; it bounds before `clip_norm` does.
         epoch_images: an epoch ends after so many images, drawn anew each time; None visits all.
