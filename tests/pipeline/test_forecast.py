@@ -43,6 +43,20 @@ def test_the_forecast_counts_steps_weights_and_what_is_kept_beside_them(job):
     assert not Path("unused").exists()
 
 
+def test_frozen_parts_do_not_learn_and_need_no_gradient_and_no_state(job):
+    found = forecast_training(job, dataclasses.replace(SETTINGS, freeze="backbone"))
+    assert (found.parameters, found.trainable) == (80 + 6 * 584 + 5130, 5130)
+    assert found.memory["gradients"] == 4 * 5130
+    assert found.memory["optimizer state"] == 8 * 5130 + 4 * 2
+    assert all(each.requires_grad for each in job.model.parameters())
+
+
+@pytest.mark.parametrize(("optimizer", "copies"), [("lookahead:adam", 3), ("adam-to-sgd", 2)])
+def test_the_state_of_an_optimizer_around_others_is_counted(job, optimizer, copies):
+    found = forecast_training(job, dataclasses.replace(SETTINGS, optimizer=optimizer))
+    assert found.memory["optimizer state"] == copies * 4 * found.parameters + 4 * 16
+
+
 def test_parts_and_recomputation_need_less_for_activations(job):
     whole, parts, again = (
         forecast_training(job, dataclasses.replace(SETTINGS, **change)).memory

@@ -13,12 +13,14 @@ from itertools import pairwise
 
 import torch
 from torch import nn
+from torch.utils import _pytree as pytree
 
 from ..analyze import training_memory
 from ..model import input_shape
 from ..progress import Progress, Task
 from ..tasks import evaluate
 from ..train import Train, train_weights
+from ..train.freezing import begin_frozen
 from ..train.optimizers import optimizer_of
 from ..train.split import Recomputed
 from ..types import Job
@@ -62,7 +64,8 @@ def forecast_training(job: Job, settings: Train) -> TrainingForecast:
         UserError: what the training itself would refuse.
     """
     job = prepared(job)
-    net: nn.Module = job.model
+    net: nn.Module = copy.deepcopy(job.model)
+    begin_frozen(net, settings)
     visits = len(job.data.split("train").visits())
     at_once = math.ceil(settings.batch_size / settings.accumulate / settings.processes)
     sizes = [(each.numel(), each.requires_grad) for each in net.parameters()]
@@ -98,10 +101,11 @@ def _optimizer_bytes(net: nn.Module, settings: Train) -> int:
     copied = copy.deepcopy(net)
     optimizer = optimizer_of(copied, settings)
     for parameter in copied.parameters():
-        parameter.grad = torch.zeros_like(parameter)
+        if parameter.requires_grad:
+            parameter.grad = torch.zeros_like(parameter)
     optimizer.step()
-    kept = [value for state in optimizer.state.values() for value in state.values() if isinstance(value, torch.Tensor)]
-    return sum(value.numel() * value.element_size() for value in kept)
+    kept = pytree.tree_leaves(optimizer.state_dict())  # of one that wraps others too, whose own `state` is empty
+    return sum(value.numel() * value.element_size() for value in kept if isinstance(value, torch.Tensor))
 
 
 class _Enough(Exception):
