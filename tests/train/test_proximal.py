@@ -8,7 +8,7 @@ from torch import nn
 from edgewright.reference.optimizers import elastic_net
 from edgewright.tasks import Classify
 from edgewright.train import Train, train_weights
-from edgewright.train.optimizers import elastic_net_step, shrink, soft_threshold
+from edgewright.train.optimizers import AdamToSgd, elastic_net_step, shrink, soft_threshold
 
 FLOATS = some.floats(-10, 10)
 
@@ -51,6 +51,22 @@ def test_kernels_shrink_by_the_rate_of_their_group_and_biases_do_not():
     assert slow.flatten().tolist() == pytest.approx([0.96, 0.96])
     assert fast.flatten().tolist() == pytest.approx([0.8, 0.8])
     assert bias.tolist() == [1, 1]
+
+
+def test_after_the_switch_weights_shrink_by_the_rate_of_sgd():
+    weight = nn.Parameter(torch.ones(1, 2))
+    optimizer = AdamToSgd([{"params": [weight], "weight_decay": 0}], lr=0.1, momentum=0.0, after_epoch=1, sgd_lr=0.02)
+
+    def shrunk():
+        weight.grad = torch.zeros_like(weight)
+        optimizer.step()
+        before = weight.detach().clone()
+        shrink(optimizer, 0.5)
+        return (before - weight.detach()).flatten().tolist()
+
+    assert shrunk() == pytest.approx([0.05, 0.05])
+    optimizer.end_epoch(1, 50.0)
+    assert shrunk() == pytest.approx([0.01, 0.01])
 
 
 def zeros_after(net, data, **settings):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from .switch import AdamToSgd
+
 
 def soft_threshold(weight: torch.Tensor, amount: float) -> torch.Tensor:
     """sign(w) max(|w| - amount, 0): the weight that is best under |w| times `amount`, near the one given.
@@ -28,7 +30,8 @@ def shrink(optimizer: torch.optim.Optimizer, l1: float) -> None:
     """
     if l1 == 0:
         return
+    share = optimizer.share_of_lr if isinstance(optimizer, AdamToSgd) else 1.0
     for group in optimizer.param_groups:
         for weight in group["params"]:
             if weight.dim() > 1 and weight.grad is not None:
-                weight.copy_(soft_threshold(weight, float(group["lr"]) * l1))
+                weight.copy_(soft_threshold(weight, float(group["lr"]) * share * l1))

@@ -78,6 +78,14 @@ class AdamToSgd(torch.optim.Optimizer):
             self._step_sgd(self._sgd)
         return loss
 
+    @property
+    def share_of_lr(self) -> float:
+        """What the last step took of the rate of its group: all of it by Adam, its own share by SGD."""
+        seen = self.progress
+        if seen.sgd_share is None or seen.num_steps == seen.switched_at:  # the step that led to a switch was Adam's
+            return 1.0
+        return seen.sgd_share
+
     def end_epoch(self, number: int, score: float) -> str:
         """Told after each epoch: its number, from 1, and its score on val. Says once that it has switched, else ""."""
         seen = self.progress
