@@ -1,16 +1,19 @@
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 import torch
 from torch import nn
 
+from edgewright.compress.distill import Distill
 from edgewright.errors import ConfigError, DataError
 from edgewright.files import write_json
 from edgewright.model import capture, fingerprint
 from edgewright.progress import SILENT, Progress
 from edgewright.runs import open_run, read_run, stage_key
+from edgewright.train import Train
 from edgewright.types import Budget, Cost, Device, Job, Score, StageResult
 
 DEVICE = Device(
@@ -173,6 +176,36 @@ def test_the_key_depends_on_all_that_decides_the_result(job):
         stage_key(Scale(), Job(**{**vars(job), "teacher": job.model})),
     }
     assert len(keys) == 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Halting:
+    """A stage that is interrupted the first time, and tells what it then finds in its scratch."""
+
+    every: int = 1
+    CHANGE_NOTHING: ClassVar[tuple[str, ...]] = ("every",)
+
+    def run(self, job: Job, *, progress: Progress = SILENT) -> StageResult:
+        assert job.workdir is not None
+        scratch = job.workdir / "scratch"
+        if not scratch.exists():
+            scratch.write_text(f"scratch of {self.every}")
+            raise InterruptedError
+        return StageResult(model=job.model, score=None, cost=None, notes=(scratch.read_text(),))
+
+
+@pytest.mark.parametrize("wrap", [lambda train: train, lambda train: Distill(train=train)])
+def test_settings_that_change_nothing_are_no_part_of_the_key_at_any_depth(job, wrap):
+    keys = [stage_key(wrap(Train(**each)), job) for each in ({}, {"checkpoint_seconds": 5}, {"checkpoint_steps": 2})]
+    assert len(set(keys)) == 1
+    assert stage_key(wrap(Train(epochs=2)), job) != keys[0]
+
+
+def test_a_stage_goes_on_from_its_scratch_under_another_setting_that_changes_nothing(job, tmp_path):
+    with pytest.raises(InterruptedError), open_run(tmp_path / "r", resume=False) as run:
+        run.step("halting", "Halting", Halting(), job)
+    with open_run(tmp_path / "r", resume=True) as run:
+        assert run.step("halting", "Halting", Halting(every=2), job).result.notes == ("scratch of 1",)
 
 
 def test_reading_an_unfinished_or_foreign_run_says_what_to_do(tmp_path):

@@ -9,9 +9,9 @@
     ├── artifact/  artifact-fp32/
     └── report.html
 
-A stage's key is the hash of all that decides its result: its settings, the model that goes in, data, device, budget
-and seed. A finished stage with the same key is loaded, never computed again. What a run goes on with is always what
-is on the disk, so a resumed run and an uninterrupted one see the same bytes.
+A stage's key is the hash of all that decides its result: its settings but those that change nothing, the model that
+goes in, data, device, budget and seed. A finished stage with the same key is loaded, never computed again. What a run
+goes on with is always what is on the disk, so a resumed run and an uninterrupted one see the same bytes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,19 @@ from .errors import ConfigError, EdgewrightError
 from .files import content_key, folder_atomic, read_json, read_tagged, writable_folder, write_json
 from .model import fingerprint, load_model, save_model
 from .progress import SILENT, Progress
-from .types import ARTIFACT_FOLDERS, PLAN_FILE, RUN_FILE, RUN_FORMAT, Cost, Job, Score, Stage, StageResult, plain
+from .types import (
+    ARTIFACT_FOLDERS,
+    PLAN_FILE,
+    RUN_FILE,
+    RUN_FORMAT,
+    Cost,
+    Job,
+    Score,
+    Stage,
+    StageResult,
+    deciding,
+    plain,
+)
 
 STAGE_FILE = "stage.json"
 
@@ -177,7 +189,7 @@ def stage_key(stage: Stage, job: Job) -> str:
         "seed": job.seed,
         "accelerator": job.accelerator,
     }
-    return content_key(__version__, type(stage).__name__, plain(stage), inputs)
+    return content_key(__version__, type(stage).__name__, deciding(stage), inputs)
 
 
 def _is_finished(folder: Path, key: str) -> bool:

@@ -47,6 +47,15 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
+def deciding(value: Any) -> Any:
+    """`plain` without what no result depends on: the fields that a class names in `CHANGE_NOTHING`, at any depth."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        names = [each.name for each in dataclasses.fields(value)]
+        idle = getattr(value, "CHANGE_NOTHING", ())
+        return {name: deciding(getattr(value, name)) for name in names if name not in idle}
+    return plain(value)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Validated:
     """A whole model that had no part in a latency table: what the table says, and what the machine took."""
@@ -394,7 +403,10 @@ class StageResult:
 
 
 class Stage(Protocol):
-    """Settings as fields of a frozen dataclass, and one method. The input model is never changed."""
+    """Settings as fields of a frozen dataclass, and one method. The input model is never changed.
+
+    Settings that no result depends on may be named in a class variable `CHANGE_NOTHING`.
+    """
 
     def run(self, job: Job, *, progress: Progress = ...) -> StageResult: ...
 

@@ -25,7 +25,7 @@ from ..files import content_key
 from ..progress import SILENT, Progress
 from ..seeding import torch_generator
 from ..tasks import device_of, evaluate
-from ..types import Task, plain
+from ..types import Task, deciding, plain
 from .augment import augmentation
 from .draws import Draws, random_layers
 from .dropout import begin_dropout
@@ -47,8 +47,6 @@ from .zeros import zeros_of
 
 if TYPE_CHECKING:
     from .settings import Train
-
-CHANGE_NOTHING = ("checkpoint_steps", "checkpoint_seconds")  # settings that no result depends on
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -276,5 +274,5 @@ def _key(net: nn.Module, plan: Plan, loss: Loss | None) -> str:
     """The hash of all that decides the result."""
     data = [plan.data.fingerprint, plain(plan.data.preprocess)]
     task: list[Any] = [type(plan.task).__name__, plain(plan.task)]
-    settings = {name: value for name, value in plain(plan.settings).items() if name not in CHANGE_NOTHING}
+    settings = deciding(plan.settings)
     return content_key(weights_digest(net), task, data, settings, plan.seed, str(getattr(loss, "name", "")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from ..errors import ConfigError
 from ..progress import SILENT, Progress
@@ -153,6 +153,7 @@ class Train:
     checkpoint_seconds: float | None = None
     keep_zeros: bool = False
     keep: Literal["best", "last"] = "best"
+    CHANGE_NOTHING: ClassVar[tuple[str, ...]] = ("checkpoint_steps", "checkpoint_seconds")
 
     def __post_init__(self) -> None:
         for name, (range_text, holds) in RULES.items():
