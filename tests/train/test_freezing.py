@@ -155,9 +155,9 @@ def test_an_average_of_a_frozen_part_is_that_part():
 
 
 def test_a_part_that_is_not_there_is_told():
-    with pytest.raises(ConfigError, match="no trainable part 'bodi': did you mean body"):
+    with pytest.raises(ConfigError, match="The model has no part 'bodi': did you mean body"):
         trained(dataclasses.replace(QUICK, freeze="bodi"))
-    with pytest.raises(ConfigError, match="no trainable part 'bodi': did you mean body"):
+    with pytest.raises(ConfigError, match="The model has no part 'bodi': did you mean body"):
         trained(dataclasses.replace(QUICK, freeze="bodi", unfreeze_every=1))
 
 

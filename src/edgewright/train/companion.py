@@ -20,6 +20,8 @@ class Accompanied(nn.Module):
         companion: what the loss reads; not a part of what `forward` computes.
     """
 
+    learners = ("net",)  # see `learners_of`
+
     def __init__(self, net: nn.Module, companion: nn.Module) -> None:
         super().__init__()
         self.net, self.companion = net, companion
@@ -32,6 +34,21 @@ def accompanied(net: nn.Module, loss: object) -> nn.Module:
     """`net` with a copy of the loss's `companion` beside it, where its weights are; `net` itself without one."""
     companion = getattr(loss, "companion", None)
     return net if companion is None else Accompanied(net, copy.deepcopy(companion).to(device_of(net)))
+
+
+def learners_of(net: nn.Module) -> dict[str, nn.Module]:
+    """Path -> each network that settings by layer (`freeze`, `rates`, `dropout`) speak of.
+
+    That is `net` itself, under the empty path, or what a wrapper names in its tuple `learners`. The rest of a wrapper
+    always learns.
+    """
+    paths = getattr(net, "learners", None)
+    return {path: net.get_submodule(path) for path in paths} if isinstance(paths, tuple) else {"": net}
+
+
+def inside(path: str, name: str) -> str:
+    """The whole name of a part of the learner at `path`; either may be empty."""
+    return f"{path}.{name}".strip(".")
 
 
 def parted(net: nn.Module) -> tuple[nn.Module, nn.Module | None]:

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from .companion import learners_of
 from .transfer import head_layer
 
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
@@ -19,19 +20,20 @@ def begin_dropout(net: nn.Module, share: float | None) -> None:
     """Set the share of values that are dropped in training, in place; None leaves the network as it is.
 
     A network without a dropout gets one on what its head is given. That one is a hook: it takes part in training
-    only, and copies of the network that are made before it do not have it.
+    only, and copies of the network that are made before it do not have it. In a wrapper each learner is a network.
 
     Raises:
         ModelError: the network has no dropout and does not end in a linear layer or a convolution.
     """
     if share is None:
         return
-    own = [part for part in net.modules() if isinstance(part, DROPOUTS)]
-    for part in own:
-        part.p = share
-    if not own:
-        _, layer = head_layer(net)
-        layer.register_forward_pre_hook(_Drop(share))
+    for learner in learners_of(net).values():
+        own = [part for part in learner.modules() if isinstance(part, DROPOUTS)]
+        for part in own:
+            part.p = share
+        if not own:
+            _, layer = head_layer(learner)
+            layer.register_forward_pre_hook(_Drop(share))
 
 
 class _Drop:

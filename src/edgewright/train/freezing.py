@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from .companion import inside, learners_of
 from .groups import freeze, hold_statistics, is_under, levels_of
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def frozen_at(net: nn.Module, settings: Train, *, epoch: int) -> tuple[str, ...]
     parts = _parts(net, settings)
     if settings.unfreeze_every is None or not parts:
         return tuple(parts)
-    levels = {stage: level for stage, level in levels_of(net).items() if _overlaps(stage, parts)}
+    levels = {stage: level for stage, level in _levels(net).items() if _overlaps(stage, parts)}
     num_thawed = (epoch - 1) // settings.unfreeze_every
     still = sorted(set(levels.values()))[: max(0, len(set(levels.values())) - num_thawed)]
     return tuple(each for stage, level in levels.items() if level in still for each in _inner(stage, parts))
@@ -77,7 +78,21 @@ def hold_frozen(net: nn.Module, optimizer: torch.optim.Optimizer, settings: Trai
 
 def _parts(net: nn.Module, settings: Train) -> list[str]:
     """Prefixes of all that is frozen in the first epoch."""
-    return [each for name in settings.frozen for each in (backbone_of(net) if name == BACKBONE else (name,))]
+    return [
+        inside(path, each)
+        for path, learner in learners_of(net).items()
+        for name in settings.frozen
+        for each in (backbone_of(learner) if name == BACKBONE else (name,))
+    ]
+
+
+def _levels(net: nn.Module) -> dict[str, int]:
+    """Stage -> its level in its own learner: peers thaw side by side."""
+    return {
+        inside(path, stage): level
+        for path, learner in learners_of(net).items()
+        for stage, level in levels_of(learner).items()
+    }
 
 
 def _overlaps(stage: str, parts: list[str]) -> bool:

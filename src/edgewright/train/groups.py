@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 
 from ..errors import ConfigError
+from .companion import inside, learners_of
 
 if TYPE_CHECKING:
     from .settings import Train
@@ -50,10 +51,19 @@ def parameter_groups(net: nn.Module, *, weight_decay: float, rates: Mapping[str,
 
 
 def rates_of(net: nn.Module, settings: Train) -> dict[str, float] | None:
-    """The shares that a training's settings ask for; None where all parameters learn alike."""
-    if settings.rates:
-        return parse_rates(settings.rates)
-    return layer_decay_rates(net, settings.layer_decay) if settings.layer_decay != 1 else None
+    """The shares that a training's settings ask for; None where all parameters learn alike.
+
+    In a wrapper they are those of each learner, and 1 for what is beside them.
+    """
+    if not settings.rates and settings.layer_decay == 1:
+        return None
+    found: dict[str, float] = {}
+    learners = learners_of(net)
+    for path, learner in learners.items():
+        own = parse_rates(settings.rates) if settings.rates else layer_decay_rates(learner, settings.layer_decay)
+        found |= {inside(path, prefix): share for prefix, share in own.items()}
+    beside = [name for name, _ in net.named_parameters() if not any(is_under(name, path) for path in learners)]
+    return found | dict.fromkeys(beside, 1.0)
 
 
 def parse_rates(text: str) -> dict[str, float]:

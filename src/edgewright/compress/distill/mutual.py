@@ -28,6 +28,11 @@ class Peers(nn.Module):
         super().__init__()
         self.nets = nn.ModuleList(nets)
 
+    @property
+    def learners(self) -> tuple[str, ...]:
+        """Paths of the nets: what settings by layer speak of."""
+        return tuple(f"nets.{number}" for number in range(len(self.nets)))
+
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         each_NBK = torch.stack([net(inputs).float().log_softmax(1) for net in self.nets])
         return torch.logsumexp(each_NBK, dim=0) - math.log(len(self.nets))
