@@ -132,6 +132,14 @@ def test_equal_samples_have_no_direction_and_finite_gradients():
     assert torch.isfinite(student.grad).all()
 
 
-def test_two_samples_have_no_angle():
-    with pytest.raises(ShapeError, match="Relations need the same 3 or more samples of both, got 2 and 2"):
-        relation_loss(drawn(2, 3), drawn(2, 3))
+@pytest.mark.parametrize("num", [1, 2])
+def test_fewer_than_three_samples_have_no_relations_and_a_gradient_of_zero(num):
+    student = drawn(num, 3).requires_grad_()
+    value = relation_loss(student, drawn(num, 5, seed=1))
+    value.backward()
+    assert value.item() == 0 and not student.grad.any()
+
+
+def test_relations_of_other_samples_are_refused():
+    with pytest.raises(ShapeError, match="Relations need the same samples of both, got 4 and 3"):
+        relation_loss(drawn(4, 3), drawn(3, 3))

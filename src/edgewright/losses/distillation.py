@@ -104,7 +104,7 @@ def relation_loss(student_BF: torch.Tensor, teacher_BF: torch.Tensor, *, angle: 
     """Huber distance between the two batches' relations: distances of pairs, and `angle` times angles of triplets.
 
     Distances are in units of their mean over the batch, so widths and scales of the two embeddings may differ. Of a
-    batch the first 128 samples are related.
+    batch the first 128 samples are related; fewer than 3 have no triplet, and give 0 with a gradient of 0.
 
     Args:
         student_BF: embeddings that are trained.
@@ -112,15 +112,17 @@ def relation_loss(student_BF: torch.Tensor, teacher_BF: torch.Tensor, *, angle: 
         angle: weight of the angles beside the distances; 2 in the paper.
 
     Raises:
-        ShapeError: the two differ in the number of samples, or there are fewer than 3.
+        ShapeError: the two differ in the number of samples.
 
     Source: Park 2019, Relational Knowledge Distillation (distance-wise and angle-wise losses).
     """
-    if len(student_BF) != len(teacher_BF) or len(student_BF) < 3:
+    if len(student_BF) != len(teacher_BF):
         raise ShapeError(
-            f"Relations need the same 3 or more samples of both, got {len(student_BF)} and {len(teacher_BF)}: "
-            "use larger batches."
+            f"Relations need the same samples of both, got {len(student_BF)} and {len(teacher_BF)}: show both models "
+            "one batch."
         )
+    if len(student_BF) < 3:  # the last batch of an epoch, a part or a share of one
+        return student_BF.float().sum() * 0
     student, teacher = (each.float()[:MOST_RELATED] for each in (student_BF, teacher_BF.detach()))
     ours, theirs = _relations(student), _relations(teacher)
     num = len(student)
