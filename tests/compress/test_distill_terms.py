@@ -278,3 +278,11 @@ def test_a_net_that_is_trained_through_its_rounding_takes_every_term():
     trained = simulation_of(parted(outcome.net)[0], built.simulation)
     assert fingerprint(trained) != fingerprint(built.simulation)
     assert set(trained.state_dict()) == set(built.simulation.state_dict())
+
+
+@pytest.mark.parametrize("mixing", [{"label_smoothing": 0.1}, {"mixup": 0.2}, {"cutmix": 1.0}])
+def test_decoupled_answers_need_targets_that_are_not_mixed(mixing):
+    train = Train(**mixing)
+    assert Distill(soft=0.5, train=train).train == train
+    with pytest.raises(ConfigError, match=f"decoupled needs one class id per image, and Train.{next(iter(mixing))}"):
+        Distill(decoupled=1.0, train=train)

@@ -83,10 +83,15 @@ def distill(
 
     kinds = parse_kinds(kind) if kind else {}
     own = given(alpha=alpha, temperature=temperature, features=features)
-    alone = given(generations=generations, peers=peers, keep_answers=keep_answers)
+    alone = given(generations=generations, peers=peers, keep_answers=keep_answers, teacher_weights=teacher_weights)
     _check(kinds, own, alone, teacher=teacher)
     training = given(epochs=epochs, batch_size=batch_size, lr=lr, augment=augment)
     settings = _settings(recipe(preset), kinds, own, training)
+    if temperature is not None and "mutual" not in kinds and not {"soft", "decoupled"} & set(settings.weights):
+        raise ConfigError(
+            "--temperature changes nothing where neither soft nor decoupled counts: leave it out, or add one of them "
+            "to --kind."
+        )
     looks_inside = bool(set(settings.weights) - {"soft", "decoupled"})
     if keep_answers is not None and looks_inside:
         raise ConfigError(
@@ -127,6 +132,8 @@ def _check(kinds: Kinds, own: dict[str, Any], alone: dict[str, Any], *, teacher:
             raise ConfigError(f"--{name} changes nothing without --kind {needed}: leave it out.")
     if way is not None and "keep_answers" in alone:
         raise ConfigError(f"--keep-answers keeps those of a teacher, and --kind {way} has none: leave it out.")
+    if way is not None and "teacher_weights" in alone:
+        raise ConfigError(f"--teacher-weights are those of a teacher, and --kind {way} has none: leave them out.")
     refused = {"alpha", "features"} & set(own)
     if way == "mutual" and refused:
         raise ConfigError(f"{flags(sorted(refused))} changes nothing about peers: write their weight as mutual:0.5.")

@@ -60,6 +60,12 @@ class Distill:
                 raise ConfigError(f"Distill.{name} must be 0 or greater, got {value}.")
         if not self.alpha and not self.weights:
             raise ConfigError("Distill weighs neither the labels nor anything of the teacher: set alpha or a term.")
+        mixed = [name for name in ("label_smoothing", "mixup", "cutmix") if getattr(self.train, name)]
+        if self.decoupled and mixed:
+            raise ConfigError(
+                f"Distill.decoupled needs one class id per image, and Train.{mixed[0]} makes shares of several classes "
+                "of it: leave one out, or imitate soft answers."
+            )
 
     @property
     def weights(self) -> dict[str, float]:
