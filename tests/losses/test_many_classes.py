@@ -197,6 +197,15 @@ def test_the_default_cutoffs_are_those_of_the_example():
 # --- use ---
 
 
+def test_heads_that_learn_otherwise_leave_other_checkpoints():
+    def name(kind, num_drawn=4):
+        shape = many.HeadShape(dim=32, num_classes=100, num_drawn=num_drawn)
+        return many.HeadLoss(many.Headed(torch.nn.Identity(), many.class_head(kind, shape))).name
+
+    assert name("sampled") == "head SampledHead sampled 4"
+    assert len({name(kind) for kind in many.HEADS} | {name("sampled", 5)}) == len(many.HEADS) + 1
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", many.HEADS)
 def test_the_training_loop_teaches_the_digits_through_every_head_and_continues_to_the_same_bits(name, tmp_path):
@@ -211,7 +220,7 @@ def test_the_training_loop_teaches_the_digits_through_every_head_and_continues_t
     settings = Train(epochs=4, lr=0.01, augment="none")
 
     def trained(**others):
-        return train_weights(net, task=task, data=data, settings=settings, seed=0, loss=many.HeadLoss(), **others)
+        return train_weights(net, task=task, data=data, settings=settings, seed=0, loss=many.HeadLoss(net), **others)
 
     outcome = trained()
     assert evaluate(outcome.net, task, data, "test").value > 85

@@ -118,11 +118,18 @@ class Headed(nn.Module):
 class HeadLoss:
     """The loss of a `Headed` net's own head, in the form that the training loop takes.
 
+    Args:
+        net: the one that is trained. Heads whose weights look alike learn by different losses, so a checkpoint is
+            named by what the head is.
+
     Draws come from torch's global generator, which the loop seeds for each epoch: a run that is continued draws the
     same classes.
     """
 
-    name = "head"
+    def __init__(self, net: Headed) -> None:
+        head = net.head
+        told = (getattr(head, name, None) for name in ("kind", "num_drawn"))  # of a head that draws
+        self.name = " ".join(["head", type(head).__name__, *(str(each) for each in told if each is not None)])
 
     def __call__(self, net: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         return net.head.loss(net.backbone(inputs).float(), targets)  # type: ignore[operator, union-attr]
