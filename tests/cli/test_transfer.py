@@ -74,8 +74,38 @@ def test_a_run_moves_to_other_classes_by_its_head_alone(here):
     same = [name for name, value in old.state_dict().items() if torch.equal(value, net.state_dict()[name])
             if value.shape == net.state_dict()[name].shape]  # fmt: skip
     assert len(same) == 7  # all but the weight and bias of the head
-    measured = run("advise", "old", *new)
+    measured = run("advise", "old", *new, "--channels", "1")
+    assert "edgewright train old --data npz:high.npz --channels 1 --new-head" in measured.stdout.splitlines()[-1]
     assert "Nearest neighbours tell the classes apart" in measured.stdout and measured.exit_code == 0
+
+
+def test_a_printed_training_starts_from_what_was_asked_about_and_sets_what_was_found():
+    from edgewright.cli.again import train_lines, train_words
+    from edgewright.cli.load import Asked
+    from edgewright.train import Train
+
+    asked = Asked(model="m.py:net", data="npz:my file.npz", device="generic-x86", image_size=8, channels=1, seed=3,
+                  data_root=Path("d"), val_from="test")  # fmt: skip
+    assert train_words(asked)[2:] == [
+        "m.py:net", "--data", "npz:my file.npz", "--data-root", "d", "--image-size", "8", "--channels", "1",
+        "--val-from", "test", "--seed", "3",
+    ]  # fmt: skip
+    bare = Asked(model="resnet8", data="digits", device="generic-x86")
+    assert train_words(bare) == ["edgewright", "train", "resnet8", "--data", "digits"]
+    values = {"lr": 0.02, "schedule": "one-cycle", "clip_norm": 1.5, "ema_decay": None}
+    assert train_lines(bare, values, train=Train(), preset="quick", device="") == [
+        "edgewright train resnet8 --data digits --preset quick --lr 0.02 --schedule one-cycle --warmup-epochs 1.0",
+        "and in Python, where train has no option for it: Train(clip_norm=1.5)",
+    ]
+
+
+@pytest.mark.slow
+def test_a_search_by_folds_ends_with_the_training_to_do(here):
+    done = run("tune", "nets.py:net", *QUICK, "--vary", "lr=0.02", "--folds", "2", "--trials", "1", "--out", "t")
+    assert done.exit_code == 0, done.stderr
+    command = done.stdout.splitlines()[-1].split()
+    assert command[-6:] == ["--epochs", "1", "--batch-size", "256", "--lr", "0.02"]
+    assert run(*command[1:], "--out", "best").exit_code == 0
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from edgewright.data import load_data
 from edgewright.devices import device
 from edgewright.errors import ConfigError, MissingExtraError, ModelError
 from edgewright.pipeline import Tune, tune
-from edgewright.pipeline.tuning import METHODS, Choices, Range, Trial, methods, parse_space
+from edgewright.pipeline.tuning import METHODS, Choices, Range, Trial, methods, parse_space, search
 from edgewright.pipeline.tuning.search import best_of
 from edgewright.runs import load_final_model
 from edgewright.tasks import Classify, evaluate
@@ -42,7 +42,16 @@ def test_a_space_is_read_with_each_value_as_its_setting_has_it():
     assert parse_space(["augment=none|shift", "weight-decay=0..1"], QUICK)["augment"].values == ("none", "shift")
 
 
+def test_settings_that_go_together_are_searched_together_and_a_range_is_whole_where_its_setting_is():
+    space = parse_space(["freeze=backbone|", "unfreeze_every=1..5", "clip_norm=1..5", "epoch_images=2..9"], QUICK)
+    assert space["freeze"].values == ("backbone", "")
+    assert {name: space[name].is_whole for name in space if name != "freeze"} == {
+        "unfreeze_every": True, "clip_norm": False, "epoch_images": True,
+    }  # fmt: skip
+
+
 WRONG = {
+    ("rates=stem",): "stem",
     ("lrr=1|2",): "no setting 'lrr' to search: did you mean lr",
     ("lr",): "written NAME=VALUES, got 'lr'",
     ("lr=",): "written NAME=VALUES",
@@ -135,12 +144,13 @@ def test_a_search_keeps_the_best_on_val_tells_its_test_score_and_goes_on_where_i
     content = json.loads((tmp_path / "whole" / "tuning.json").read_text())
     assert content == whole.content and content["best"] == whole.best.number
 
-    tune(job, dataclasses.replace(settings, trials=2), out=tmp_path / "cut")
+    first = tune(job, dataclasses.replace(settings, trials=2), out=tmp_path / "cut")
     resumed = tune(job, settings, out=tmp_path / "cut", resume=True)
     assert [(trial.values, trial.score) for trial in resumed.trials] == [
         (trial.values, trial.score) for trial in whole.trials
     ]
     kept = json.loads((tmp_path / "cut" / "trial-001" / "run.json").read_text())
+    assert resumed.trials[0].seconds == first.trials[0].seconds == kept["stages"][1]["seconds"]
     assert [stage["cached"] for stage in kept["stages"]] == [True, True]
 
 
@@ -155,6 +165,18 @@ def test_a_trial_that_fails_is_a_result_and_folds_can_judge(tmp_path):
     assert found.score_test is None and found.best.number == 2
     folds = json.loads((tmp_path / "t" / "trial-002" / "folds.json").read_text())
     assert folds["mean"] == found.best.score
+
+
+def test_a_folder_that_is_in_use_ends_the_search_and_settings_that_do_not_go_together_do_not(tmp_path, monkeypatch):
+    def in_use(*args, **others):
+        raise ConfigError("Another run is using it")
+
+    monkeypatch.setattr(search, "run_stage", in_use)
+    settings = Tune(space=("unfreeze_every=1|2",), method="grid", train=QUICK)
+    with pytest.raises(ModelError, match=r"Each of 2 trials failed, the last one so: .* none is frozen"):
+        tune(tiny_job(), settings, out=tmp_path / "t")
+    with pytest.raises(ConfigError, match="Another run is using it"):
+        tune(tiny_job(), Tune(space=("lr=0.1",), train=QUICK), out=tmp_path / "t")
 
 
 def test_the_first_of_equal_trials_is_the_best_and_none_at_all_is_told():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 
 from ..errors import ConfigError
 from . import options
+from .again import train_words
 from .show import as_json, lines
 
 if TYPE_CHECKING:
@@ -76,9 +78,7 @@ def advise(
         job.model, images_per_class=images_per_class, small_below=SMALL if small_below is None else small_below,
         is_similar=worth.is_similar if worth else bool(similar),
     )  # fmt: skip
-    command = (
-        f"edgewright train {model} --data {data}{f' --weights {weights}' if weights else ''} --new-head {found.flags}"
-    )
+    command = f"{shlex.join(train_words(asked))} --new-head {found.flags}".strip()
     content = {"advice": found, "images_per_class": images_per_class, "worth": worth, "command": command}
     if not as_json(content, json_file):
         if worth:

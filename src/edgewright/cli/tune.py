@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from . import options
+from .again import train_lines
 from .show import as_json, lines, table
 from .stages import DEVICE, Augment, BatchSize, Lr, OnDevice, Preset, given
 
@@ -70,7 +71,12 @@ def tune(
         ]
         table(["trial", *names, "score", ""], rows, right=["trial", *names, "score"])
         tested = f", test {found.score_test.value:.2f}" if found.score_test else ""
-        lines(["", f"best: trial {found.best.number}{tested}", f"model: {found.folder / found.best.folder}"])
+        lines(["", f"best: trial {found.best.number}{tested}"])
+        if folds is None:
+            lines([f"model: {found.folder / found.best.folder}"])
+        else:  # K models, none of which has learnt from all images
+            changes = {**training, **found.best.values}
+            lines(train_lines(asked, changes, train=train, preset=preset, device=device if device != DEVICE else ""))
 
 
 def _text(value: object) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from ...errors import ConfigError, ModelError
 from ...files import writable_folder, write_json
 from ...progress import SILENT, Progress
-from ...runs import load_final_model
+from ...runs import load_final_model, read_run
 from ...tasks import evaluate
 from ...train import Train
 from ...types import Job, Score, plain
@@ -83,11 +82,12 @@ def tune(job: Job, settings: Tune, *, out: Path | str, resume: bool = False, pro
     Args:
         job: the model as each trial starts from it, and the data.
         settings: what is varied, how, and how often.
-        out: a folder for one run directory per trial, each a MODEL, and for the summary.
+        out: a folder for the summary and for each trial's run directory, a MODEL; with folds, a folder of as many run
+            directories per trial, of which none has learnt from all images.
         resume: trials that are finished are not run again, and one that was interrupted goes on.
 
     Raises:
-        ConfigError: a space that cannot be searched, or a folder that cannot be written.
+        ConfigError: a space that cannot be searched, or a folder that cannot be written or that another run is using.
         MissingExtraError: "bayes" without Optuna.
         ModelError: every trial failed.
     """
@@ -136,22 +136,31 @@ class _Search:
         """The trial with its score; a training that fails is a result too."""
         said = ", ".join(f"{name}={value}" for name, value in trial.values.items())
         self.progress.note(f"Trial {trial.number}: {said}")
-        began = time.perf_counter()
         try:
-            score = self._score(changed(self.settings.train, trial.values), trial.folder)
-        except (ConfigError, ModelError) as error:  # settings that do not go together, or a loss that is not finite
+            train = changed(self.settings.train, trial.values)
+        except ConfigError as error:  # settings that do not go together
             return replace(trial, reason=str(error))
-        return replace(trial, score=score, seconds=time.perf_counter() - began)
+        try:  # a folder that cannot be used is no result: that ConfigError ends the search
+            score, seconds = self._scored(train, trial.folder)
+        except ModelError as error:  # a loss that is not finite
+            return replace(trial, reason=str(error))
+        return replace(trial, score=score, seconds=seconds)
 
-    def _score(self, train: Train, name: str) -> float:
+    def _scored(self, train: Train, name: str) -> tuple[float, float]:
+        """The score, and the seconds that the training took, whenever that was."""
         out = self.folder / name
         if self.settings.folds is not None:
-            folds = self.settings.folds
-            return cross_validate(
-                self.job, train, num_folds=folds, out=out, resume=self.resume, progress=self.progress
-            ).mean
+            found = cross_validate(
+                self.job, train, num_folds=self.settings.folds, out=out, resume=self.resume, progress=self.progress
+            )
+            return found.mean, sum(_seconds(read_run(out / each.folder)) for each in found.folds)
         report = run_stage(self.job, train, name="train", out=out, resume=self.resume, progress=self.progress)
-        return float(report.content["scores"]["after"]["value"])
+        return float(report.content["scores"]["after"]["value"]), _seconds(report.content)
+
+
+def _seconds(content: Mapping[str, Any]) -> float:
+    """What the last stage of a run took when it was computed."""
+    return float(content["stages"][-1]["seconds"])
 
 
 def _write(

@@ -11,12 +11,15 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 
 from ...errors import ConfigError
 from ...train import Train
+from ...train.settings import RULES
+
+SPELLED = ("optimizer", "schedule", "rates")  # settings with options inside of their text
 
 Value = str | float | int | bool | None
 
@@ -87,7 +90,7 @@ def parse_space(texts: Iterable[str], train: Train) -> Space:
 
     Args:
         texts: one per setting.
-        train: the settings that are not searched; every value has to go with them.
+        train: the settings that are not searched. Which values go together is seen when a trial has them all.
 
     Raises:
         ConfigError: no such setting, a setting twice, or values that it cannot take.
@@ -117,7 +120,7 @@ def _check_name(name: str, text: str | None) -> None:
 
 def _choices(name: str, values: str, train: Train) -> Choices:
     found = tuple(dict.fromkeys(_value(name, part.strip(), train) for part in values.split("|")))
-    _check_values(name, found, train)
+    _check_values(name, found)
     return Choices(values=found)
 
 
@@ -132,13 +135,11 @@ def _range(name: str, values: str, train: Train) -> Range:
             f"A range is written {name}=LOW..HIGH[:log][:POINTS], with LOW below HIGH and 2 points or more; got "
             f"'{values}'."
         )
-    _check_values(name, (low, high), train)
+    _check_values(name, (low, high))
     is_log = "log" in words
     if is_log and not low > 0:  # type: ignore[operator]
         raise ConfigError(f"A logarithmic range of {name} begins above 0, got {low}.")
-    whole = isinstance(getattr(train, name), int) or (isinstance(low, int) and isinstance(high, int))
-    is_whole = whole and not isinstance(getattr(train, name), float)
-    return Range(low=low, high=high, is_log=is_log, is_whole=is_whole, points=points[0] if points else None)  # type: ignore[arg-type]
+    return Range(low=low, high=high, is_log=is_log, is_whole=_is_whole(name), points=points[0] if points else None)  # type: ignore[arg-type]
 
 
 def _value(name: str, text: str, train: Train) -> Value:
@@ -156,7 +157,17 @@ def _value(name: str, text: str, train: Train) -> Value:
     raise ConfigError(f"{name} takes numbers, got '{text}'.")
 
 
-def _check_values(name: str, values: tuple[Value, ...], train: Train) -> None:
-    """Hold the values against the setting's own rules."""
+def _check_values(name: str, values: tuple[Value, ...]) -> None:
+    """Hold the values against the setting's own rules; which settings go together is for a trial to find out."""
+    range_text, holds = RULES[name]
     for value in values:
-        changed(train, {name: value})
+        if not holds(value):
+            raise ConfigError(f"Train.{name} must be {range_text}, got {value!r}.")
+        if name in SPELLED:
+            changed(Train(), {name: value})
+
+
+def _is_whole(name: str) -> bool:
+    """Whether the setting is declared to take whole numbers alone."""
+    declared = get_type_hints(Train)[name]
+    return float not in (get_args(declared) or (declared,))
