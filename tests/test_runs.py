@@ -143,15 +143,34 @@ class Refuse:
         raise ConfigError("This is not for it.")
 
 
-def test_a_mistake_in_what_was_asked_leaves_no_folder_and_no_finished_stage_is_lost(job, tmp_path):
+def test_a_mistake_in_what_was_asked_leaves_no_folder(job, tmp_path):
     with pytest.raises(ConfigError, match="not for it"), open_run(tmp_path / "new", resume=False) as run:
+        run.step("scale", "Scale", Scale(), job)  # the model as given is no result of one's own
         run.step("refuse", "Refuse", Refuse(), job)
     assert not (tmp_path / "new").exists()
+
+
+def test_a_mistake_in_what_was_asked_leaves_an_earlier_run_as_it_was(job, tmp_path):
+    folder = tmp_path / "r"
+    with open_run(folder, resume=False) as run:
+        run.step("scale", "Scale", Scale(), job)
+        write_json(folder / "run.json", {"kept": True})
+    before = {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with pytest.raises(ConfigError), open_run(folder, resume=False) as run:
+        run.step("refuse", "Refuse", Refuse(), job)
+    assert {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    with open_run(folder, resume=False) as run:
+        run.step("scale", "Scale", Scale(factor=3.0), job)
+    assert not (folder / "run.json").exists() and not (folder / ".previous").exists()
+
+
+def test_what_later_stages_are_refused_for_keeps_those_before(job, tmp_path):
     with pytest.raises(ConfigError), open_run(tmp_path / "kept", resume=False) as run:
         run.step("scale", "Scale", Scale(), job)
+        run.step("again", "Scale", Scale(factor=3.0), job)
         run.step("refuse", "Refuse", Refuse(), job)
     with open_run(tmp_path / "kept", resume=True) as run:
-        assert run.step("scale", "Scale", Scale(), job).cached
+        assert run.step("scale", "Scale", Scale(), job).cached and run.step("again", "S", Scale(factor=3.0), job).cached
 
 
 def test_an_output_folder_that_is_a_file_is_refused(tmp_path):

@@ -47,6 +47,7 @@ from .types import (
 )
 
 STAGE_FILE = "stage.json"
+CHEAP_S = 60.0  # what took longer is kept, whatever went wrong behind it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +131,9 @@ class Run:
 def open_run(folder: Path, *, resume: bool, progress: Progress = SILENT) -> Iterator[Run]:
     """Open `folder` for one run, alone.
 
-    Without `resume` the results of an earlier run in it are discarded; with it they are used where they still apply.
+    Without `resume` the results of an earlier run in it are replaced; with it they are used where they still apply.
+    A mistake in what was asked, one that shows before more than the model as given is done, leaves things as they were:
+    no new folder, and the earlier results in their place.
 
     Raises:
         ConfigError: the folder cannot be written, holds something else than a run, or another run is using it.
@@ -147,12 +150,14 @@ def open_run(folder: Path, *, resume: bool, progress: Progress = SILENT) -> Iter
             ) from error
         _clear(folder, keep_stages=resume)
         (folder / "stages").mkdir(exist_ok=True)
+        run = Run(folder, progress)
         try:
-            yield Run(folder, progress)
+            yield run
         except EdgewrightError:
-            if is_new and not _holds_results(folder):  # a mistake in what was asked leaves nothing behind
-                shutil.rmtree(folder)
+            if len(run.steps) <= 1 and sum(step.result.seconds for step in run.steps) < CHEAP_S:
+                _undo(folder, is_new=is_new)
             raise
+        shutil.rmtree(folder / PREVIOUS, ignore_errors=True)
 
 
 def read_run(folder: Path) -> dict[str, Any]:
@@ -217,10 +222,7 @@ def _load(folder: Path) -> StageResult:
     )
 
 
-def _holds_results(folder: Path) -> bool:
-    return any(path.is_file() and path.name != ".lock" for path in folder.rglob("*"))
-
-
+PREVIOUS = ".previous"  # the results that a run will replace, until it has some of its own
 OURS = ("stages", "facts", *ARTIFACT_FOLDERS.values(), RUN_FILE, PLAN_FILE, "report.html", ".lock")
 
 
@@ -234,23 +236,45 @@ def _refuse_foreign(folder: Path) -> None:
         raise ConfigError(
             f"Cannot read the output folder {folder} ({error.strerror}): choose another with --out."
         ) from error
-    foreign = [name for name in foreign if not name.startswith(tuple(f".{ours}." for ours in OURS))]
+    foreign = [
+        name for name in foreign if name != PREVIOUS and not name.startswith(tuple(f".{ours}." for ours in OURS))
+    ]
     if foreign:
         raise ConfigError(f"{folder} holds other files ({sorted(foreign)[0]}): choose an empty folder with --out.")
 
 
 def _clear(folder: Path, *, keep_stages: bool) -> None:
-    """Remove what a killed run left half-made, and all of an earlier run unless it is resumed."""
+    """Remove what a killed run left half-made, and set an earlier run aside unless it is resumed."""
     for entry in [*folder.glob(".*"), *folder.glob("*/.*")]:
         if entry.name != ".lock":
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+            _remove(entry)
     if not keep_stages:
+        _move_ours(folder, folder / PREVIOUS)
+
+
+def _undo(folder: Path, *, is_new: bool) -> None:
+    """Leave the folder as it was found: a new one goes, an earlier run comes back."""
+    if (folder / PREVIOUS).is_dir():
         for name in OURS[:-1]:
-            path = folder / name
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+            _remove(folder / name)
+        _move_ours(folder / PREVIOUS, folder)
+        (folder / PREVIOUS).rmdir()
+    elif is_new:
+        shutil.rmtree(folder)
+
+
+def _move_ours(source: Path, target: Path) -> None:
+    for path in (source / name for name in OURS[:-1]):
+        if path.exists():
+            target.mkdir(exist_ok=True)
+            path.rename(target / path.name)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 __all__ = ["RUN_FILE", "Run", "Step", "load_final_model", "open_run", "read_run", "stage_key"]
