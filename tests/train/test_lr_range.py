@@ -2,15 +2,18 @@ import dataclasses
 import math
 
 import pytest
+import torch
 
 from edgewright.errors import ConfigError, ModelError
 from edgewright.model import fingerprint
 from edgewright.tasks import Classify, evaluate
 from edgewright.train import Train, train_weights
-from edgewright.train.lr_range import Sweep, find_lr, read_range, smooth
+from edgewright.train.lr_range import Sweep, _before_scaling, find_lr, read_range, smooth
+from edgewright.train.rates import peak_lr
 
 TASK = Classify(num_classes=10)
 SWEEP = Sweep(low=1e-5, high=10, num_steps=121)  # 20 steps for every factor of 10
+LATE = Sweep(low=1e-3, high=1e-2, num_steps=10)
 RATES = [SWEEP.rate(step) for step in range(SWEEP.num_steps)]
 
 
@@ -85,6 +88,30 @@ def test_the_test_leaves_the_net_alone_and_repeats_itself(net, digits):
     assert first == again
     other = find_lr(net, task=TASK, data=digits, settings=settings, seed=1, sweep=Sweep(num_steps=20))
     assert other.losses != first.losses
+
+
+def test_the_suggestion_is_the_rate_before_it_is_scaled_to_the_batch():
+    found = read_range(RATES, [curve(rate) for rate in RATES])
+    assert _before_scaling(found, Train(batch_size=32)) == found
+    scaled = _before_scaling(found, Train(batch_size=32, lr_scaling="linear"))
+    assert scaled.suggested == pytest.approx(8 * found.suggested)
+    assert peak_lr(Train(lr=scaled.suggested, batch_size=32, lr_scaling="linear")) == pytest.approx(found.suggested)
+    assert "linear scaling from 256 images a step to 32 multiplies it by 0.125" in scaled.reasons[-1]
+
+
+def test_the_test_drops_out_recomputes_and_keeps_zeros_as_a_training_does(net, digits):
+    with torch.no_grad():
+        net.get_submodule("6").weight[:, ::2] = 0
+
+    def losses(**change):
+        settings = Train(batch_size=128, **change)
+        return find_lr(net, task=TASK, data=digits, settings=settings, seed=0, sweep=LATE).losses
+
+    plain = losses()
+    assert losses(dropout=0.6) != plain
+    assert losses(checkpointing=True) == pytest.approx(plain, rel=1e-4)
+    sparse = losses(keep_zeros=True)
+    assert sparse[0] == plain[0] and sparse[1:] != plain[1:]
 
 
 @pytest.mark.slow

@@ -223,12 +223,17 @@ def _begin(net: nn.Module, plan: Plan) -> Training:
         best=weights_of(copied),
         keep_last=settings.keep == "last",
         min_delta=settings.min_delta,
-        view=_recomputed(copied, plan) if settings.checkpointing else None,
+        view=recomputed(copied, plan) if settings.checkpointing else None,
         scaler=torch.amp.GradScaler(device.type) if settings.dtype == "float16" else None,
     )
 
 
-def _recomputed(net: nn.Module, plan: Plan) -> nn.Module:
+def recomputed(net: nn.Module, plan: Plan) -> nn.Module:
+    """A view of `net` that computes its activations twice.
+
+    Raises:
+        ConfigError: the model is not captured, or the loss is not the task's own.
+    """
     if not isinstance(net, fx.GraphModule) or not isinstance(plan.loss, TaskLoss):
         raise ConfigError(
             "Train.checkpointing works on captured models and the task's own loss, not on one that may look inside of "

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count, islice
 
 import torch
@@ -25,15 +25,18 @@ from ..tasks import device_of
 from ..types import Task
 from .augment import augmentation
 from .draws import random_layers
+from .dropout import begin_dropout
 from .freezing import begin_frozen, hold_frozen
 from .layout import fastest_layout
+from .loop import recomputed
 from .mixing import Mixing
 from .optimizers import optimizer_of
 from .plan import Plan, TaskLoss
-from .rates import set_lr
+from .rates import peak_lr, set_lr
 from .settings import Train
 from .state import Training
-from .step import take_step
+from .step import after_step, take_step
+from .zeros import zeros_of
 
 STOP = 4.0  # times the smallest smoothed loss: it has run away (fast.ai)
 MEMORY = 0.9  # share of the past in the smoothed loss: of the last ten steps or so
@@ -53,7 +56,7 @@ class LrRange:
         steepest: the rate at which the smoothed loss fell fastest per factor of the rate; None when it never fell.
         lowest: the rate at which it was smallest.
         runaway: the rate at which all that was gained was lost again; None when that did not happen.
-        suggested: the largest rate to train with; None when the test shows none.
+        suggested: the `lr` to train with, before it is scaled to the batch; None when the test shows none.
         reasons: how the suggestion follows, a sentence each.
     """
 
@@ -95,7 +98,8 @@ def find_lr(
         net: as for `train_weights`; left as it is.
         task: gives the loss.
         data: learns from "train", begun again when it ends.
-        settings: optimizer, batch, augmentation, decay, clipping; rate and schedule are the test's own.
+        settings: all but the rate and the schedule, which are the test's own. Where `lr_scaling` scales `lr` to the
+            batch, what is suggested is the rate that scales to the one found.
         seed: of shuffling, augmentation and dropout.
         sweep: the rates; None: 200 steps from 1e-5 to 10.
         progress: told rate and loss.
@@ -108,12 +112,13 @@ def find_lr(
     with progress.task("Find the learning rate", total=sweep.num_steps) as bar:
         for step, loss in enumerate(_losses(net, Plan(
             task=task, data=data, settings=settings, seed=seed, loss=TaskLoss(task), num_steps=1,
+            zeros=zeros_of(net) if settings.keep_zeros else {},
         ), sweep)):  # fmt: skip
             losses.append(loss)
             bar.advance(detail=f"lr {sweep.rate(step):.2g}  loss {loss:.3f}")
             if _has_run_away(losses):
                 break
-    return read_range([sweep.rate(step) for step in range(len(losses))], losses)
+    return _before_scaling(read_range([sweep.rate(step) for step in range(len(losses))], losses), settings)
 
 
 def read_range(rates: list[float], losses: list[float]) -> LrRange:
@@ -139,6 +144,19 @@ def read_range(rates: list[float], losses: list[float]) -> LrRange:
     )  # fmt: skip
 
 
+def _before_scaling(found: LrRange, settings: Train) -> LrRange:
+    """The suggestion as a training takes it: its rate is `lr` times a factor that follows from the batch."""
+    factor = peak_lr(replace(settings, lr=1.0))
+    if found.suggested is None or factor == 1:
+        return found
+    lr = found.suggested / factor
+    reason = (
+        f"As lr that is {lr:.2g}: {settings.lr_scaling} scaling from {settings.lr_batch_size} images a step to "
+        f"{settings.batch_size} multiplies it by {factor:.3g}."
+    )
+    return replace(found, suggested=lr, reasons=(*found.reasons, reason))
+
+
 def smooth(losses: list[float]) -> list[float]:
     """The exponential moving average, corrected for its start at 0."""
     mean, smoothed = 0.0, []
@@ -152,10 +170,11 @@ def _losses(net: nn.Module, plan: Plan, sweep: Sweep) -> Iterator[float]:
     """The loss of each batch before the step that it takes, one rate after the other."""
     copied, layout = fastest_layout(net, plan.data.preprocess.shape)
     begin_frozen(copied, plan.settings)
+    begin_dropout(copied, plan.settings.dropout)
     device = device_of(copied)
     state = Training(
         net=copied, layout=layout, optimizer=optimizer_of(copied, plan.settings), average=None, score_before=0.0,
-        best={},
+        best={}, view=recomputed(copied, plan) if plan.settings.checkpointing else None,
     )  # fmt: skip
     if plan.settings.dtype == "float16":
         state.scaler = torch.amp.GradScaler(device.type)
@@ -164,7 +183,9 @@ def _losses(net: nn.Module, plan: Plan, sweep: Sweep) -> Iterator[float]:
     with random_layers(plan.seed, 0, device):
         for step, (inputs, targets) in enumerate(islice(_batches(plan), sweep.num_steps)):
             set_lr(state.optimizer, sweep.rate(step))
-            yield float(take_step(state, plan, inputs, targets))
+            loss = take_step(state, plan, inputs, targets)
+            after_step(state, plan, step + 1)
+            yield float(loss)
 
 
 def _batches(plan: Plan) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
