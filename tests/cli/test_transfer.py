@@ -5,11 +5,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 from typer.testing import CliRunner
 
 from edgewright import pipeline
 from edgewright.cli import app
+from edgewright.errors import ConfigError
 from edgewright.runs import load_final_model, read_run
+from edgewright.train.transfer import advise_transfer
 from edgewright.types import Report
 
 FACTORY = """
@@ -148,3 +151,13 @@ def test_the_help_offers_every_method_and_loss():
 
     assert tuple(METHODS) == METHOD_NAMES
     assert "|".join(LOSSES) in run("train", "--help").stdout.replace("\n", "").replace(" ", "")
+
+
+def test_a_setting_that_is_searched_and_given_is_refused():
+    done = run("tune", "simple_cnn", "--data", "digits", "--vary", "lr=1e-4..1e-1:log", "--lr", 0.5)
+    assert "The search varies lr, so --lr has no effect" in str(done.exception)
+
+
+def test_few_images_are_more_than_none():
+    with pytest.raises(ConfigError, match="small_below must be greater than 0, got -3"):
+        advise_transfer(nn.Linear(2, 2), images_per_class=10, is_similar=True, small_below=-3)

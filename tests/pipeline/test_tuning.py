@@ -190,7 +190,8 @@ def test_the_first_of_equal_trials_is_the_best_and_none_at_all_is_told():
     ("changes", "words"),
     [({"method": "luck"}, f"one of {', '.join(METHODS)}, got 'luck'"), ({"trials": 0}, "whole number from 1, got 0"),
      ({"folds": 1}, "whole number from 2, got 1"),
-     ({"method": "grid", "space": ("lr=0.1..0.2",)}, r"needs the points of a range: write lr=0.1\.\.0.2:3")],
+     ({"method": "grid", "space": ("lr=0.1..0.2",)}, r"needs the points of a range: write lr=0.1\.\.0.2:3"),
+     ({"method": "grid", "space": ("lr=1e-4..1e-1:log",)}, r"write lr=0.0001\.\.0.1:log:3")],
 )  # fmt: skip
 def test_searches_that_make_no_sense_are_refused(changes, words):
     with pytest.raises(ConfigError, match=words):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from ..errors import ConfigError
 from . import options
 from .again import train_lines
+from .recovery import flags
 from .show import as_json, lines, table
 from .stages import DEVICE, Augment, BatchSize, Lr, OnDevice, Preset, given
 
@@ -56,6 +58,7 @@ def tune(
     from .progress import progress_for
 
     training = given(epochs=epochs, batch_size=batch_size, lr=lr, augment=augment)
+    _refuse_fixed(vary, training)
     train = dataclasses.replace(recipe(preset).train, **training)
     settings = Tune(space=tuple(vary), method=method, trials=trials, folds=folds, train=train)
     asked = Asked(
@@ -77,6 +80,18 @@ def tune(
         else:  # K models, none of which has learnt from all images
             changes = {**training, **found.best.values}
             lines(train_lines(asked, changes, train=train, preset=preset, device=device if device != DEVICE else ""))
+
+
+def _refuse_fixed(vary: list[str], training: dict[str, Any]) -> None:
+    """Refuse a setting that is given a value and searched too.
+
+    Raises:
+        ConfigError: names it.
+    """
+    for text in vary:
+        name = text.partition("=")[0].strip().replace("-", "_")
+        if name in training:
+            raise ConfigError(f"The search varies {name}, so {flags([name])} has no effect: leave one of the two out.")
 
 
 def _text(value: object) -> str:

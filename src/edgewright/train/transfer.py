@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from ..data import Data
-from ..errors import ModelError
+from ..errors import ConfigError, ModelError
 from ..seeding import derive
 from ..tasks import device_of
 from .freezing import BACKBONE, head_of
@@ -165,9 +165,16 @@ def advise_transfer(net: nn.Module, *, images_per_class: float, is_similar: bool
         is_similar: `Worth.is_similar`, or what the user knows.
         small_below: what counts as few.
 
+    Raises:
+        ConfigError: no number of images would be few.
+
     Source: Yosinski 2014, How transferable are features in deep neural networks; Kornblith 2019, Do Better ImageNet
     Models Transfer Better; Kumar 2022, Fine-Tuning can Distort Pretrained Features (why few images leave them alone).
     """
+    if not small_below > 0:
+        raise ConfigError(
+            f"small_below must be greater than 0, got {small_below:g}: images per class that count as few."
+        )
     is_small = images_per_class < small_below
     size = f"{images_per_class:.0f} images a class count as {'few' if is_small else 'many'} (limit {small_below:.0f})."
     changes, why = _cell(net, is_small, is_similar)

@@ -66,7 +66,8 @@ class Range:
             ConfigError: nobody said how many.
         """
         if self.points is None:
-            raise ConfigError(f"A grid needs the points of a range: write {name}={self.low:g}..{self.high:g}:3.")
+            log = ":log" if self.is_log else ""
+            raise ConfigError(f"A grid needs the points of a range: write {name}={self.low:g}..{self.high:g}{log}:3.")
         space = np.geomspace if self.is_log else np.linspace
         values = [float(value) for value in space(self.low, self.high, self.points)]
         return tuple(dict.fromkeys(round(value) if self.is_whole else value for value in values))
