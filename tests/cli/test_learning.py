@@ -5,12 +5,14 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 from typer.testing import CliRunner
 
 from edgewright.cli import app
 from edgewright.cli.learning import OPTIMIZER_NAMES, RISING, SCHEDULE_NAMES, without_second_rise
-from edgewright.train.optimizers import OPTIMIZERS
-from edgewright.train.schedules import SCHEDULES
+from edgewright.train.optimizers import OPTIMIZERS, make_optimizer
+from edgewright.train.schedules import SCHEDULES, Course, schedule
 
 
 def run(*words):
@@ -34,17 +36,50 @@ def test_a_schedule_that_rises_by_itself_has_no_warm_up_unless_asked_for():
     assert without_second_rise({"schedule": "cosine"}) == {"schedule": "cosine"}
 
 
+def test_schedules_fall_to_the_final_rate_exactly_where_they_say_so():
+    for name, each in SCHEDULES.items():
+        shares = {schedule(name).share(98, Course(num_steps=99, final=final)) for final in (0.0, 0.5)}
+        assert (len(shares) == 2) == each.falls_to_final, name
+
+
+def test_optimizers_step_by_the_momentum_exactly_where_they_say_so():
+    for name, each in OPTIMIZERS.items():
+        ends = set()
+        for momentum in (0.5, 0.9):
+            weight = nn.Parameter(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))  # Lamb scales steps: uneven ones
+            optimizer = make_optimizer([weight], name=name, lr=0.1, weight_decay=0.0, momentum=momentum)
+            for _ in range(3):
+                weight.grad = weight.detach() ** 3
+                optimizer.step()
+            ends.add(weight[0, 0].item())
+        assert (len(ends) == 2) == each.uses_momentum, name
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--schedule", "step:every=1", "--final-lr", "0.1"], "the schedule step:every=1 does not look at it"),
+        (["--optimizer", "lookahead:rmsprop", "--momentum", "0.8"], "rmsprop does not look at --momentum, as adagrad"),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_refused(options, words):
+    done = CliRunner().invoke(app, ["train", "simple_cnn", "--data", "digits", *options])
+    assert done.exit_code == 2
+    assert words in done.stderr
+
+
 @pytest.mark.slow
 def test_the_options_reach_the_training(tmp_path):
     run(
-        "--epochs", "1", "--batch-size", "512", "--optimizer", "lookahead:adam:k=2", "--schedule", "step:every=1",
+        "--epochs", "1", "--batch-size", "512", "--optimizer", "lookahead:adam:k=2", "--schedule", "polynomial:power=2",
         "--lr-scaling", "sqrt", "--rates", "conv1=0.1,=1", "--warmup-epochs", "0.5", "--final-lr", "0.1",
         "--momentum", "0.8", "--weight-decay", "0.01", "--l1", "0.001", "--out", str(tmp_path / "run"),
     )  # fmt: skip
     content = json.loads((tmp_path / "run" / "run.json").read_text())
     asked = {
-        "optimizer": "lookahead:adam:k=2", "schedule": "step:every=1", "lr_scaling": "sqrt", "rates": "conv1=0.1,=1",
-        "warmup_epochs": 0.5, "final_lr": 0.1, "momentum": 0.8, "weight_decay": 0.01, "l1": 0.001,
+        "optimizer": "lookahead:adam:k=2", "schedule": "polynomial:power=2", "lr_scaling": "sqrt",
+        "rates": "conv1=0.1,=1", "warmup_epochs": 0.5, "final_lr": 0.1, "momentum": 0.8, "weight_decay": 0.01,
+        "l1": 0.001,
     }  # fmt: skip
     text = json.dumps(content)
     for name, value in asked.items():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..errors import ConfigError
 from .show import as_json, lines, table
 
 if TYPE_CHECKING:
@@ -70,6 +71,30 @@ def without_second_rise(changes: dict[str, Any]) -> dict[str, Any]:
     """No warm-up where none is asked for and the schedule rises by itself."""
     rises = str(changes.get("schedule", "")).partition(":")[0] in RISING
     return {"warmup_epochs": 0.0, **changes} if rises else changes
+
+
+def refuse_unused(changes: dict[str, Any], settings: Train) -> None:
+    """Refuse what the command line gives and the chosen schedule or optimizer does not look at.
+
+    Raises:
+        ConfigError: names the two, and those that would use it.
+    """
+    from ..train.optimizers import OPTIMIZERS, rule_of
+    from ..train.schedules import SCHEDULES, schedule
+
+    if "final_lr" in changes and not schedule(settings.schedule).falls_to_final:
+        falling = ", ".join(name for name, each in SCHEDULES.items() if each.falls_to_final)
+        raise ConfigError(
+            f"--final-lr is where {falling} end, and the schedule {settings.schedule} does not look at it: leave it "
+            "out, or choose one of these with --schedule."
+        )
+    rule, _ = rule_of(settings.optimizer)
+    if "momentum" in changes and not rule.uses_momentum:
+        others = ", ".join(name for name, each in OPTIMIZERS.items() if not each.uses_momentum)
+        raise ConfigError(
+            f"The optimizer {settings.optimizer} does not look at --momentum, as {others} do not: leave it out, or "
+            "choose another with --optimizer."
+        )
 
 
 def show_lr_range(asked: Asked, settings: Train, *, json_file: Path | None) -> None:

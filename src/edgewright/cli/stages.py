@@ -113,6 +113,7 @@ def train(
     if label_smoothing is not None:
         changes["label_smoothing"] = 0.0  # the task's replaces that of a preset
     stage = dataclasses.replace(recipe(preset).train, **learning.without_second_rise(changes))
+    learning.refuse_unused(changes, stage)
     _refuse_several_jobs(given(folds=folds, log=log), find_lr=find_lr, dry_run=dry_run)
     if find_lr:
         return learning.show_lr_range(asked, stage, json_file=json_file)

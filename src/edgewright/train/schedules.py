@@ -45,9 +45,13 @@ class Course:
 
 
 class Schedule(Protocol):
-    """`rises`: it begins low by itself, so that a warm-up before it only costs time."""
+    """`rises`: it begins low by itself, so that a warm-up before it only costs time.
+
+    `falls_to_final`: it ends at the share that a `Course` calls final; the others do not look at it.
+    """
 
     rises: ClassVar[bool]
+    falls_to_final: ClassVar[bool]
 
     def share(self, step: int, course: Course) -> float:
         """The share of the largest rate at `step`, which is not before the warm-up's end."""
@@ -58,6 +62,7 @@ class Constant:
     """1."""
 
     rises: ClassVar[bool] = False
+    falls_to_final: ClassVar[bool] = False
 
     def share(self, step: int, course: Course) -> float:
         return 1.0
@@ -70,6 +75,7 @@ class Step:
     every: float | None = None
     gamma: float = 0.1
     rises: ClassVar[bool] = False
+    falls_to_final: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check(self, {"every": POSITIVE, "gamma": SHARE})
@@ -89,6 +95,7 @@ class MultiStep:
     at: tuple[float, ...] = ()
     gamma: float = 0.1
     rises: ClassVar[bool] = False
+    falls_to_final: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         rising = ("epochs in rising order", lambda at: all(a < b for a, b in zip((0, *at), at, strict=False)))
@@ -106,6 +113,7 @@ class Exponential:
 
     gamma: float | None = None
     rises: ClassVar[bool] = False
+    falls_to_final: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check(self, {"gamma": SHARE})
@@ -122,6 +130,7 @@ class Polynomial:
 
     power: float = 0.9
     rises: ClassVar[bool] = False
+    falls_to_final: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check(self, {"power": POSITIVE})
@@ -135,6 +144,7 @@ class Cosine:
     """final + (1 - final)/2 (1 + cos(pi t/T)). Source: Loshchilov and Hutter 2017, SGDR, equation 5, one cycle."""
 
     rises: ClassVar[bool] = False
+    falls_to_final: ClassVar[bool] = True
 
     def share(self, step: int, course: Course) -> float:
         return course.final + (1 - course.final) * 0.5 * (1 + math.cos(math.pi * course.passed(step)))
@@ -152,6 +162,7 @@ class CosineRestarts:
     first: float | None = None
     growth: float = 2
     rises: ClassVar[bool] = False
+    falls_to_final: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check(self, {"first": POSITIVE, "growth": ("1 or greater", lambda value: 1 <= value < math.inf)})
@@ -178,6 +189,7 @@ class OneCycle:
     rise: float = 0.3
     divide: float = 25
     rises: ClassVar[bool] = True
+    falls_to_final: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         inside = ("in (0, 1)", lambda value: 0 < value < 1)
@@ -201,6 +213,7 @@ class Triangular:
     half: float | None = None
     low: float = 0.25
     rises: ClassVar[bool] = True
+    falls_to_final: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check(self, WAVE)
@@ -217,6 +230,7 @@ class Triangular2:
     half: float | None = None
     low: float = 0.25
     rises: ClassVar[bool] = True
+    falls_to_final: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check(self, WAVE)
@@ -234,6 +248,7 @@ class ExpRange:
     low: float = 0.25
     gamma: float = 0.99994
     rises: ClassVar[bool] = True
+    falls_to_final: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check(self, {**WAVE, "gamma": SHARE})

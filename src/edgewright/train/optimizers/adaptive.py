@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
@@ -18,6 +19,7 @@ class Adagrad:
     """w -= lr g / (sqrt(sum g^2) + eps). It uses no momentum. Source: Duchi 2011."""
 
     eps: float = 1e-10
+    uses_momentum: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check(self, {"eps": NOT_NEGATIVE})
@@ -36,6 +38,7 @@ class RmsProp:
     beta2: float = 0.99
     momentum: float = 0.0
     eps: float = 1e-8
+    uses_momentum: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check(self, {**MOMENTS, "momentum": BELOW_1})
@@ -53,6 +56,7 @@ class Adam:
 
     beta2: float = 0.999
     eps: float = 1e-8
+    uses_momentum: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check(self, MOMENTS)
@@ -67,6 +71,7 @@ class Amsgrad:
 
     beta2: float = 0.999
     eps: float = 1e-8
+    uses_momentum: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check(self, MOMENTS)
@@ -84,6 +89,7 @@ class AdamW:
 
     beta2: float = 0.999
     eps: float = 1e-8
+    uses_momentum: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check(self, MOMENTS)
@@ -99,6 +105,7 @@ class NAdam:
     beta2: float = 0.999
     eps: float = 1e-8
     decay: float = 4e-3
+    uses_momentum: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check(self, {**MOMENTS, "decay": NOT_NEGATIVE})
@@ -114,6 +121,7 @@ class RAdam:
 
     beta2: float = 0.999
     eps: float = 1e-8
+    uses_momentum: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check(self, MOMENTS)
@@ -136,6 +144,7 @@ class Adafactor:
     decay: float = 0.8
     clip: float = 1.0
     least: int = 16
+    uses_momentum: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check(self, {"beta1": BELOW_1, "decay": POSITIVE, "clip": POSITIVE, "least": COUNT})
@@ -161,6 +170,7 @@ class AdafactorRelative:
 
     decay: float = 0.8
     clip: float = 1.0
+    uses_momentum: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check(self, {"decay": POSITIVE, "clip": ("1 or greater", lambda value: value >= 1)})
@@ -180,6 +190,7 @@ class Lamb:
 
     beta2: float = 0.999
     eps: float = 1e-6
+    uses_momentum: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check(self, MOMENTS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
@@ -18,6 +19,8 @@ class Sgd:
     Source: Robbins and Monro 1951; Sutskever 2013 (the form of the momentum).
     """
 
+    uses_momentum: ClassVar[bool] = True
+
     def __call__(self, groups: Groups, lr: float, momentum: float) -> torch.optim.Optimizer:
         return torch.optim.SGD(groups, lr=lr, momentum=momentum, nesterov=momentum > 0)
 
@@ -25,6 +28,8 @@ class Sgd:
 @dataclass(frozen=True, kw_only=True)
 class Momentum:
     """The heavy ball: v = m v + g; w -= lr v. Source: Polyak 1964."""
+
+    uses_momentum: ClassVar[bool] = True
 
     def __call__(self, groups: Groups, lr: float, momentum: float) -> torch.optim.Optimizer:
         _need_momentum("momentum", momentum)
@@ -34,6 +39,8 @@ class Momentum:
 @dataclass(frozen=True, kw_only=True)
 class Nesterov:
     """v = m v + g; w -= lr (g + m v). Source: Nesterov 1983; Sutskever 2013."""
+
+    uses_momentum: ClassVar[bool] = True
 
     def __call__(self, groups: Groups, lr: float, momentum: float) -> torch.optim.Optimizer:
         _need_momentum("nesterov", momentum)
@@ -48,6 +55,7 @@ class Lars:
     """
 
     eta: float = 0.001
+    uses_momentum: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check(self, {"eta": POSITIVE})

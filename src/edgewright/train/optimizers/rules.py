@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 
@@ -19,7 +19,12 @@ from .switch import AdamToSgd
 
 
 class Rule(Protocol):
-    """Settings of an optimizer, which makes it when called."""
+    """Settings of an optimizer, which makes it when called.
+
+    `uses_momentum`: the training's; the others have none, or an option of their own.
+    """
+
+    uses_momentum: ClassVar[bool]
 
     def __call__(self, groups: Groups, lr: float, momentum: float) -> torch.optim.Optimizer: ...
 
@@ -34,6 +39,7 @@ class AdamThenSgd:
 
     epoch: int = 10
     sgd_lr: float | None = None
+    uses_momentum: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check(self, {"epoch": COUNT, "sgd_lr": POSITIVE})
@@ -48,6 +54,7 @@ class AdamThenSgdPlateau:
 
     patience: int = 3
     sgd_lr: float | None = None
+    uses_momentum: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check(self, {"patience": COUNT, "sgd_lr": POSITIVE})
@@ -64,6 +71,7 @@ class Swats:
     """
 
     tolerance: float = 1e-9
+    uses_momentum: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check(self, {"tolerance": POSITIVE})
