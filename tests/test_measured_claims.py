@@ -48,3 +48,17 @@ def test_a_teacher_and_a_score_help_a_cut_net_to_recover():
             assert taught["num"] == alone["num"] == 3 and taught["mean"] > alone["mean"]
             assert f"{taught['mean']:.1f} ({taught['min']:.1f} to {taught['max']:.1f})" in page("pruning-scores.md")
             assert taught["mean"] >= curves["random", keep, "distill"]["top1"]["mean"]
+
+
+def test_nine_of_ten_library_models_lose_half_of_their_macs():
+    content = result("prune_coverage.json")
+    for library, asked in {"torchvision": 98, "timm": 191}.items():  # what was not run counts as failed
+        told = content["summary"][library]
+        assert told["succeed"] >= 0.9 * asked
+        assert f"| {library} | {asked} | {told['models']} | **{told['succeed']}** |" in page("pruning.md")
+        assert all(name in page("pruning.md") for name in told["failures"])
+    good = [row for row in content["models"] if not row.get("failure")]
+    assert all(0.49 <= row["keep_macs"] <= 0.5 and row["loads_bit_for_bit"] for row in good)
+    ran = {row["model"].partition(":")[2] for row in good}
+    assert {"ssdlite320_mobilenet_v3_large", "fasterrcnn_resnet50_fpn", "deeplabv3_resnet50",
+            "lraspp_mobilenet_v3_large"} <= ran  # fmt: skip
