@@ -4,7 +4,7 @@
 
 For measuring: such a model is not saved. Convolutions have no kernel there and stay dense; so do layers whose weights
 do not follow 2:4 or whose sizes the kernels do not take. Whether it is faster is for a measurement to say
-(`benchmarks/sparse_tensor_cores.py`): small layers are not.
+(`benchmarks/sparse_tensor_cores.py`).
 
 Source: Mishra 2021, arXiv:2104.08378; torch.sparse.to_sparse_semi_structured.
 """
