@@ -1,16 +1,16 @@
 """What a network that was trained elsewhere is worth, and the advice that follows."""
 
-import copy
 import dataclasses
 
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from edgewright.data import load_data
 from edgewright.errors import ModelError
 from edgewright.model import capture, input_shape
-from edgewright.tasks import Classify, evaluate
+from edgewright.tasks import Classify
 from edgewright.train import Train, train_weights
 from edgewright.train.transfer import (
     Worth,
@@ -102,43 +102,29 @@ def only(data, classes):
 
 
 @pytest.mark.slow
-def test_few_images_of_new_classes_are_learnt_better_by_the_head_of_a_trained_net_than_from_nothing(five_of_ten):
-    """Transfer as a cure of overfitting: four images a class."""
-    net, new = five_of_ten
-    train = new.split("train")
-    few = torch.cat([(train.labels_B == label).nonzero().flatten()[:4] for label in range(5)])
-    data = dataclasses.replace(new, splits={**new.splits, "train": train.take(few)})
-    task = Classify(num_classes=5)
-    settings = Train(epochs=40, batch_size=20, lr=0.01, augment="none", warmup_epochs=0)
-
-    def score(start, **changes):
-        outcome = train_weights(start, task=task, data=data, settings=dataclasses.replace(settings, **changes), seed=0)
-        return evaluate(outcome.net, task, data, "test").value
-
-    torch.manual_seed(1)
-    anew = nn.Sequential(*(fresh(part) for part in net))
-    moved = score(with_new_head(net, 5, seed=0), freeze="0,2,5")
-    assert moved > score(anew) - 1  # no worse than noise allows, with a tenth of the weights learning
-    assert moved > 70
-
-
-def fresh(part):
-    """The same layer with random weights."""
-    copied = copy.deepcopy(part)
-    if hasattr(copied, "reset_parameters"):
-        copied.reset_parameters()
-    return copied
-
-
-@pytest.mark.slow
 def test_the_worth_of_features_is_that_of_their_neighbours(five_of_ten):
     net, new = five_of_ten
     worth = worth_of_features(net, new, seed=0)
     assert worth == worth_of_features(net, new, seed=0)
-    assert worth.num_images == len(new.split("val")) and worth.pixels > 90 and worth.features > 80
+    assert worth.num_images == len(new.split("val"))
+    train, val = (new.split(split) for split in ("train", "val"))
+    inputs = [new.preprocess(part.images_BCHW) for part in (train, val)]
+    for told, (known_BD, new_BD) in {
+        worth.pixels: [each.flatten(1) for each in inputs],
+        worth.features: [features_of(net, each) for each in inputs],
+    }.items():
+        assert told == pytest.approx(
+            voted(known_BD, train.labels_B, new_BD, val.labels_B), abs=1.0
+        )  # ties are broken anew
     blind = nn.Sequential(nn.Flatten(), nn.Linear(64, 2), nn.Linear(2, 5))
     nn.init.zeros_(blind[1].weight)
     assert worth_of_features(blind, new, seed=0).features < 40
+
+
+def voted(known_BD, known_B, new_BD, new_B):
+    """Top-1 of the most frequent class among the five of largest cosine, by hand."""
+    cosine_NB = F.normalize(new_BD) @ F.normalize(known_BD).T
+    return 100 * float((known_B[cosine_NB.topk(5).indices].mode(1).values == new_B).float().mean())
 
 
 @pytest.mark.parametrize(("features", "pixels", "is_similar"), [(90, 60, True), (62, 60, False), (60, 90, False)])
