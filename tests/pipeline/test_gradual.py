@@ -162,7 +162,7 @@ def test_one_scan_serves_all_cuts_and_none_is_made_again_when_resumed(tmp_path):
 def test_a_share_that_no_cut_reaches_is_refused_before_the_first_one(tmp_path):
     with pytest.raises(BudgetError, match=r"Cannot cut mine to 0\.001 of its MACs"):
         prune_gradually(new_job(), replace(PRUNE, keep_macs=0.001), out=tmp_path / "run", schedule=CUBIC)
-    assert [path.name for path in (tmp_path / "run" / "stages").iterdir()] == ["01-given"]
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.slow
