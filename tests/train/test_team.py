@@ -3,6 +3,9 @@ seconds, so they are few and look at much."""
 
 import copy
 import io
+import signal
+import subprocess
+import sys
 from functools import partial
 
 import pytest
@@ -129,6 +132,29 @@ def test_the_error_of_another_process_is_named():
         team.told(lambda: 1.0, CPU)
         team.sum_gradients(nn.Linear(1, 1), torch.zeros(()))
     assert not dist.is_initialized()
+
+
+KILLED = """
+import os, signal, sys, time
+from multiprocessing import get_context
+from edgewright.train.team import _end_with
+
+if __name__ == "__main__":
+    other = get_context("spawn").Process(target=_end_with, args=(os.getpid(),))
+    other.start()
+    print("started", flush=True)
+    time.sleep(2)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.slow
+def test_no_process_is_left_of_a_team_whose_first_is_killed(tmp_path):
+    script = tmp_path / "killed.py"
+    script.write_text(KILLED)
+    # ends with the last process that holds the pipe, and fails after a minute
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == -signal.SIGKILL and done.stdout == "started\n"
 
 
 def test_shares_cover_a_batch_once_and_differ_by_one_image():

@@ -9,11 +9,14 @@ are the same, and a test holds them together.
 from __future__ import annotations
 
 import io
+import os
 import pickle
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,6 +27,7 @@ from torch.multiprocessing.spawn import ProcessException
 
 from ..errors import ConfigError, ModelError, first_line
 
+WATCH_S = 1.0  # between two looks at whether the first process is there
 PATIENCE_S = 300.0  # for another process to end, on a machine that may be busy
 
 
@@ -83,7 +87,11 @@ def gathered(size: int, work: Callable[..., Any], args: tuple[Any, ...], device:
     content, port, threads = _sent(size, (work, args), device), _free_port(), torch.get_num_threads()
     own_threads = max(1, threads // size)
     others = multiprocessing.start_processes(
-        _join, (size, port, device.type, own_threads, content), nprocs=size - 1, join=False, start_method="spawn"
+        _join,
+        (size, port, device.type, own_threads, content, os.getpid()),
+        nprocs=size - 1,
+        join=False,
+        start_method="spawn",
     )
     try:
         torch.set_num_threads(own_threads)
@@ -102,9 +110,10 @@ def gathered(size: int, work: Callable[..., Any], args: tuple[Any, ...], device:
             process.join()
 
 
-def _join(index: int, size: int, port: int, kind: str, threads: int, content: bytes) -> None:
+def _join(index: int, size: int, port: int, kind: str, threads: int, content: bytes, first: int) -> None:
     """What another process does: join the team as number `index` + 1, and work until the end."""
     rank = index + 1
+    Thread(target=_end_with, args=(first,), daemon=True).start()
     torch.set_num_threads(threads)
     _open(rank, size, port, kind)
     try:
@@ -113,6 +122,13 @@ def _join(index: int, size: int, port: int, kind: str, threads: int, content: by
         work(Team(rank=rank, size=size), *args)
     finally:
         dist.destroy_process_group()
+
+
+def _end_with(first: int) -> None:
+    """Leave when the first process, which was killed then, is no longer the parent: nobody waits for this one."""
+    while os.getppid() == first:
+        time.sleep(WATCH_S)
+    os._exit(1)
 
 
 def _open(rank: int, size: int, port: int, kind: str) -> None:
