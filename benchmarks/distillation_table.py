@@ -1,6 +1,7 @@
 """Every kind of distillation on CIFAR-10: ResNet-32 teaches the ResNet-8 of MLPerf Tiny, three seeds each.
 
     EDGEWRIGHT_TEST_DATA=... python benchmarks/distillation_table.py [--kinds K,...] [--seeds 0,1,2] [--seconds N]
+        [--accelerator cuda] [--jobs N]
 
 All students see as many images, drawn and augmented alike, and none is chosen by its score: the last weights count. The
 published weights know the original pixels, and the training images are JPEG copies of them (82.6 % on the JPEG test
@@ -11,11 +12,15 @@ Every row is a file, and a row under way has a checkpoint: run the same command 
 from __future__ import annotations
 
 import argparse
+import copy
 import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +65,7 @@ class Table:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.folder: Path = options.rows
+        self.accelerator: str = options.accelerator
         self.root = Path(os.environ["EDGEWRIGHT_TEST_DATA"])
         self.train = replace(STUDENT, epochs=options.epochs, epoch_images=options.epoch_images)
         self.teacher_train = replace(TEACHER, epochs=options.teacher_epochs, epoch_images=options.teacher_epoch_images)
@@ -76,11 +82,13 @@ class Table:
         return Job(
             model=capture(net.model, net.input_shape, name="resnet8"), task=TASK, data=self.data, seed=seed,
             device=device("generic-x86"), model_name="resnet8", trained=False, teacher=teacher, workdir=work,
+            accelerator=self.accelerator,
         )  # fmt: skip
 
     def scores(self, net: nn.Module) -> dict[str, float]:
         """Top-1 on both test archives, in percent."""
-        return {name: evaluate(net, TASK, data, "test").value for name, data in self.tests.items()}
+        there = copy.deepcopy(net).to(self.accelerator)
+        return {name: evaluate(there, TASK, data, "test").value for name, data in self.tests.items()}
 
     @property
     def tests(self) -> Mapping[str, Data]:
@@ -97,7 +105,8 @@ class Table:
         began, cpu = time.perf_counter(), time.process_time()
         found = {"key": key, "name": name, **compute(work)}
         spent = {"seconds": time.perf_counter() - began, "cpu_s": time.process_time() - cpu}
-        write_json(path, plain({**found, **spent, "settings": settings}))
+        where = {"accelerator": self.accelerator, "machine": cpu_name(), "torch": torch.__version__}
+        write_json(path, plain({**found, **spent, **where, "settings": settings}))
         shutil.rmtree(work, ignore_errors=True)
         print(f"{name}: {found.get('scores')}, {spent['seconds']:.0f} s", flush=True)
         return read_json(path)
@@ -108,8 +117,9 @@ class Table:
 
         def compute(work: Path) -> dict[str, Any]:
             net = train_weights(
-                self.published, task=TASK, data=self.data, settings=self.teacher_train, seed=0, checkpoint=work
-            ).net
+                self.published, task=TASK, data=self.data, settings=self.teacher_train, seed=0, checkpoint=work,
+                accelerator=self.accelerator,
+            ).net  # fmt: skip
             folder.mkdir(parents=True, exist_ok=True)
             save_model(net, folder)  # type: ignore[arg-type]
             return {"scores": self.scores(net), "published": self.scores(self.published)}
@@ -198,17 +208,26 @@ def main() -> None:
     parser.add_argument("--rows", type=Path, default=Path("runs/distillation_table"))
     parser.add_argument("--out", type=Path, default=RESULTS / "distillation_table.json")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no row after so many")
+    parser.add_argument("--accelerator", default="cpu")
+    parser.add_argument("--jobs", type=int, default=1, help="rows at a time, a thread each")
     options = parser.parse_args()
-    torch.set_num_threads(1)
-    ends, table, rows = time.monotonic() + options.seconds, Table(options), []
-    for seed in map(int, options.seeds.split(",")):  # all kinds of a seed first: a part of the table is a table too
-        for kind in options.kinds.split(","):
-            if time.monotonic() < ends:
-                rows.append((kind, seed, table.student(kind, seed)))
-    facts = {"machine": cpu_name(), "threads": 1, "versions": package_versions(("torch", "torchvision", "numpy"))}
-    teacher = table.folder / "teacher.json"
-    told = {"teacher": read_json(teacher)} if teacher.exists() else {}
+    options.ends = time.time() + options.seconds
+    table = Table(options)
+    table.taught_teacher()
+    # all kinds of a seed first: a part of the table is a table too
+    wanted = [(kind, int(seed)) for seed in options.seeds.split(",") for kind in options.kinds.split(",")]
+    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
+        found = list(pool.map(row_of, repeat(options), wanted))
+    rows = [(*which, row) for which, row in zip(wanted, found, strict=True) if row is not None]
+    facts = {"threads": 1, "versions": package_versions(("torch", "torchvision", "numpy"))}
+    told = {"teacher": read_json(table.folder / "teacher.json")}
     write_json(options.out, {"claim": __doc__.splitlines()[0], **facts, **told, **collected(table, rows)})
+
+
+def row_of(options: argparse.Namespace, which: tuple[str, int]) -> dict[str, Any] | None:
+    """One row in a process of its own; None where the time is up."""
+    torch.set_num_threads(1)
+    return Table(options).student(*which) if time.time() < options.ends else None
 
 
 if __name__ == "__main__":

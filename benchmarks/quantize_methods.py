@@ -46,6 +46,7 @@ TRAINING = Qat(
         epoch_images=10_000,
     )
 )  # fmt: skip
+LONGER = replace(TRAINING, train=replace(TRAINING.train, epochs=12, epoch_images=40_000))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +113,7 @@ def subject_of(name: str, options: argparse.Namespace) -> tuple[fx.GraphModule, 
 def in_order() -> list[tuple[str, dict[str, Any]]]:
     """The best ranges, training and learned rounding first."""
     every = ways(qat=TRAINING)
+    every["best + longer training"] = ways(qat=LONGER)["best + training"]
     first = ["best", "best + training", "best + rounding", "best + all but split"]
     return [(way, every[way]) for way in [*first, *(way for way in every if way not in first)]]
 
@@ -188,6 +190,7 @@ def collect(every: list[Task], options: argparse.Namespace) -> None:
         "float": floats(options),
         "rows": [row for task in every for row in finished(task)],
         "training": repr(TRAINING),
+        "longer_training": repr(LONGER),
         "collected_on": {"machine": machine_facts(), "versions": version_facts()},
     })  # fmt: skip
 

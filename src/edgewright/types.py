@@ -383,7 +383,7 @@ class Job:
     model_name: str = "model"
     trained: bool = True  # False: the weights are random, `fit` trains first
     teacher: nn.Module | None = None  # whom distillation imitates: the model as it came, before any cut
-    accelerator: str = "cpu"  # PyTorch device on which quantization learns and scores; results come back to the CPU
+    accelerator: str = "cpu"  # PyTorch device on which weights learn and are scored; results come back to the CPU
 
     def with_model(self, model: nn.Module, *, workdir: Path | None = None) -> Job:
         """The same job for another model."""

@@ -29,7 +29,9 @@ class Far(Classify):
 
 def far_plan(digits: Data, **settings) -> Plan:
     task = Far(num_classes=10)
-    return Plan(task=task, data=digits, settings=Train(**settings), seed=0, loss=TaskLoss(task), num_steps=1)
+    return Plan(
+        task=task, data=digits, settings=Train(**settings), seed=0, loss=TaskLoss(task), num_steps=1, device=META
+    )
 
 
 def test_the_device_is_that_of_the_first_parameter_or_buffer_and_the_cpu_for_functions():

@@ -139,7 +139,10 @@ def _seconds_per_step(job: Job, settings: Train) -> float:
     """The median time of a step, the first left out where there are more."""
     watch = _Stopwatch(NUM_TIMED)
     with suppress(_Enough):
-        train_weights(job.model, task=job.task, data=job.data, settings=settings, seed=job.seed, progress=watch)
+        train_weights(
+            job.model, task=job.task, data=job.data, settings=settings, seed=job.seed, accelerator=job.accelerator,
+            progress=watch,
+        )  # fmt: skip
     steps = [after - before for before, after in pairwise(watch.ends)]
     return statistics.median(steps[1:] or steps)
 

@@ -43,8 +43,9 @@ class Draws:
         return states
 
     def restore(self, states: States) -> None:
-        """Go on from where `states` was taken."""
+        """Go on from where `states` was taken. Taken on the CPU, they say nothing about draws on an accelerator."""
         self.augment.set_state(states["augment"])
         torch.set_rng_state(states["layers"])
-        if self._device is not None:
-            torch.cuda.set_rng_state(states["layers on the accelerator"], self._device)
+        there = states.get("layers on the accelerator")
+        if self._device is not None and there is not None:
+            torch.cuda.set_rng_state(there, self._device)

@@ -33,7 +33,7 @@ from .freezing import begin_frozen, hold_frozen
 from .layout import fastest_layout
 from .mixing import Mixing
 from .optimizers import end_epoch, optimizer_of
-from .plan import Loss, Plan, TaskLoss
+from .plan import Loss, Plan, TaskLoss, learning_device
 from .rates import lr_at, set_lr
 from .saver import Saver
 from .split import Recomputed
@@ -70,13 +70,14 @@ def train_weights(
     loss: Loss | None = None,
     before_epoch: Callable[[nn.Module, int], None] | None = None,
     after_step: Callable[[nn.Module, int], None] | None = None,
+    accelerator: str | None = None,
     progress: Progress = SILENT,
 ) -> TrainOutcome:
     """A trained copy of `net`.
 
     Args:
-        net: any module that takes float32 (B, C, H, W) as `data` gives it; left as it is. It is trained on the device
-            where its parameters are, and stays there.
+        net: any module that takes float32 (B, C, H, W) as `data` gives it; left as it is. The copy comes back on the
+            device where its parameters are.
         task: gives the loss and the score.
         data: learns from "train", scores on "val".
         settings: how.
@@ -91,6 +92,7 @@ def train_weights(
         after_step: called with the copy that is trained and the number of the step over the whole run (from 1) when
             its weights have been updated and their gradients are still there, for instance to remove weights; what it
             does must follow from the number, the weights and the gradients.
+        accelerator: PyTorch device to learn and score on; None is where the parameters are.
         progress: told loss, score, learning rate and speed.
 
     Raises:
@@ -106,6 +108,7 @@ def train_weights(
         after_step=after_step,
         zeros=zeros_of(net) if settings.keep_zeros else {},
         num_steps=data.num_batches("train", batch_size=settings.batch_size, num_images=settings.epoch_images),
+        device=learning_device(net, accelerator),
     )
     key = _key(net, plan, loss)
     found = _found(checkpoint, key, progress)
@@ -113,7 +116,7 @@ def train_weights(
     if settings.processes == 1:
         return _learn(net, plan, found, saver=saver, progress=progress)
     _check_shares(plan)
-    with gathered(settings.processes, _follow, (net, plan, found), device_of(net)) as team:
+    with gathered(settings.processes, _follow, (net, plan, found), plan.device) as team:
         return _learn(net, replace(plan, team=team), found, saver=saver, progress=progress)
 
 
@@ -209,9 +212,9 @@ def _batches(plan: Plan, number: int, draws: Draws, *, start: int) -> Iterator[t
 def _begin(net: nn.Module, plan: Plan) -> Training:
     """Epoch 0: a copy of the model, scored as it came."""
     copied, layout = fastest_layout(net, plan.data.preprocess.shape)
-    settings, device = plan.settings, device_of(net)
+    settings, copied = plan.settings, copied.to(plan.device)
     if plan.team.size > 1:
-        copied = synchronized(copied, device)
+        copied = synchronized(copied, plan.device)
     begin_frozen(copied, settings)
     begin_dropout(copied, settings.dropout)
     return Training(
@@ -224,7 +227,7 @@ def _begin(net: nn.Module, plan: Plan) -> Training:
         keep_last=settings.keep == "last",
         min_delta=settings.min_delta,
         view=recomputed(copied, plan) if settings.checkpointing else None,
-        scaler=torch.amp.GradScaler(device.type) if settings.dtype == "float16" else None,
+        scaler=torch.amp.GradScaler(plan.device.type) if settings.dtype == "float16" else None,
     )
 
 

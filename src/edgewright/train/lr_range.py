@@ -21,7 +21,6 @@ from ..data import Data
 from ..errors import ConfigError, ModelError
 from ..progress import SILENT, Progress
 from ..seeding import torch_generator
-from ..tasks import device_of
 from ..types import Task
 from .augment import augmentation
 from .draws import random_layers
@@ -31,7 +30,7 @@ from .layout import fastest_layout
 from .loop import recomputed
 from .mixing import Mixing
 from .optimizers import optimizer_of
-from .plan import Plan, TaskLoss
+from .plan import Plan, TaskLoss, learning_device
 from .rates import peak_lr, set_lr
 from .settings import Train
 from .state import Training
@@ -90,7 +89,7 @@ class Sweep:
 
 def find_lr(
     net: nn.Module, *, task: Task, data: Data, settings: Train, seed: int, sweep: Sweep | None = None,
-    progress: Progress = SILENT,
+    accelerator: str | None = None, progress: Progress = SILENT,
 ) -> LrRange:  # fmt: skip
     """Test a copy of `net` over a range of learning rates, with everything else as a training under `settings` has it.
 
@@ -102,6 +101,7 @@ def find_lr(
             batch, what is suggested is the rate that scales to the one found.
         seed: of shuffling, augmentation and dropout.
         sweep: the rates; None: 200 steps from 1e-5 to 10.
+        accelerator: PyTorch device to learn on; None is where the parameters are.
         progress: told rate and loss.
 
     Raises:
@@ -112,7 +112,7 @@ def find_lr(
     with progress.task("Find the learning rate", total=sweep.num_steps) as bar:
         for step, loss in enumerate(_losses(net, Plan(
             task=task, data=data, settings=settings, seed=seed, loss=TaskLoss(task), num_steps=1,
-            zeros=zeros_of(net) if settings.keep_zeros else {},
+            zeros=zeros_of(net) if settings.keep_zeros else {}, device=learning_device(net, accelerator),
         ), sweep)):  # fmt: skip
             losses.append(loss)
             bar.advance(detail=f"lr {sweep.rate(step):.2g}  loss {loss:.3f}")
@@ -169,18 +169,18 @@ def smooth(losses: list[float]) -> list[float]:
 def _losses(net: nn.Module, plan: Plan, sweep: Sweep) -> Iterator[float]:
     """The loss of each batch before the step that it takes, one rate after the other."""
     copied, layout = fastest_layout(net, plan.data.preprocess.shape)
+    copied = copied.to(plan.device)
     begin_frozen(copied, plan.settings)
     begin_dropout(copied, plan.settings.dropout)
-    device = device_of(copied)
     state = Training(
         net=copied, layout=layout, optimizer=optimizer_of(copied, plan.settings), average=None, score_before=0.0,
         best={}, view=recomputed(copied, plan) if plan.settings.checkpointing else None,
     )  # fmt: skip
     if plan.settings.dtype == "float16":
-        state.scaler = torch.amp.GradScaler(device.type)
+        state.scaler = torch.amp.GradScaler(plan.device.type)
     copied.train()
     hold_frozen(copied, state.optimizer, plan.settings, epoch=1)
-    with random_layers(plan.seed, 0, device):
+    with random_layers(plan.seed, 0, plan.device):
         for step, (inputs, targets) in enumerate(islice(_batches(plan), sweep.num_steps)):
             set_lr(state.optimizer, sweep.rate(step))
             loss = take_step(state, plan, inputs, targets)

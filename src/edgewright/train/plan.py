@@ -11,6 +11,7 @@ from torch import nn
 
 from ..data import Data
 from ..errors import ConfigError
+from ..tasks import device_of
 from ..types import Task
 from .team import ALONE, Team
 
@@ -31,6 +32,7 @@ class Plan:
     seed: int
     loss: Loss
     num_steps: int  # per epoch
+    device: torch.device  # where the copy learns and is scored
     before_epoch: Callable[[nn.Module, int], None] | None = None
     after_step: Callable[[nn.Module, int], None] | None = None
     zeros: dict[str, torch.Tensor] = field(default_factory=dict)  # weights that stay 0
@@ -53,6 +55,11 @@ class Plan:
                 f"Train.label_smoothing={share} spreads a share over all classes, and '{loss}' asks yes or no for each "
                 f"class: set {kind}.label_smoothing instead (--label-smoothing)."
             )
+
+
+def learning_device(net: nn.Module, accelerator: str | None) -> torch.device:
+    """The device of this name; None is where the parameters of `net` are."""
+    return device_of(net) if accelerator is None else torch.device(accelerator)
 
 
 @dataclass(frozen=True)

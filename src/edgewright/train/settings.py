@@ -206,6 +206,7 @@ class Train:
             settings=self,
             seed=job.seed,
             checkpoint=job.workdir,
+            accelerator=job.accelerator,
             progress=progress,
         )
         return stage_result(outcome, job)

@@ -79,7 +79,7 @@ class Cluster:
         if self.train is not None:
             outcome = train_weights(
                 twin, task=job.task, data=job.data, settings=self.train, seed=job.seed, checkpoint=job.workdir,
-                loss=loss, progress=progress,
+                loss=loss, accelerator=job.accelerator, progress=progress,
             )  # fmt: skip
         clustered = unshared(net, outcome.net if outcome else twin).eval()
         facts = {"name": job.model_name, "preprocess": plain(job.data.preprocess), "class_names": job.data.class_names}

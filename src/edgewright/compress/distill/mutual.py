@@ -106,5 +106,6 @@ class Mutual:
         nets = [job.model, *(redrawn(job.model, job.seed, "peer", number) for number in range(2, self.peers + 1))]
         return train_weights(
             Peers(nets), task=job.task, data=job.data, settings=self.train, seed=job.seed, checkpoint=job.workdir,
-            loss=MutualLoss(job.task, weight=self.weight, temperature=self.temperature), progress=progress,
+            loss=MutualLoss(job.task, weight=self.weight, temperature=self.temperature),
+            accelerator=job.accelerator, progress=progress,
         )  # fmt: skip

@@ -95,6 +95,7 @@ class Distill:
             seed=job.seed,
             checkpoint=job.workdir,
             loss=loss,
+            accelerator=job.accelerator,
             progress=progress,
         )
         return self._told(stage_result(replace(outcome, net=parted(outcome.net)[0]), job), loss)

@@ -55,6 +55,7 @@ class Prepare:
             settings=self.train,
             seed=job.seed,
             checkpoint=job.workdir,
+            accelerator=job.accelerator,
             loss=PenalizedLoss(net, channels, job.task, self),  # type: ignore[arg-type]
             progress=progress,
         )

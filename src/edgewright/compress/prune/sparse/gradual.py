@@ -52,7 +52,8 @@ def train_sparser(
     folder = None if job.workdir is None else job.workdir / content_key(plain(settings))
     outcome = train_weights(
         with_sums(net, names, settings.score), task=job.task, data=job.data, settings=train, seed=job.seed,
-        checkpoint=folder, before_epoch=gradual.before_epoch, after_step=gradual.after_step, progress=progress,
+        checkpoint=folder, before_epoch=gradual.before_epoch, after_step=gradual.after_step,
+        accelerator=job.accelerator, progress=progress,
     )  # fmt: skip
     course = [{"step": step, "sparsity": value} for step, value in when.items()]
     return without_sums(outcome.net, names), {"schedule": course}  # type: ignore[arg-type]

@@ -50,7 +50,7 @@ def choose_once(
     if settings.train is not None:
         trained = train_weights(
             net, task=job.task, data=job.data, settings=replace(settings.train, keep_zeros=True), seed=job.seed,
-            checkpoint=job.workdir, progress=progress,
+            checkpoint=job.workdir, accelerator=job.accelerator, progress=progress,
         )  # fmt: skip
         return trained.net, details  # type: ignore[return-value]
     if settings.norm_batches:

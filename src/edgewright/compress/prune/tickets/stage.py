@@ -131,7 +131,7 @@ class TrainTicket:
             start, after_step, settings = self._unmasked(job), self._masking(masks), self.train
         return train_weights(
             start, task=job.task, data=job.data, settings=settings, seed=job.seed, checkpoint=job.workdir,
-            after_step=after_step, progress=progress,
+            after_step=after_step, accelerator=job.accelerator, progress=progress,
         )  # fmt: skip
 
     def require(self, data: Data) -> None:
