@@ -30,6 +30,8 @@ NO_NETS = Path("unused")  # resnet20 and resnet32 have published weights: nothin
 class Rows:
     """The rows of one file, by table and name. Each is written when it is done, so that a killed run goes on.
 
+    A row names its place in the file's `environments` (machine and versions): a run may go on elsewhere.
+
     Args:
         seconds: no row is begun after so many.
     """
@@ -46,11 +48,19 @@ class Rows:
                 return None
             began = time.perf_counter()
             found = compute()
-            rows[name] = {**found, "row_s": round(time.perf_counter() - began, 1)}
-            self.content |= {"machine": machine_facts(), "versions": version_facts()}
+            row_s = round(time.perf_counter() - began, 1)
+            rows[name] = {**found, "row_s": row_s, "environment": self._environment()}
             write_json(self.path, self.content)
             print(table, name, str(rows[name])[:200], flush=True)
         return rows[name]
+
+    def _environment(self) -> int:
+        """The place of this machine with these versions among those of the file."""
+        here = {"machine": machine_facts(), "versions": version_facts()}
+        known = self.content.setdefault("environments", [])
+        if here not in known:
+            known.append(here)
+        return known.index(here)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
