@@ -5,7 +5,8 @@
 `resnet20`, published CIFAR-10 weights, activations of 8 bits, min-max ranges on 256 images, no repair, no training;
 simulations on all 1,000 lossless test images. Each measure judges weights of 8, 6, 5, 4, 3 and 2 bits on 64 images
 once; then bits are chosen for packed weight bytes as one width for all has them. Scales of weights: "auto" (min-max
-from 6 bits on, `gain` below), and for comparison "minmax". A row that stands in the file is not measured again.
+from 6 bits on, `gain` below), and for comparison "minmax". Then bits of activations too, for the bit operations (and
+bytes) of one width for both. A row that stands in the file is not measured again.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ OUT = RESULTS / "quantize_mixed.json"
 WIDTHS = (4, 3, 2, 5, 6, 8)  # what matters most first: a run may be cut short
 MEAN_BITS = (4, 3, 3.5, 2.5, 5, 6)
 NUM_IMAGES = 64
+ACTIVATIONS = (8, 6, 5, 4)
 MEASURES = {"auto": ("mse", "hessian"), "minmax": ("mse",)}
 UNFINISHED = 3  # the exit status while rows are missing: run it again
 
@@ -47,11 +49,11 @@ def build(net: Subject, scales: str, precision: Precision) -> Any:
     return simulate(net.folded, net.plan, net.ranges(), precision=precision, weight_method=scales)
 
 
-def sensitivity(net: Subject, scales: str, measure: str) -> dict[str, Any]:
-    """What each layer loses at each width."""
+def sensitivity(net: Subject, scales: str, measure: str, activations: tuple[int, ...] = (8,)) -> dict[str, Any]:
+    """What each layer, and each tensor of activations where it may have other than 8 bits, loses at each width."""
     probe = Probe(net.folded, net.plan, lambda precision: build(net, scales, precision))
     job = Job(model=net.net, task=Classify(num_classes=10), data=net.data, device=device("generic-x86"))
-    settings = Mixed(measure=measure, weights=WIDTHS, num_images=NUM_IMAGES)  # type: ignore[arg-type]
+    settings = Mixed(measure=measure, weights=WIDTHS, activations=activations, num_images=NUM_IMAGES)  # type: ignore[arg-type]
     return {"rows": plain(measure_rows(probe, job, settings))}
 
 
@@ -68,6 +70,23 @@ def mixed(net: Subject, scales: str, rows: tuple[BitSensitivity, ...], mean_bits
         "weight_bytes": found.spent.weight_bytes,
         "layers": found.precision.layers,
     }
+
+
+def as_uniform(net: Subject, rows: tuple[BitSensitivity, ...], bits: int) -> dict[str, Any]:
+    """One width for weights and activations, and the best choices for what that one spends."""
+    costs, uniform = bit_costs(net.folded, net.plan), Precision(weights=bits, activations=bits)
+    spent = costs.spent(uniform)
+    limits = {
+        "mixed": Limits(bit_operations=spent.bit_operations),
+        "mixed, bytes too": Limits(
+            bit_operations=spent.bit_operations,
+            weight_bytes=spent.weight_bytes,
+            activation_bytes=spent.activation_bytes,
+        ),
+    }
+    found = {name: allocate(rows, costs, limit).precision for name, limit in limits.items()}
+    scores = {name: net.judged(build(net, "auto", each)) for name, each in {"uniform": uniform, **found}.items()}
+    return {"spent": plain(spent), **scores}
 
 
 def front(net: Subject, rows: tuple[BitSensitivity, ...]) -> dict[str, Any]:
@@ -92,6 +111,10 @@ def tables(rows: Rows, net: Subject) -> Iterator[Any]:
         for bits in WIDTHS:
             uniform = partial(build, net, scales, Precision(weights=bits))
             yield rows.measure(f"uniform, {scales}", str(bits), lambda make=uniform: net.judged(make()))
+    stored = rows.measure("sensitivity", "auto mse, both", partial(sensitivity, net, "auto", "mse", ACTIVATIONS))
+    yield stored
+    for bits in (6, 5, 4) if stored else ():
+        yield rows.measure("bit operations, auto", str(bits), partial(as_uniform, net, read(stored), bits))
 
 
 def main() -> None:

@@ -2,10 +2,10 @@
 
     EDGEWRIGHT_TEST_DATA=... python benchmarks/quantize_tables.py TABLE [--seconds N] [--out FILE.json]
 
-TABLE: ranges, weights, repairs, learned, schemes, stored, qat, qat-resnet20. ResNets with their published CIFAR-10
-weights, 256 calibration images of the lossless training images, scored as simulations on all 1,000 lossless test images
-(standard error 0.9 at 91), seed 0, one thread. A row that stands in the file is not measured again; no row is begun
-after N seconds.
+TABLE: ranges, weights, repairs, learned, schemes, stored, packed, qat, qat-resnet20. ResNets with their published
+CIFAR-10 weights, 256 calibration images of the lossless training images, scored as simulations on all 1,000 lossless
+test images (standard error 0.9 at 91), seed 0, one thread. A row that stands in the file is not measured again; no row
+is begun after N seconds.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from edgewright.compress.quantize import (
     ranges_of,
     simulate,
 )
+from edgewright.compress.quantize.mixed import bit_costs
 from edgewright.compress.quantize.qat import train_quantized
 from edgewright.compress.quantize.ranges import RANGE_METHODS, WEIGHT_METHODS, weight_scales
 from edgewright.compress.quantize.ranges.best import best_ranges, candidate_ranges
@@ -46,6 +47,7 @@ from edgewright.compress.quantize.repairs import (
     reestimate_rounded,
     split_outliers,
 )
+from edgewright.compress.quantize.schemes import simulate_dynamic
 from edgewright.data import load_data
 from edgewright.devices import device
 from edgewright.export import export_onnx
@@ -182,6 +184,7 @@ REPAIRS = {
 # -- schemes.md ------------------------------------------------------------------------------------------------------
 def schemes() -> Iterator[Row]:
     """One row a scheme, with the bytes of its file and how it decides in the runtime."""
+    yield "fp32", lambda: _filed(subject("resnet20").folded)
     for mode, format in (("weight-only", "fp16"), ("static", "fp16"), ("weight-only", "bf16"), ("static", "bf16")):
         yield f"{mode} {format}", partial(_scheme, Scheme(mode=mode, format=format))  # type: ignore[arg-type]
     for mode, format in product(("weight-only", "static"), ("fp8-e4m3", "fp8-e5m2")):
@@ -189,6 +192,7 @@ def schemes() -> Iterator[Row]:
     for granularity in ("channel", "tensor"):
         yield f"static int 8 per {granularity}", partial(_scheme, Scheme(granularity=granularity))
     yield "dynamic int 8 per channel", partial(_scheme, Scheme(mode="dynamic"))
+    yield "dynamic int 8, convolutions too", _all_dynamic
 
 
 def stored() -> Iterator[Row]:
@@ -205,18 +209,38 @@ def stored() -> Iterator[Row]:
         yield f"{bits} {name}", partial(_scheme, Scheme(mode="weight-only", **form), bits=bits)  # type: ignore[arg-type]
 
 
+def packed() -> Iterator[Row]:
+    """Static integers, weights packed, with the bytes that the formula of mixed precision counts."""
+    for bits in (8, 7, 6, 5, 4, 3, 2):
+        yield str(bits), partial(_packed, bits)
+
+
 def _scheme(scheme: Scheme, *, bits: int = 8, has_file: bool = True) -> dict[str, Any]:
     net = subject("resnet20")
     job = Job(model=net.net, task=TASK, data=net.data, device=device("generic-x86"))
     simulation = Quantize(bits=bits, scheme=scheme, method="minmax").run(job).model
-    found = net.judged(simulation)
-    if not has_file:
-        return found
+    return _filed(simulation) if has_file else net.judged(simulation)
+
+
+def _all_dynamic() -> dict[str, Any]:
+    net = subject("resnet20")
+    return _filed(simulate_dynamic(net.folded, net.plan, convolutions=True))
+
+
+def _packed(bits: int) -> dict[str, Any]:
+    net = subject("resnet20")
+    spent = bit_costs(net.folded, net.plan).spent(Precision(weights=bits))
+    return {**_filed(_simulated(net.folded, net.plan, bits, "auto")), "weight_bytes": spent.weight_bytes}
+
+
+def _filed(net: fx.GraphModule) -> dict[str, Any]:
+    """Its score, the bytes of its file, and the share of images in percent that the file decides as it does."""
     with tempfile.TemporaryDirectory() as folder:
-        artifact = export_onnx(simulation, Path(folder) / "a", name="a", preprocess={})
-        decided = net.outputs(OnnxRunner(artifact.model_path)).argmax(1)
-        alike = (decided == net.outputs(simulation).argmax(1)).double().mean()
-        return {**found, "file_bytes": artifact.model_path.stat().st_size, "agree": round(100 * float(alike), 2)}
+        artifact = export_onnx(net, Path(folder) / "a", name="a", preprocess={})
+        file_bytes = artifact.model_path.stat().st_size
+        decided = subject("resnet20").outputs(OnnxRunner(artifact.model_path)).argmax(1)
+    alike = (decided == subject("resnet20").outputs(net).argmax(1)).double().mean()
+    return {**subject("resnet20").judged(net), "file_bytes": file_bytes, "agree": round(100 * float(alike), 2)}
 
 
 # -- qat.md ----------------------------------------------------------------------------------------------------------
@@ -303,7 +327,7 @@ def _trained_resnet(settings: Qat) -> dict[str, Any]:
 
 TABLES: dict[str, Callable[[], Iterator[Row]]] = {
     "ranges": activations, "weights": weights, "repairs": repairs, "learned": learned, "schemes": schemes,
-    "stored": stored, "qat": trained, "qat-resnet20": trained_resnet,
+    "stored": stored, "packed": packed, "qat": trained, "qat-resnet20": trained_resnet,
 }  # fmt: skip
 
 
