@@ -62,3 +62,31 @@ def test_nine_of_ten_library_models_lose_half_of_their_macs():
     ran = {row["model"].partition(":")[2] for row in good}
     assert {"ssdlite320_mobilenet_v3_large", "fasterrcnn_resnet50_fpn", "deeplabv3_resnet50",
             "lraspp_mobilenet_v3_large"} <= ran  # fmt: skip
+
+
+def test_the_best_distillation_gains_at_least_0_8_points_over_three_seeds():
+    found, text = result("distillation_table.json"), page("distillation.md")
+    kinds = found["kinds"]
+    assert {"none", "soft", "hints", "attention", "born-again", "mutual"} <= set(kinds)
+    assert all(each["seeds"] == [0, 1, 2] for each in kinds.values())
+    best = max(
+        each["gain_jpeg"]["mean"] - 2 * each["gain_jpeg"]["std_error"] for each in kinds.values() if "gain_jpeg" in each
+    )
+    assert best >= 0.8
+    for each in kinds.values():
+        score = each["jpeg_10000"]
+        assert f"| {score['mean']:.2f} ({score['min']:.2f} to {score['max']:.2f}) |" in text
+        if "gain_jpeg" in each:
+            gain = f"{each['gain_jpeg']['mean']:+.2f} ± {each['gain_jpeg']['std_error']:.2f}"
+            assert f"| {gain.replace('-', '−')} |" in text
+
+
+def test_of_the_layers_on_sparse_tensor_cores_only_the_largest_gains():
+    rows = result("sparse_tensor_cores.json")["rows"]
+    speeds = {row["layer"]: row["forms"]["cusparselt"] for row in rows}
+    assert [name for name, each in speeds.items() if each["times_as_fast"] > 1] == ["8192 to 8192, 8192 rows"]
+    assert min(each["median_us"] for each in speeds.values()) >= 600
+    for name, each in speeds.items():
+        dense = next(row for row in rows if row["layer"] == name)["forms"]["dense"]["median_us"]
+        line = f"| {name} | {dense:,.0f} | {each['median_us']:,.0f} | {each['times_as_fast']:.2f}× |"
+        assert line in page("sparsity.md")
