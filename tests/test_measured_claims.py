@@ -1,6 +1,7 @@
 """What the pages claim of committed measurements holds in them."""
 
 import json
+from itertools import product, takewhile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -90,3 +91,65 @@ def test_of_the_layers_on_sparse_tensor_cores_only_the_largest_gains():
         dense = next(row for row in rows if row["layer"] == name)["forms"]["dense"]["median_us"]
         line = f"| {name} | {dense:,.0f} | {each['median_us']:,.0f} | {each['times_as_fast']:.2f}× |"
         assert line in page("sparsity.md")
+
+
+# -- tables of the quantization pages: every row is what the file says, and no other row stands there -----------------
+def shown(name, header):
+    """The rows of the page's table under `header`."""
+    lines = page(name).splitlines()
+    return list(takewhile(lambda line: line.startswith("|"), lines[lines.index(header) + 2 :]))
+
+
+def line(*cells):
+    return f"| {' | '.join(cells)} |"
+
+
+def pair(found):
+    return f"{found['top1']:.1f} / {round(found['sqnr_db'], 1) + 0:.1f}"  # 0 without a sign
+
+
+def quantized(table):
+    return result("quantize_tables.json")["tables"][table]
+
+
+RANGES = {"minmax": "minmax", "moving-average": "moving-average", "percentile": "percentile 99.99", "mse": "mse",
+          "kl": "kl", "aciq": "aciq", "best": "best"}  # fmt: skip
+WEIGHTS = ("minmax", "mse", "gain", "aciq")
+
+
+def ranges_lines():
+    rows = quantized("ranges")
+
+    def cell(method, bits):
+        found = rows[f"resnet20 {bits} {method}"]
+        return pair(found) + (f" ({found['chosen']})" if "chosen" in found else "")
+
+    return [line(shown_as, *(cell(method, bits) for bits in (8, 6, 4))) for method, shown_as in RANGES.items()]
+
+
+def weights_lines(net):
+    rows = quantized("weights")
+    cases = {bits: [rows[f"{net} {bits} {method}"] for method in WEIGHTS] for bits in (8, 6, 4, 3, 2)}
+    return [line(str(bits), *(f"{pair(each['nearest'])}, {pair(each['corrected'])}" for each in found))
+            for bits, found in cases.items()]  # fmt: skip
+
+
+def test_the_tables_of_ranges_are_those_of_the_file():
+    assert shown("ranges.md", "| method | 8 | 6 | 4 |") == ranges_lines()
+    for net in ("resnet20", "resnet32"):
+        assert shown("ranges.md", f"| `{net}`, bits | minmax | mse | gain | aciq |") == weights_lines(net)
+
+
+def test_a_clip_pays_at_4_bits_and_best_has_the_least_noise_at_each():
+    rows, clips = quantized("ranges"), ("moving-average", "percentile", "mse", "kl", "aciq")
+    assert min(rows[f"resnet20 4 {each}"]["top1"] for each in clips) - rows["resnet20 4 minmax"]["top1"] >= 5
+    for bits in (8, 6, 4):
+        noise = [rows[f"resnet20 {bits} {each}"]["sqnr_db"] for each in ("minmax", *clips)]
+        assert rows[f"resnet20 {bits} best"]["sqnr_db"] >= max(noise)
+
+
+def test_gain_is_the_best_scale_of_weights_at_3_and_2_bits():
+    rows = quantized("weights")
+    for net, bits, part in product(("resnet20", "resnet32"), (3, 2), ("nearest", "corrected")):
+        scores = {each: rows[f"{net} {bits} {each}"][part]["top1"] for each in WEIGHTS}
+        assert max(scores, key=scores.get) == "gain"
