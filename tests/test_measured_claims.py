@@ -153,3 +153,24 @@ def test_gain_is_the_best_scale_of_weights_at_3_and_2_bits():
     for net, bits, part in product(("resnet20", "resnet32"), (3, 2), ("nearest", "corrected")):
         scores = {each: rows[f"{net} {bits} {each}"][part]["top1"] for each in WEIGHTS}
         assert max(scores, key=scores.get) == "gain"
+
+
+def test_scores_by_method_and_bits_are_those_of_the_page_and_hold_its_claims():
+    rows = {}
+    for row in result("quantize_methods.json")["rows"]:
+        rows[row["net"], f"{row['weight_bits']}/{row['activation_bits']}", row["way"]] = row["score_all"]
+    score = rows.__getitem__
+    floats = {net: each["score_all"] for net, each in result("quantize_methods.json")["float"].items()}
+    assert floats["resnet20"] - score(("resnet20", "8/8", "best")) <= 0.3
+    assert floats["mobilenet_v2"] - score(("mobilenet_v2", "8/8", "best + equalize")) <= 1.0
+    assert all(floats[net] - score((net, "4/8", "best + rounding")) <= 2.0 for net in ("resnet20", "resnet8"))
+    assert score(("resnet20", "4/4", "best + longer training")) > score(("resnet20", "4/4", "best + rounding"))
+    tables = page("quantization.md").split("## Score by method and bits")[1].split("\n## ")[0].split("| way |")[1:]
+    told = set()
+    for net, text in zip(("resnet20", "resnet8", "mobilenet_v2"), tables, strict=True):
+        head, _, *lines = text.split("\n\n")[0].splitlines()
+        widths = [cell.strip() for cell in head.split("|")[:-1]]
+        for line in lines:
+            way, *cells = (cell.strip() for cell in line.strip("|").split("|"))
+            told |= {(net, width, way, cell) for width, cell in zip(widths, cells, strict=True) if cell}
+    assert told == {(*key, f"{value:.1f}") for key, value in rows.items()}
