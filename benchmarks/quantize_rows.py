@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -112,11 +113,12 @@ class Subject:
     def exact(self) -> torch.Tensor:
         return self.outputs(self.folded)
 
-    def judged(self, run: Callable[[torch.Tensor], torch.Tensor]) -> dict[str, float]:
-        """Top-1 on the test images, and signal over noise of the logits against the float net."""
+    def judged(self, run: Callable[[torch.Tensor], torch.Tensor]) -> dict[str, float | None]:
+        """Top-1 on the test images, and signal over noise of the logits against the float net (None without noise)."""
         logits = self.outputs(run)
+        noise_db = sqnr_db([self.exact], [logits])
         return {
             "top1": round(100 * float((logits.argmax(1) == self.test[1]).double().mean()), 2),
-            "sqnr_db": round(sqnr_db([self.exact], [logits]), 2),
+            "sqnr_db": round(noise_db, 2) if math.isfinite(noise_db) else None,
             "images": len(logits),
         }

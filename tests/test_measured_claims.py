@@ -174,3 +174,24 @@ def test_scores_by_method_and_bits_are_those_of_the_page_and_hold_its_claims():
             way, *cells = (cell.strip() for cell in line.strip("|").split("|"))
             told |= {(net, width, way, cell) for width, cell in zip(widths, cells, strict=True) if cell}
     assert told == {(*key, f"{value:.1f}") for key, value in rows.items()}
+
+
+TRAINED = {
+    "rounding alone": "rounding alone", "Qat()": "`Qat()`", "lr 0.01": "lr 0.01",
+    "lr 0.01, steps fixed": 'lr 0.01, `steps="fixed"`', "lr 0.01, steps observed": 'lr 0.01, `steps="observed"`',
+    "lr 0.01, gradient plain": 'lr 0.01, `gradient="plain"`',
+    "lr 0.01, batch_norm folded": 'lr 0.01, `batch_norm="folded"`',
+    "lr 0.01, alpha 1": "lr 0.01, `alpha=1` (labels only)",
+    "lr 0.01, alpha 0": "lr 0.01, `alpha=0` (float model only)",
+}  # fmt: skip
+
+
+def test_training_wins_back_points_at_2_bits_and_the_page_shows_each_way():
+    scores = {name: each["top1"] for name, each in quantized("qat").items()}
+    rows = [line(told, *(f"{scores[f'{bits} {way}']:.2f}" for bits in (4, 3, 2))) for way, told in TRAINED.items()]
+    assert shown("qat.md", "| top-1 on test | 4 bits | 3 bits | 2 bits |") == rows
+    gains = [scores[f"2 {way}"] - scores["2 rounding alone"] for way in TRAINED if way != "rounding alone"]
+    assert f"{min(gains):.1f} to {max(gains):.1f} of the {scores['float'] - scores['2 rounding alone']:.1f}" in page(
+        "qat.md"
+    )
+    assert min(gains) > 4 and max(gains) == scores["2 Qat()"] - scores["2 rounding alone"]
