@@ -195,3 +195,27 @@ def test_training_wins_back_points_at_2_bits_and_the_page_shows_each_way():
         "qat.md"
     )
     assert min(gains) > 4 and max(gains) == scores["2 Qat()"] - scores["2 rounding alone"]
+
+
+def test_scores_of_cuts_are_those_of_the_pages_and_contribution_beats_chance():
+    found = {}
+    for row in result("prune_scores.json")["rows"]:
+        found.setdefault((row["ranking"], row["score"]), []).append(list(row["top1"].values()))
+    assert len(found["planned", "contribution"]) == len(found["planned", "random"]) == 3
+
+    def told(rows):
+        columns = [[row[place] for row in rows] for place in range(len(rows[0]))]
+        return [f"{min(each):.1f}" + (f" to {max(each):.1f}" if len(each) > 1 else "") for each in columns]
+
+    for (ranking, score), rows in found.items():
+        text = page("pruning.md" if ranking == "planned" else "pruning-scores.md")
+        assert f"| {' | '.join(told(rows))} |" in text, (ranking, score)
+    for place in range(3):
+        ours, chance = ([row[place] for row in found["planned", score]] for score in ("contribution", "random"))
+        assert min(ours) > max(chance)
+
+
+def test_the_tables_of_tickets_are_on_their_page():
+    text = page("lottery-tickets.md")
+    for case in result("lottery_tickets.json")["cases"]:
+        assert case["case"] in text and all(sentence in text for sentence in case["sentences"])
