@@ -435,6 +435,28 @@ def test_wrong_options_of_prune_are_refused_before_the_model_is_loaded(here, wor
     assert message in refused("prune", "simple_cnn", "--data", "digits", "--out", "out", *words)
 
 
+LEARNING = {
+    "fit": ["--device", "stm32f746"], "train": [], "train --find-lr": [], "train --dry-run": [], "train --folds 3": [],
+    "distill": ["--teacher", "resnet8"], "distill --kind born-again": [], "distill --kind mutual": [],
+    "prune": ["--keep-macs", "0.5", "--recover", "train"], "sparsify": ["--sparsity", "0.5", "--recover", "train"],
+    "cluster": ["--recover", "train"], "quantize": ["--qat"], "tickets": [], "tune": ["--vary", "lr=0.1|0.2"],
+}  # fmt: skip
+"""Every way to learn -> options that it needs."""
+
+
+@pytest.mark.parametrize("way", LEARNING)
+def test_an_accelerator_that_is_not_here_is_refused_before_data_are_looked_for(here, way):
+    command, *more = way.split()
+    words = [command, "simple_cnn", "--data", "folder:nowhere", *more, *LEARNING[way]]
+    sentence = refused(*words, "--accelerator", "warp")
+    assert sentence.startswith("PyTorch has no device 'warp' here (") and sentence.endswith("leave --accelerator out.")
+
+
+@pytest.mark.parametrize("name", ["", "cuda:99", "cuda:x", "mps", "xpu", "hpu", "meta", "CPU"])
+def test_each_name_that_torch_has_no_device_for_is_one_sentence(here, name):
+    assert f"PyTorch has no device '{name}' here (" in train_with("--accelerator", name)
+
+
 def train_with(*more):
     return refused("train", "simple_cnn", "--data", "digits", "--out", "out", *more)
 

@@ -12,7 +12,7 @@ from edgewright.cli import app
 
 STAGE = {
     "--data", "--data-root", "--download", "--image-size", "--channels", "--val-from", "--weights", "--device", "--out",
-    "--resume", "--seed", "--json", "--debug",
+    "--resume", "--seed", "--json", "--debug", "--accelerator",
 }  # fmt: skip
 TRAINING = {"--preset", "--epochs", "--batch-size", "--lr", "--augment"}
 LEARNING = {
@@ -36,7 +36,7 @@ FLAGS = {
         "--log", "--dry-run",
     },
     "tune": STAGE | TRAINING | {"--vary", "--method", "--trials", "--folds"},
-    "advise": STAGE - {"--device", "--out", "--resume"} | {"--similar", "--small-below"},
+    "advise": STAGE - {"--device", "--out", "--resume", "--accelerator"} | {"--similar", "--small-below"},
     "prune": STAGE | TRAINING | {
         "--keep-macs", "--keep-params", "--keep-bytes", "--keep-latency", "--keep-ram", "--dtype", "--plan",
         "--schedule", "--steps", "--scan", "--recover", "--round-to", "--score", "--ranking", "--prepare",
@@ -57,7 +57,7 @@ FLAGS = {
         "--bits", "--activation-bits", "--method", "--percentile", "--weight-method", "--num-calibration", "--repair",
         "--repair-if-drop-over", "--ends-at-8-bits", "--weight-kb", "--activation-kb", "--bit-operations", "--measure",
         "--latency-ms", "--mean-bits", "--pareto",
-        "--scheme", "--format", "--per", "--affine", "--qat", "--qat-if-drop-over", "--compare", "--accelerator",
+        "--scheme", "--format", "--per", "--affine", "--qat", "--qat-if-drop-over", "--compare",
     } | TRAINING,
     "tickets": (STAGE - {"--weights"}) | TRAINING | {
         "--rounds", "--rate", "--last-rate", "--scope", "--rewind", "--seeds",

@@ -85,6 +85,22 @@ def test_the_doctor_names_what_is_missing(monkeypatch):
     assert "pip install no-such-package-anywhere" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("count", "found", "remedy"),
+    [
+        (0, "none (not needed)", ""),
+        (1, "card 0", "--accelerator cuda learns there"),
+        (2, "card 0, card 1", "--accelerator cuda learns there, cuda:1 on the next of 2"),
+    ],
+)
+def test_the_doctor_names_the_option_that_learns_on_each_accelerator(monkeypatch, count, found, remedy):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: count > 0)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: count)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda number: f"card {number}")
+    (line,) = [each for each in json.loads(run("doctor", "--json", "-").stdout) if each["what"] == "accelerator"]
+    assert (line["found"], line["remedy"], line["good"]) == (found, remedy, count > 0)
+
+
 def test_calc_conv_works_the_answer_step_by_step():
     """64 -> 128 channels, 3x3, 112x112: 924,844,032 MACs, 73,728 weights."""
     done = run("calc", "conv", "--size", "112", "--in-channels", "64", "--out-channels", "128", "--padding", "same")

@@ -148,6 +148,12 @@ def test_the_range_test_runs_on_cuda(net, digits):
     assert len(found.losses) >= 10 and device_of(net) == CPU
 
 
+def test_several_processes_do_not_begin_at_a_later_accelerator(net, digits):
+    settings = replace(QUICK, processes=2)
+    with pytest.raises(ConfigError, match="processes=2 take the accelerators number 0 to 1, got cuda:1: name it cuda"):
+        train_weights(net, task=TASK, data=digits, settings=settings, seed=0, accelerator="cuda:1")
+
+
 @on_cuda
 @pytest.mark.skipif(torch.cuda.device_count() > 1, reason="more than one CUDA device")
 def test_more_processes_than_accelerators_are_refused(net, digits):

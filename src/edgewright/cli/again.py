@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from ..train import Train
     from .load import Asked
 
-SAME = ("weights", "data_root", "image_size", "channels", "val_from", "seed")  # of `Asked`: what a training starts from
+# of `Asked`: what a training starts from, and where it learns
+SAME = ("weights", "data_root", "image_size", "channels", "val_from", "accelerator", "seed")
 
 
 def train_words(asked: Asked) -> list[str]:

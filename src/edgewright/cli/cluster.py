@@ -57,6 +57,7 @@ def cluster(
     val_from: options.ValFrom = "train",
     out: options.Out = Path("runs/cluster"),
     resume: options.Resume = False,
+    accelerator: options.Accelerator = "cpu",
     seed: options.Seed = 0,
     json_file: options.Json = None,
 ) -> None:
@@ -74,8 +75,8 @@ def cluster(
     stage = _stage({"bits": by_kind, "init": init, "fold": fold}, recover, training, teacher)
     asked = Asked(
         model=model, data=data, device=device, weights=weights, data_root=data_root, download=download,
-        image_size=image_size, channels=channels, val_from=val_from, seed=seed, teacher=teacher,
-        teacher_weights=teacher_weights,
+        image_size=image_size, channels=channels, val_from=val_from, accelerator=accelerator, seed=seed,
+        teacher=teacher, teacher_weights=teacher_weights,
     )  # fmt: skip
     job = trained_job(asked, "cluster")
     found = run_stage(job, stage, name="cluster", out=out, resume=resume, progress=progress_for())

@@ -72,6 +72,7 @@ def distill(
     val_from: options.ValFrom = "train",
     out: options.Out = Path("runs/distill"),
     resume: options.Resume = False,
+    accelerator: options.Accelerator = "cpu",
     seed: options.Seed = 0,
     json_file: options.Json = None,
 ) -> None:
@@ -100,8 +101,8 @@ def distill(
         )
     asked = Asked(
         model=model, data=data, device=device, weights=weights, data_root=data_root, download=download,
-        image_size=image_size, channels=channels, val_from=val_from, seed=seed, teacher=teacher,
-        teacher_weights=teacher_weights, answers_only=not looks_inside,
+        image_size=image_size, channels=channels, val_from=val_from, accelerator=accelerator, seed=seed,
+        teacher=teacher, teacher_weights=teacher_weights, answers_only=not looks_inside,
     )  # fmt: skip
     job = job_for(asked, Budget())
     where: dict[str, Any] = {"out": out, "resume": resume, "json_file": json_file}

@@ -89,8 +89,20 @@ def _accelerators() -> Iterator[Finding]:
         return
     providers = ", ".join(name.removesuffix("ExecutionProvider") for name in onnxruntime.get_available_providers())
     yield Finding(what="ONNX Runtime providers", found=providers, good=True, needed=False)
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none (not needed)"
-    yield Finding(what="accelerator", found=gpu, good=torch.cuda.is_available(), needed=False)
+    yield _gpu(torch.cuda.device_count() if torch.cuda.is_available() else 0)
+
+
+def _gpu(count: int) -> Finding:
+    """The GPUs that PyTorch has, and the option that learns on one of them."""
+    import torch
+
+    if not count:
+        return Finding(what="accelerator", found="none (not needed)", good=False, needed=False)
+    found = ", ".join(torch.cuda.get_device_name(number) for number in range(count))
+    others = f", cuda:1 on the next of {count}" if count > 1 else ""
+    return Finding(
+        what="accelerator", found=found, good=True, needed=False, remedy=f"--accelerator cuda learns there{others}"
+    )
 
 
 def _tools() -> Iterator[Finding]:

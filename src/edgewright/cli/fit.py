@@ -104,6 +104,7 @@ def fit(
     val_from: options.ValFrom = "train",
     out: options.Out = Path("runs/fit"),
     resume: options.Resume = False,
+    accelerator: options.Accelerator = "cpu",
     seed: options.Seed = 0,
     json_file: options.Json = None,
 ) -> int:
@@ -122,7 +123,7 @@ def fit(
     chosen = _recipe(recipe, keep_macs=keep_macs, epochs=epochs)
     asked = Asked(
         model=model, data=data, device=device, weights=weights, data_root=data_root, download=download,
-        image_size=image_size, channels=channels, val_from=val_from, seed=seed,
+        image_size=image_size, channels=channels, val_from=val_from, accelerator=accelerator, seed=seed,
     )  # fmt: skip
     job = job_for(asked, budget)
     found = pipeline.fit(job, out=out, recipe=chosen, resume=resume, command=typed(), progress=progress_for())

@@ -105,7 +105,10 @@ def show_lr_range(asked: Asked, settings: Train, *, json_file: Path | None) -> N
     from .progress import progress_for
 
     job = job_for(asked, Budget())
-    found = find_lr(job.model, task=job.task, data=job.data, settings=settings, seed=job.seed, progress=progress_for())
+    found = find_lr(
+        job.model, task=job.task, data=job.data, settings=settings, seed=job.seed, accelerator=job.accelerator,
+        progress=progress_for(),
+    )  # fmt: skip
     if as_json(found, json_file):
         return
     every = max(1, len(found.rates) // SHOWN)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +45,7 @@ class Asked:
     image_size: int | None = None
     channels: int | None = None
     val_from: str = "train"
+    accelerator: str = "cpu"
     seed: int = 0
     teacher: str | None = None
     teacher_weights: Path | None = None
@@ -181,7 +181,13 @@ def _from_run(folder: Path, shape: tuple[int, ...] | None) -> Opened:
 
 
 def job_for(asked: Asked, budget: Budget) -> Job:
-    """The job that the options describe: data loaded and fitted to the model, model captured, teacher beside it."""
+    """The job that the options describe: data loaded and fitted to the model, model captured, teacher beside it.
+
+    Raises:
+        ConfigError: this machine does not have the accelerator, which is found out before anything is loaded.
+        UserError: what is wrong with model, data or device.
+    """
+    check_accelerator(asked.accelerator)
     target = find_device(asked.device)
     data = load_data(
         asked.data,
@@ -216,6 +222,7 @@ def job_for(asked: Asked, budget: Budget) -> Job:
         model_name=loaded.name,
         trained=loaded.trained,
         teacher=teacher.net if teacher else None,
+        accelerator=asked.accelerator,
     )
 
 
@@ -233,20 +240,20 @@ def trained_job(asked: Asked, command: str) -> Job:
     return job
 
 
-def accelerated(job: Job, accelerator: str) -> Job:
-    """The job on a PyTorch device.
+def check_accelerator(name: str) -> None:
+    """Refuse a PyTorch device that this machine does not have, or that computes no numbers ("meta").
 
     Raises:
-        ConfigError: this machine does not have it.
+        ConfigError: names it, and why.
     """
     import torch
 
     try:
-        torch.empty(0, device=accelerator)
-    except (RuntimeError, AssertionError) as error:
+        reason = "it computes shapes alone" if torch.empty(0, device=name).is_meta else ""
+    except (RuntimeError, AssertionError, ImportError) as error:  # by the backend that the name is one of
         reason = first_line(error)
-        raise ConfigError(f"PyTorch has no device '{accelerator}' here ({reason}): leave --accelerator out.") from error
-    return dataclasses.replace(job, accelerator=accelerator)
+    if reason:
+        raise ConfigError(f"PyTorch has no device '{name}' here ({reason}): leave --accelerator out.")
 
 
 def _teacher(asked: Asked, student: Loaded, data: Data) -> Loaded:

@@ -41,6 +41,10 @@ ValFrom = Annotated[
         help="Carve the validation split out of train, or out of test when MODEL has seen all of train.",
     ),
 ]
+Accelerator = Annotated[
+    str,
+    typer.Option("--accelerator", metavar="cpu|cuda|cuda:N", help="Where PyTorch learns; see docs/scale.md."),
+]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Every random draw follows from it.")]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="The run directory to write.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on where a killed or interrupted run stopped.")]

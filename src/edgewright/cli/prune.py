@@ -114,6 +114,7 @@ def prune(
     val_from: options.ValFrom = "train",
     out: options.Out = Path("runs/prune"),
     resume: options.Resume = False,
+    accelerator: options.Accelerator = "cpu",
     seed: options.Seed = 0,
     json_file: options.Json = None,
 ) -> None:
@@ -139,7 +140,7 @@ def prune(
     recovering = recovery(recipe(preset), recover, training)
     asked = Asked(
         model=model, data=data, device=device, weights=weights, data_root=data_root, download=download,
-        image_size=image_size, channels=channels, val_from=val_from, seed=seed,
+        image_size=image_size, channels=channels, val_from=val_from, accelerator=accelerator, seed=seed,
     )  # fmt: skip
     job = trained_job(asked, "prune")
     found = prune_gradually(

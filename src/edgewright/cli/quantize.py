@@ -98,9 +98,6 @@ def quantize(
         bool,
         typer.Option("--compare", help="Every range method, repair and scheme side by side (and --qat, if given)."),
     ] = False,
-    accelerator: Annotated[
-        str, typer.Option("--accelerator", metavar="cpu|cuda", help="Where PyTorch learns and scores.")
-    ] = "cpu",
     preset: Preset = "default",
     device: OnDevice = DEVICE,
     weights: options.Weights = None,
@@ -111,12 +108,13 @@ def quantize(
     val_from: options.ValFrom = "train",
     out: options.Out = Path("runs/quantize"),
     resume: options.Resume = False,
+    accelerator: options.Accelerator = "cpu",
     seed: options.Seed = 0,
     json_file: options.Json = None,
 ) -> None:
     """Turn MODEL into integers: fold, calibrate on images of the train split, repair, train if asked, score."""
     from ..recipes import recipe
-    from .load import Asked, accelerated, trained_job
+    from .load import Asked, trained_job
 
     widths = _widths(bits)
     if len(widths) > 1 and not compare:
@@ -146,9 +144,9 @@ def quantize(
     stage = dataclasses.replace(start, scheme=chosen, **changes)
     asked = Asked(
         model=model, data=data, device=device, weights=weights, data_root=data_root, download=download,
-        image_size=image_size, channels=channels, val_from=val_from, seed=seed,
+        image_size=image_size, channels=channels, val_from=val_from, accelerator=accelerator, seed=seed,
     )  # fmt: skip
-    job = accelerated(trained_job(asked, "quantize"), accelerator)
+    job = trained_job(asked, "quantize")
     if compare:
         _compare(job, stage, widths or [8], out=out, resume=resume, json_file=json_file)
     else:

@@ -81,6 +81,7 @@ def sparsify(
     val_from: options.ValFrom = "train",
     out: options.Out = Path("runs/sparsify"),
     resume: options.Resume = False,
+    accelerator: options.Accelerator = "cpu",
     seed: options.Seed = 0,
     json_file: options.Json = None,
 ) -> None:
@@ -103,7 +104,7 @@ def sparsify(
     recovering = recovery(recipe(preset), recover, training)
     asked = Asked(
         model=model, data=data, device=device, weights=weights, data_root=data_root, download=download,
-        image_size=image_size, channels=channels, val_from=val_from, seed=seed,
+        image_size=image_size, channels=channels, val_from=val_from, accelerator=accelerator, seed=seed,
     )  # fmt: skip
     job = trained_job(asked, "sparsify")
     found = run_sparsify(job, stage, out=out, recover=recovering, resume=resume, progress=progress_for())

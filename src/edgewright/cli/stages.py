@@ -90,6 +90,7 @@ def train(
     val_from: options.ValFrom = "train",
     out: options.Out = Path("runs/train"),
     resume: options.Resume = False,
+    accelerator: options.Accelerator = "cpu",
     seed: options.Seed = 0,
     json_file: options.Json = None,
 ) -> None:
@@ -107,8 +108,8 @@ def train(
     )  # fmt: skip
     asked = Asked(
         model=model, data=data, device=device, weights=weights, data_root=data_root, download=download,
-        image_size=image_size, channels=channels, val_from=val_from, seed=seed, new_head=new_head,
-        task=given(loss_name=loss, label_smoothing=label_smoothing),
+        image_size=image_size, channels=channels, val_from=val_from, accelerator=accelerator, seed=seed,
+        new_head=new_head, task=given(loss_name=loss, label_smoothing=label_smoothing),
     )  # fmt: skip
     if label_smoothing is not None:
         changes["label_smoothing"] = 0.0  # the task's replaces that of a preset

@@ -45,6 +45,7 @@ def tickets(
     val_from: options.ValFrom = "train",
     out: options.Out = Path("runs/tickets"),
     resume: options.Resume = False,
+    accelerator: options.Accelerator = "cpu",
     seed: options.Seed = 0,
     json_file: options.Json = None,
 ) -> None:
@@ -66,7 +67,7 @@ def tickets(
     settings = Tickets(train=train, **pruning)
     asked = Asked(
         model=model, data=data, device=device, data_root=data_root, download=download, image_size=image_size,
-        channels=channels, val_from=val_from, seed=seed,
+        channels=channels, val_from=val_from, accelerator=accelerator, seed=seed,
     )  # fmt: skip
     job = job_for(asked, Budget())
     found = find_tickets(

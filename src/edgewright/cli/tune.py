@@ -46,6 +46,7 @@ def tune(
     val_from: options.ValFrom = "train",
     out: options.Out = Path("runs/tune"),
     resume: options.Resume = False,
+    accelerator: options.Accelerator = "cpu",
     seed: options.Seed = 0,
     json_file: options.Json = None,
 ) -> None:
@@ -63,7 +64,7 @@ def tune(
     settings = Tune(space=tuple(vary), method=method, trials=trials, folds=folds, train=train)
     asked = Asked(
         model=model, data=data, device=device, weights=weights, data_root=data_root, download=download,
-        image_size=image_size, channels=channels, val_from=val_from, seed=seed,
+        image_size=image_size, channels=channels, val_from=val_from, accelerator=accelerator, seed=seed,
     )  # fmt: skip
     found = search(job_for(asked, Budget()), settings, out=out, resume=resume, progress=progress_for())
     if not as_json(found.content, json_file):

@@ -146,6 +146,10 @@ def _free_port() -> int:
 
 def _sent(size: int, content: Any, device: torch.device) -> bytes:
     """The content in the form in which another process gets it."""
+    if device.type == "cuda" and device.index:
+        raise ConfigError(
+            f"Train.processes={size} take the accelerators number 0 to {size - 1}, got {device}: name it cuda."
+        )
     if device.type == "cuda" and torch.cuda.device_count() < size:
         raise ConfigError(
             f"Train.processes={size} takes an accelerator each, and there are {torch.cuda.device_count()}: use as many."
