@@ -115,7 +115,10 @@ class Subject:
 
     def judged(self, run: Callable[[torch.Tensor], torch.Tensor]) -> dict[str, float | None]:
         """Top-1 on the test images, and signal over noise of the logits against the float net (None without noise)."""
-        logits = self.outputs(run)
+        return self.judged_logits(self.outputs(run))
+
+    def judged_logits(self, logits: torch.Tensor) -> dict[str, float | None]:
+        """The same from the logits of all test images."""
         noise_db = sqnr_db([self.exact], [logits])
         return {
             "top1": round(100 * float((logits.argmax(1) == self.test[1]).double().mean()), 2),

@@ -34,6 +34,7 @@ from edgewright.compress.quantize import (
     ranges_of,
     simulate,
 )
+from edgewright.compress.quantize.build import Builder
 from edgewright.compress.quantize.mixed import bit_costs
 from edgewright.compress.quantize.qat import train_quantized
 from edgewright.compress.quantize.ranges import RANGE_METHODS, WEIGHT_METHODS, weight_scales
@@ -218,7 +219,7 @@ def packed() -> Iterator[Row]:
 def _scheme(scheme: Scheme, *, bits: int = 8, has_file: bool = True) -> dict[str, Any]:
     net = subject("resnet20")
     job = Job(model=net.net, task=TASK, data=net.data, device=device("generic-x86"))
-    simulation = Quantize(bits=bits, scheme=scheme, method="minmax").run(job).model
+    simulation = Builder.of(job, Quantize(bits=bits, scheme=scheme, method="minmax")).build(()).simulation
     return _filed(simulation) if has_file else net.judged(simulation)
 
 
@@ -235,12 +236,14 @@ def _packed(bits: int) -> dict[str, Any]:
 
 def _filed(net: fx.GraphModule) -> dict[str, Any]:
     """Its score, the bytes of its file, and the share of images in percent that the file decides as it does."""
+    judge = subject("resnet20")
+    logits = judge.outputs(net)
     with tempfile.TemporaryDirectory() as folder:
         artifact = export_onnx(net, Path(folder) / "a", name="a", preprocess={})
         file_bytes = artifact.model_path.stat().st_size
-        decided = subject("resnet20").outputs(OnnxRunner(artifact.model_path)).argmax(1)
-    alike = (decided == subject("resnet20").outputs(net).argmax(1)).double().mean()
-    return {**subject("resnet20").judged(net), "file_bytes": file_bytes, "agree": round(100 * float(alike), 2)}
+        decided = judge.outputs(OnnxRunner(artifact.model_path)).argmax(1)
+    alike = (decided == logits.argmax(1)).double().mean()
+    return {**judge.judged_logits(logits), "file_bytes": file_bytes, "agree": round(100 * float(alike), 2)}
 
 
 # -- qat.md ----------------------------------------------------------------------------------------------------------
