@@ -219,3 +219,24 @@ def test_the_tables_of_tickets_are_on_their_page():
     text = page("lottery-tickets.md")
     for case in result("lottery_tickets.json")["cases"]:
         assert case["case"] in text and all(sentence in text for sentence in case["sentences"])
+
+
+def mixed_lines():
+    tables = result("quantize_mixed.json")["tables"]
+    sides = {"uniform, auto": "{}", "mixed, auto": "{} mse"}
+
+    def cells(bits):
+        found = [tables[table].get(row.format(bits)) for table, row in sides.items()]
+        return ("" if each is None else pair(each) for each in found)
+
+    widths = ("8", "6", "5", "4", "3.5", "3", "2.5", "2")
+    return [line(bits, f"{int(268_336 * float(bits) / 8):,}", *cells(bits)) for bits in widths]
+
+
+def test_bits_layer_by_layer_beat_one_width_from_4_bits_down():
+    assert shown("mixed-precision.md", "| average bits | limit, bytes | uniform | mixed |") == mixed_lines()
+    tables = result("quantize_mixed.json")["tables"]
+    uniform, mixed = tables["uniform, auto"], tables["mixed, auto"]
+    assert mixed["3 mse"]["top1"] - uniform["3"]["top1"] > 5 and mixed["2.5 mse"]["top1"] > uniform["3"]["top1"]
+    assert all(mixed[f"{bits} mse"]["sqnr_db"] > uniform[bits]["sqnr_db"] for bits in ("6", "5", "4", "3"))
+    assert all(each["weight_bytes"] <= 268_336 * float(name.split()[0]) / 8 for name, each in mixed.items())
