@@ -70,6 +70,63 @@ def test_changed_settings_run_the_stage_again(job, tmp_path):
     assert RUNS == [2.0, 3.0]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Nested(Scale):
+    inner: dict[str, object]
+
+
+class Notes(Progress):
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.texts.append(text)
+
+
+def told(job, folder, stage, *, resume=True) -> list[str]:
+    """What a run of this stage says."""
+    notes = Notes()
+    with open_run(folder, resume=resume, progress=notes) as run:
+        run.step("scale", "Scale", stage, job)
+        write_json(folder / "run.json", {"asked": {"model": "mine", "data": "digits"}})
+    return notes.texts
+
+
+def test_a_resumed_run_says_which_settings_and_inputs_differ(job, tmp_path):
+    assert told(job, tmp_path / "r", Scale()) == ["1. Scale"]
+    assert told(job, tmp_path / "r", Scale()) == []
+    assert told(job, tmp_path / "r", Scale(factor=3.0)) == [
+        "1. Scale, done anew for another factor (2.0 before, 3.0 now)"
+    ]
+    other = Job(**{**vars(job), "seed": 1, "accelerator": "cpu:0"})
+    assert told(other, tmp_path / "r", Scale(factor=3.0)) == ["1. Scale, done anew for another seed, accelerator"]
+
+
+def test_a_long_list_of_differences_is_cut(job, tmp_path):
+    told(job, tmp_path / "r", Nested(inner={"a": 1, "b": {"c": 2, "d": 3}, "e": 4, "f": 5}))
+    (text,) = told(job, tmp_path / "r", Nested(inner={"a": 0, "b": {"c": 0, "d": 3}, "e": 0, "f": 0, "g": 0}))
+    assert "inner.a (1 before, 0 now), inner.b.c (2 before, 0 now)" in text and text.endswith("and 1 more")
+
+
+def test_a_resumed_run_of_other_settings_says_that_what_was_begun_is_dropped(job, tmp_path):
+    (tmp_path / "r" / "stages" / "01-scale.0123.work").mkdir(parents=True)
+    assert told(job, tmp_path / "r", Scale()) == ["1. Scale, begun anew: what was begun here had other settings"]
+    own = tmp_path / "own" / "stages" / f"01-scale.{stage_key(Scale(), job)}.work"
+    own.mkdir(parents=True)
+    assert told(job, tmp_path / "own", Scale()) == ["1. Scale"]
+
+
+def test_a_run_says_what_it_replaces(job, tmp_path):
+    told(job, tmp_path / "r", Scale())
+    first, _ = told(job, tmp_path / "r", Scale(), resume=False)
+    assert first == f"{tmp_path / 'r'} holds a finished run of mine on digits, which this run replaces."
+    (tmp_path / "r" / "run.json").unlink()
+    first, _ = told(job, tmp_path / "r", Scale(), resume=False)
+    assert first == f"{tmp_path / 'r'} holds a run that did not finish, which this run replaces."
+    (tmp_path / "empty").mkdir()
+    assert told(job, tmp_path / "empty", Scale(), resume=False) == ["1. Scale"]
+
+
 def test_without_resume_earlier_stages_are_discarded(job, tmp_path):
     for _ in range(2):
         with open_run(tmp_path / "r", resume=False) as run:

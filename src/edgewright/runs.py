@@ -47,6 +47,7 @@ from .types import (
 )
 
 STAGE_FILE = "stage.json"
+MOST_TOLD = 4  # differences from an earlier run
 CHEAP_S = 60.0  # what took longer is kept, whatever went wrong behind it
 
 
@@ -84,18 +85,18 @@ class Run:
         """The result of `stage` on `job`, computed once and kept on disk."""
         index = len(self.steps) + 1
         settings = plain(stage)
-        key = stage_key(stage, job)
+        decided = _decided_by(stage, _inputs(job))
         folder = self.folder / "stages" / f"{index:02d}-{name}"
-        cached = _is_finished(folder, key)
+        cached = _is_finished(folder, decided["key"])
         if not cached:
-            self.progress.note(f"{index}. {title}")
-            self._compute(folder, key, stage, job)
+            self.progress.note(f"{index}. {title}{_news(folder, decided)}")
+            self._compute(folder, decided, stage, job)
         done = Step(index=index, name=name, title=title, settings=settings, result=_load(folder), cached=cached)
         self.steps.append(done)
         return done
 
-    def _compute(self, folder: Path, key: str, stage: Stage, job: Job) -> None:
-        scratch = folder.with_name(f"{folder.name}.{key}.work")
+    def _compute(self, folder: Path, decided: dict[str, Any], stage: Stage, job: Job) -> None:
+        scratch = _scratch(folder, decided)
         for stale in folder.parent.glob(f"{folder.name}.*.work"):  # of a run with other settings
             if stale != scratch:
                 shutil.rmtree(stale)
@@ -106,7 +107,7 @@ class Run:
         with folder_atomic(folder) as temporary:
             save_model(result.model, temporary)  # type: ignore[arg-type]
             facts = {name: plain(getattr(result, name)) for name in ("score", "cost", "seconds", "notes", "details")}
-            write_json(temporary / STAGE_FILE, {"key": key, "stage": type(stage).__name__, **facts})
+            write_json(temporary / STAGE_FILE, {**decided, "stage": type(stage).__name__, **facts})
         shutil.rmtree(scratch)
 
     def forget_others(self) -> None:
@@ -148,6 +149,8 @@ def open_run(folder: Path, *, resume: bool, progress: Progress = SILENT) -> Iter
             raise ConfigError(
                 f"Another run is using {folder}: wait for it, or choose another folder with --out."
             ) from error
+        if not resume and (earlier := _earlier(folder)):
+            progress.note(f"{folder} holds {earlier}, which this run replaces.")
         _clear(folder, keep_stages=resume)
         (folder / "stages").mkdir(exist_ok=True)
         run = Run(folder, progress)
@@ -180,10 +183,15 @@ def load_final_model(folder: Path) -> fx.GraphModule:
 
 def stage_key(stage: Stage, job: Job) -> str:
     """The hash of all that decides what `stage` makes of `job`."""
+    return str(_decided_by(stage, _inputs(job))["key"])
+
+
+def _inputs(job: Job) -> dict[str, Any]:
+    """What decides beside the settings of a stage."""
     teacher = job.teacher
     if teacher is not None:  # one that only answers says itself who it is
         teacher = getattr(teacher, "identity", None) or fingerprint(teacher)  # type: ignore[arg-type, assignment]
-    inputs = {
+    return {
         "model": fingerprint(job.model),  # type: ignore[arg-type]
         "teacher": teacher,
         "task": [type(job.task).__name__, plain(job.task)],
@@ -194,7 +202,50 @@ def stage_key(stage: Stage, job: Job) -> str:
         "seed": job.seed,
         "accelerator": job.accelerator,
     }
-    return content_key(__version__, type(stage).__name__, deciding(stage), inputs)
+
+
+def _decided_by(stage: Stage, inputs: dict[str, Any]) -> dict[str, Any]:
+    """The key of a result, and what it is made of in a form that a later run can tell differences by."""
+    settings = deciding(stage)
+    key = content_key(__version__, type(stage).__name__, settings, inputs)
+    hashes = {name: content_key(value) for name, value in inputs.items()}
+    return {"key": key, "version": __version__, "settings": plain(settings), "inputs": hashes}
+
+
+def _scratch(folder: Path, decided: dict[str, Any]) -> Path:
+    return folder.with_name(f"{folder.name}.{decided['key']}.work")
+
+
+def _news(folder: Path, decided: dict[str, Any]) -> str:
+    """Why a stage is computed though an earlier run has been here; "" where none has, or it did not say by what."""
+    before = _stored(folder / STAGE_FILE)
+    if "inputs" not in before:
+        begun = [each for each in folder.parent.glob(f"{folder.name}.*.work") if each != _scratch(folder, decided)]
+        return ", begun anew: what was begun here had other settings" if begun else ""
+    names = [
+        f"{name} ({old} before, {new} now)" for name, old, new in _differing(before["settings"], decided["settings"])
+    ]
+    names += [name for name, _, _ in _differing(before["inputs"], decided["inputs"])]
+    names += [] if before["version"] == __version__ else ["version of edgewright"]
+    more = f" and {len(names) - MOST_TOLD} more" if len(names) > MOST_TOLD else ""
+    return f", done anew for another {', '.join(names[:MOST_TOLD])}{more}" if names else ""
+
+
+def _differing(before: Any, now: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Name and both values of each entry of two nested dicts that differs."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in {**before, **now}:
+            yield from _differing(before.get(key), now.get(key), f"{name}.{key}" if name else key)
+    elif before != now:
+        yield name, before, now
+
+
+def _earlier(folder: Path) -> str:
+    """What an earlier run has left, in words; "" for nothing."""
+    asked = _stored(folder / RUN_FILE).get("asked")
+    if isinstance(asked, dict):
+        return f"a finished run of {asked.get('model')} on {asked.get('data')}"
+    return "a run that did not finish" if any((folder / "stages").glob("[0-9]*")) else ""
 
 
 def _is_finished(folder: Path, key: str) -> bool:

@@ -36,7 +36,9 @@ FLAGS = {
         "--log", "--dry-run",
     },
     "tune": STAGE | TRAINING | {"--vary", "--method", "--trials", "--folds"},
-    "advise": STAGE - {"--device", "--out", "--resume", "--accelerator"} | {"--similar", "--small-below"},
+    "advise": STAGE - {"--device", "--out", "--resume", "--accelerator"} | {
+        "--similar", "--different", "--small-below",
+    },
     "prune": STAGE | TRAINING | {
         "--keep-macs", "--keep-params", "--keep-bytes", "--keep-latency", "--keep-ram", "--dtype", "--plan",
         "--schedule", "--steps", "--scan", "--recover", "--round-to", "--score", "--ranking", "--prepare",

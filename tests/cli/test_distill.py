@@ -66,8 +66,8 @@ REFUSED = {
     ("--kind", "mutual", "--alpha", "0.5"): "--alpha changes nothing about peers: write their weight as mutual:0.5",
     ("--kind", "hints", "--teacher", "x", "--keep-answers", "a"): "--keep-answers keeps what a teacher says and not",
     ("--kind", "features", "--features", "2", "--teacher", "x"): "--features and --kind features are the same weight",
-    ("--kind", "mutual", "--peers", "1"): "Mutual.peers is a whole number from 2, got 1",
-    ("--kind", "born-again", "--generations", "0"): "BornAgain.generations is a whole number from 1, got 0",
+    ("--kind", "mutual", "--peers", "1"): "--peers is a whole number from 2, got 1",
+    ("--kind", "born-again", "--generations", "0"): "--generations is a whole number from 1, got 0",
 }
 
 

@@ -67,10 +67,10 @@ def test_all_devices_are_those_that_are_built_in():
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("simple_cnn", "--sparsity", "1.5"), "Pays.sparsities are shares between 0 and 1, got 1.5"),
+        (("simple_cnn", "--sparsity", "1.5"), "--sparsity (Pays.sparsities) are shares between 0 and 1, got 1.5"),
         (("simple_cnn", "--sparsity", "many"), "--sparsity takes shares between 0 and 1"),
-        (("simple_cnn", "--layers", "-1"), "Pays.max_layers is a number of layers from 0, got -1"),
-        (("simple_cnn", "--turns", "0"), "Timing.turns must be 1 or more"),
+        (("simple_cnn", "--layers", "-1"), "--layers is a number of layers from 0, got -1"),
+        (("simple_cnn", "--turns", "0"), "--turns must be 1 or more"),
         (("simple_cnn", "--device", "stm33"), "Unknown device 'stm33'"),
         (("simple_cnn", "--data", "digits", "--input", "1,1,8,8"), "leave --input and --num-classes out"),
         (("simple_cnn", "--data", "digits"), "random weights, and pays --data needs trained ones"),

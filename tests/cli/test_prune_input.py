@@ -9,7 +9,7 @@ BAD = {
     "a score of another name": (["--score", "l3"], "Unknown score 'l3': did you mean"),
     "a ranking of another name": (["--ranking", "globl"], "Unknown ranking 'globl': did you mean global"),
     "a penalty of another name": (["--prepare", "bn-l2"], "Unknown penalty 'bn-l2': did you mean bn-l1"),
-    "a strength without a sign": (["--prepare", "l1", "--prepare-strength", "0"], "Prepare.strength must be greater"),
+    "a strength without a sign": (["--prepare", "l1", "--prepare-strength", "0"], "--prepare-strength must be greater"),
     "settings of no preparation": (["--prepare-epochs", "3"], "--prepare-epochs would change nothing"),
     "a scan that no ranking reads": (
         ["--ranking", "local", "--schedule", "cubic", "--scan", "once"],

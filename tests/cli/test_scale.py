@@ -45,12 +45,12 @@ def test_a_log_holds_every_step_and_epoch(tmp_path):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("--processes", 0), "Train.processes must be a whole number from 1, got 0"),
-        (("--dtype", "float8"), "Train.dtype must be float32, bfloat16 or float16, got 'float8'"),
+        (("--processes", 0), "--processes must be a whole number from 1, got 0"),
+        (("--dtype", "float8"), "--dtype must be float32, bfloat16 or float16, got 'float8'"),
         (("--accumulate", 20), "parts of 2 images or more, got 20 parts of 32 images"),
-        (("--mixup", -1), "Train.mixup must be greater than 0, got -1.0"),
-        (("--cutmix", 0), "Train.cutmix must be greater than 0, got 0.0"),
-        (("--checkpoint-seconds", -5), "Train.checkpoint_seconds must be 0 or greater, got -5.0"),
+        (("--mixup", -1), "--mixup must be greater than 0, got -1.0"),
+        (("--cutmix", 0), "--cutmix must be greater than 0, got 0.0"),
+        (("--checkpoint-seconds", 0), "--checkpoint-seconds must be greater than 0, got 0.0"),
     ],
 )
 def test_wrong_values_are_one_sentence(words, sentence):

@@ -12,7 +12,7 @@ from edgewright.runs import read_run
 BAD = {
     "neither": ([], "takes --sparsity SHARE or --pattern N:M, got neither: give one of them"),
     "both": (["--sparsity", "0.5", "--pattern", "2:4"], "got both: give one of them"),
-    "too sparse": (["--sparsity", "1"], "Sparsify.sparsity is a share between 0 and 1, got 1.0"),
+    "too sparse": (["--sparsity", "1"], "--sparsity is a share between 0 and 1, got 1.0"),
     "no pattern": (["--pattern", "4:2"], "A pattern is written N:M with 0 < N < M, such as 2:4, got '4:2'"),
     "unknown score": (["--sparsity", "0.5", "--score", "magnitud"], "Unknown score 'magnitud': did you mean magnitude"),
     "unknown scope": (["--sparsity", "0.5", "--scope", "locl"], "Unknown scope 'locl'"),

@@ -13,13 +13,14 @@ import torch
 from torch import nn
 
 from edgewright.data import load_data
+from edgewright.devices import device
 from edgewright.errors import ConfigError, ModelError
 from edgewright.model import capture, fingerprint
 from edgewright.progress import SILENT, Progress, Task
 from edgewright.tasks import Classify, evaluate
 from edgewright.train import Train, TrainOutcome, train_weights
 from edgewright.train.state import FILE, Average, Epoch, Training, load_checkpoint
-from edgewright.types import plain
+from edgewright.types import Job, plain
 
 TASK = Classify(num_classes=10)
 QUICK = Train(epochs=4, batch_size=128, lr=0.01, ema_decay=0.9)
@@ -101,7 +102,7 @@ def test_a_run_that_was_killed_in_an_epoch_goes_on_from_the_step_that_was_saved(
 
 
 def test_an_interval_in_seconds_saves_within_an_epoch_and_no_result_depends_on_it(net, digits, tmp_path):
-    often = dataclasses.replace(QUICK, epochs=1, checkpoint_seconds=0)
+    often = dataclasses.replace(QUICK, epochs=1, checkpoint_seconds=1e-9)
     with pytest.raises(Killed):
         train(net, digits, often, checkpoint=tmp_path, loss=KillAt(3))
     content, _ = load_checkpoint(tmp_path, torch.load(tmp_path / FILE, weights_only=True)["key"])
@@ -362,12 +363,22 @@ def test_settings_round_trip():
     assert Train(**plain(settings)) == settings
 
 
+@pytest.mark.parametrize(("asked", "took"), [(1.0, "0.5"), (0.5, None)])
+def test_a_warm_up_of_more_than_half_of_the_training_is_cut_and_a_note_says_so(net, digits, asked, took):
+    settings = Train(epochs=1, batch_size=128, epoch_images=256, warmup_epochs=asked, augment="none")
+    job, notes = Job(model=net, task=TASK, data=digits, device=device("generic-x86")), Notes()
+    result = settings.run(job, progress=notes)
+    said = f"The warm-up took {took} epochs, which is half of the training, where 1 were asked for."
+    assert notes.texts == ([said] if took else [])
+    assert result.notes[1:] == tuple(notes.texts)
+
+
 WRONG = {
     "epochs": 0, "batch_size": 1, "optimizer": "adamm", "lr": 0, "momentum": 1, "weight_decay": -1, "warmup_epochs": -1,
     "final_lr": 2, "ema_decay": 1, "patience": 0, "augment": "flip", "clip_norm": 0, "epoch_images": 1,
     "dtype": "float64", "processes": 0, "checkpointing": 1,
     "keep_zeros": 1, "keep": "first", "accumulate": 0, "clip_value": 0, "min_delta": -1,
-    "checkpoint_steps": 0, "checkpoint_seconds": -1, "mixup": 0, "cutmix": -1,
+    "checkpoint_steps": 0, "checkpoint_seconds": 0, "mixup": 0, "cutmix": -1,
     "schedule": "cosin", "lr_scaling": "cubic", "lr_batch_size": 0, "layer_decay": 0, "rates": 1, "freeze": 1, "l1": -1,
     "unfreeze_every": 0, "dropout": 1, "label_smoothing": 1,
 }  # fmt: skip

@@ -244,7 +244,9 @@ def test_a_model_without_parameters_cannot_be_trained():
 
 
 WRONG = {
-    "adamm": "^Train.optimizer must be one of sgd, .*, perhaps after 'lookahead:', got 'adamm'",
+    "adamm": r"^Train.optimizer must be one of sgd, .*, perhaps after 'lookahead:', got 'adamm': did you mean adam\.$",
+    "lookahead:nadm:k=2": r"got 'lookahead:nadm:k=2': did you mean nadam\.$",
+    "quark": r"got 'quark'\.$",
     "adam:beta3=1": "The optimizer 'adam' has no option 'beta3': it takes beta2, eps",
     "sgd:eps=1": "The optimizer 'sgd' has no option 'eps': it takes none",
     "adam:beta2=high": "The optimizer option 'beta2=high' is no number: write for instance adam:beta2=0.5",
@@ -258,6 +260,18 @@ WRONG = {
 def test_an_optimizer_that_is_spelled_wrong_is_one_sentence(text):
     with pytest.raises(ConfigError, match=WRONG[text]):
         Train(optimizer=text)
+
+
+def test_whole_numbers_are_taken_for_rate_momentum_and_betas():
+    for name, each in OPTIMIZERS.items():
+        if name in ("momentum", "nesterov"):  # they refuse to have none
+            continue
+        options = ":beta2=0" if hasattr(each, "beta2") else ""
+        weight = nn.Parameter(torch.ones(1, 2))
+        optimizer = make_optimizer([weight], name=f"{name}{options}", lr=1, weight_decay=0, momentum=0)
+        weight.grad = torch.ones(1, 2)
+        optimizer.step()
+        assert torch.isfinite(weight).all(), name
 
 
 def test_the_heavy_ball_without_momentum_is_refused():

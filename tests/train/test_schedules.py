@@ -155,7 +155,7 @@ def test_the_default_rate_is_the_cosine_that_it_was():
 
 
 WRONG = {
-    "cosin": "^Train.schedule must be one of constant, .*, got 'cosin'",
+    "cosin": r"^Train.schedule must be one of constant, .*, got 'cosin': did you mean cosine\.$",
     "step:each=1": "The schedule 'step' has no option 'each': it takes every, gamma",
     "cosine:power=1": "The schedule 'cosine' has no option 'power': it takes none",
     "step:every=often": "The schedule option 'every=often' is no number: write for instance step:every=0.5",

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import ConfigError, EdgewrightError
+from .flags import with_flags
 
 INTERRUPTED = 130  # what shells report for a process that SIGINT ended
 OUR_FAULT = 3
@@ -41,10 +42,9 @@ def guarded(command: Callable[..., int | None]) -> Callable[..., None]:
         except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):
             raise
         except KeyboardInterrupt:
-            hint = ": rerun with --resume" if "resume" in signature.parameters else ""
-            code = _fail(f"interrupted{hint}", INTERRUPTED, debug)
+            code = _fail(f"interrupted{_way_on(kwargs)}", INTERRUPTED, debug)
         except EdgewrightError as error:
-            code = _fail(str(error), error.exit_code, debug)
+            code = _fail(with_flags(str(error), signature, kwargs), error.exit_code, debug)
         except Exception as error:  # the last line of defence: whatever is left is our fault
             text = " ".join(str(error).split())[:300]
             sentence = (
@@ -68,6 +68,15 @@ def _check_target(kind: str, target: Path | None) -> None:
     place = target if target.exists() else target.parent
     if target.is_dir() or not os.access(place, os.W_OK):
         raise ConfigError(f"Cannot write {target}: choose another file with --{kind}.")
+
+
+def _way_on(given: dict[str, Any]) -> str:
+    """How to go on with what was interrupted, where it has left something to go on with."""
+    if "resume" not in given:
+        return ""
+    out: Path = given["out"]
+    kept = (out, out.with_name(f"{out.name}.parts"))  # a calibration keeps its timings beside its file
+    return ": rerun with --resume" if any(each.exists() for each in kept) else ": nothing was kept yet, so rerun it"
 
 
 def typed() -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .load import Asked
 
 DEVICE = "generic-x86"
+OUT = Path("runs/train")
 SCORE_NAMES = (
     "apoz", "bn-scale", "contribution", "geometric-median", "hessian", "l1", "l2", "random", "taylor",
 )  # fmt: skip  # of `compress.prune.SCORES`: help must not load that room
@@ -88,7 +89,7 @@ def train(
     image_size: options.ImageSize = None,
     channels: options.Channels = None,
     val_from: options.ValFrom = "train",
-    out: options.Out = Path("runs/train"),
+    out: options.Out = OUT,
     resume: options.Resume = False,
     accelerator: options.Accelerator = "cpu",
     seed: options.Seed = 0,
@@ -115,7 +116,8 @@ def train(
         changes["label_smoothing"] = 0.0  # the task's replaces that of a preset
     stage = dataclasses.replace(recipe(preset).train, **learning.without_second_rise(changes))
     learning.refuse_unused(changes, stage)
-    _refuse_several_jobs(given(folds=folds, log=log), find_lr=find_lr, dry_run=dry_run)
+    idle = given(out=None if out == OUT else out, resume=resume or None, processes=processes if find_lr else None)
+    _refuse_several_jobs(given(folds=folds, log=log), idle, find_lr=find_lr, dry_run=dry_run)
     if find_lr:
         return learning.show_lr_range(asked, stage, json_file=json_file)
     if folds is not None:
@@ -124,15 +126,19 @@ def train(
         _run("train", stage, asked, out=out, resume=resume, json_file=json_file, log=log, dry_run=dry_run)
 
 
-def _refuse_several_jobs(told: dict[str, Any], *, find_lr: bool, dry_run: bool) -> None:
+def _refuse_several_jobs(told: dict[str, Any], idle: dict[str, Any], *, find_lr: bool, dry_run: bool) -> None:
     """A command does one of these; an option that would be ignored is none.
+
+    Args:
+        told: options that ask for another job.
+        idle: options that say how a training is run, which a question does not do.
 
     Raises:
         ConfigError: names the two.
     """
     for flag, asked in (("--find-lr", find_lr), ("--dry-run", dry_run)):
-        if asked and told:
-            raise ConfigError(f"{flag} trains nothing, so --{next(iter(told))} has no place beside it: leave one out.")
+        if asked and (idly := [*told, *idle]):
+            raise ConfigError(f"{flag} trains nothing, so --{idly[0]} has no place beside it: leave one out.")
     if find_lr and dry_run:
         raise ConfigError("--find-lr and --dry-run are two questions: ask one at a time.")
     if len(told) > 1:

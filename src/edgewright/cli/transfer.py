@@ -47,9 +47,9 @@ def advise(
     model: options.Model,
     data: options.Data,
     similar: Annotated[
-        bool | None,
-        typer.Option("--similar/--different", help="Whether MODEL has learnt from images like these; else measured."),
-    ] = None,
+        bool, typer.Option("--similar", help="MODEL has learnt from images like these; else it is measured.")
+    ] = False,
+    different: Annotated[bool, typer.Option("--different", help="MODEL has learnt from others.")] = False,
     small_below: Annotated[
         float | None, typer.Option("--small-below", metavar="N", help="Images per class that still count as few.")
     ] = None,
@@ -63,6 +63,8 @@ def advise(
     json_file: options.Json = None,
 ) -> None:
     """Advise how to train a MODEL that has learnt elsewhere on DATA: what to freeze, what to fine-tune, and why."""
+    if similar and different:
+        raise ConfigError("--similar and --different contradict each other: give one of them, or none to measure it.")
     from ..train.transfer import SMALL, advise_transfer, worth_of_features
     from ..types import Budget
     from .load import Asked, job_for
@@ -72,11 +74,12 @@ def advise(
         image_size=image_size, channels=channels, val_from=val_from, seed=seed, new_head=True,
     )  # fmt: skip
     job = job_for(asked, Budget())
-    worth = worth_of_features(job.model, job.data, seed=seed) if similar is None else None
+    is_told = similar or different
+    worth = None if is_told else worth_of_features(job.model, job.data, seed=seed)
     images_per_class = len(job.data.split("train")) / job.data.num_classes
     found = advise_transfer(
         job.model, images_per_class=images_per_class, small_below=SMALL if small_below is None else small_below,
-        is_similar=worth.is_similar if worth else bool(similar),
+        is_similar=worth.is_similar if worth else similar,
     )  # fmt: skip
     command = f"{shlex.join(train_words(asked))} --new-head {found.flags}".strip()
     content = {"advice": found, "images_per_class": images_per_class, "worth": worth, "command": command}

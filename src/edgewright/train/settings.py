@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 from ..errors import ConfigError
@@ -17,6 +17,7 @@ from .loop import TrainOutcome, train_weights
 from .optimizers import OPTIMIZERS, names_optimizer, rule_of
 from .rates import SCALINGS
 from .schedules import SCHEDULES, names_schedule, schedule
+from .spelling import nearest
 
 
 def _whole(value: Any, least: int) -> bool:
@@ -60,13 +61,22 @@ RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "checkpointing": ("true or false", lambda value: isinstance(value, bool)),
     "processes": ("a whole number from 1", lambda value: _whole(value, 1)),
     "checkpoint_steps": ("a whole number from 1", lambda value: value is None or _whole(value, 1)),
-    "checkpoint_seconds": (
-        "0 or greater",
-        lambda value: value is None or (_number(value) and 0 <= value < math.inf),
-    ),
+    "checkpoint_seconds": ("greater than 0", lambda value: value is None or (_number(value) and 0 < value < math.inf)),
     "keep_zeros": ("true or false", lambda value: isinstance(value, bool)),
     "keep": ("best or last", lambda value: value in ("best", "last")),
 }
+
+NAMED: Mapping[str, Iterable[str]] = {
+    "optimizer": OPTIMIZERS, "schedule": SCHEDULES, "augment": AUGMENTATIONS, "lr_scaling": SCALINGS,
+}  # fmt: skip
+"""Settings that are names, and which there are."""
+
+
+def _hint(setting: str, value: Any) -> str:
+    """`: did you mean adamw?` for a name that is nearly one of those of this setting."""
+    name = value.removeprefix("lookahead:").partition(":")[0] if isinstance(value, str) else ""
+    hint = nearest(name, NAMED.get(setting, ()))
+    return f": {hint.removesuffix('? ')}" if hint else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +101,8 @@ class Train:
         l1: pulls weights with two axes and more to exactly 0, by the rate times this in a proximal step.
         momentum: of SGD; Adam's first beta.
         weight_decay: on weights with two axes and more; norms and biases are never decayed.
-        warmup_epochs: the rate rises in a straight line for so long (fractions count), to where the schedule begins.
+        warmup_epochs: the rate rises in a straight line for so long (fractions count), to where the schedule begins;
+            for half of `epochs` at most, which a note says.
         final_lr: what it falls to, as a share of `lr`, where the schedule falls to an end.
         ema_decay: score and keep a moving average of the weights, with this decay per step.
         patience: stop when the score has not risen for so many epochs.
@@ -113,7 +124,7 @@ class Train:
         processes: so many processes learn as one, each from its share of every batch, with the same result to the
             rounding of floats; batch norms look at all shares. One accelerator each, or a share of the CPU's threads.
         checkpoint_steps: write a checkpoint after every so many steps too, not only after each epoch.
-        checkpoint_seconds: write one in the middle of an epoch when the last is so old.
+        checkpoint_seconds: write one in the middle of an epoch when the last is so old, more than 0.
         keep_zeros: weights that are exactly 0 stay so (`zeros.zeros_of`): a sparse model stays as sparse as it came.
         keep: the weights that are returned: those that scored "best" on val, or the "last".
     """
@@ -159,7 +170,7 @@ class Train:
         for name, (range_text, holds) in RULES.items():
             value = getattr(self, name)
             if not holds(value):
-                raise ConfigError(f"Train.{name} must be {range_text}, got {value!r}.")
+                raise ConfigError(f"Train.{name} must be {range_text}, got {value!r}{_hint(name, value)}.")
         self._check_choices()
         if self.processes * self.accumulate > self.batch_size:
             raise ConfigError(
@@ -209,7 +220,13 @@ class Train:
             accelerator=job.accelerator,
             progress=progress,
         )
-        return stage_result(outcome, job)
+        found = stage_result(outcome, job)
+        if self.warmup_epochs <= self.epochs / 2:
+            return found
+        asked, half = self.warmup_epochs, self.epochs / 2
+        note = f"The warm-up took {half:g} epochs, which is half of the training, where {asked:g} were asked for."
+        progress.note(note)
+        return replace(found, notes=(*found.notes, note))
 
 
 def stage_result(outcome: TrainOutcome, job: Job) -> StageResult:

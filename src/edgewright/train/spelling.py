@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -36,11 +36,15 @@ def choose(text: str, table: Mapping[str, type[Choice]], *, kind: str) -> Choice
     """
     name, _, given = text.partition(":")
     if name not in table:
-        near = get_close_matches(name, table, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise ConfigError(f"Unknown {kind} '{name}': {hint}There are {', '.join(table)}.")
+        raise ConfigError(f"Unknown {kind} '{name}': {nearest(name, table)}There are {', '.join(table)}.")
     options = dict(_option(part, name, table[name], kind) for part in given.split(",")) if given else {}
     return table[name](**options)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`did you mean adamw? ` where one of the names is near, or ""."""
+    near = get_close_matches(name, list(known), n=1)
+    return f"did you mean {near[0]}? " if near else ""
 
 
 def options_of(choice: type[Any]) -> dict[str, Any]:
@@ -72,7 +76,9 @@ def _option(part: str, name: str, choice: type[Any], kind: str) -> tuple[str, An
         numbers = ()
     if not equals or not numbers or (len(numbers) > 1 and not isinstance(known[option], tuple)):
         raise ConfigError(f"The {kind} option '{part}' is no number: write for instance {name}:{option}=0.5.")
-    return option, numbers if isinstance(known[option], tuple) else numbers[0]
+    if isinstance(known[option], tuple):
+        return option, numbers
+    return option, float(numbers[0]) if isinstance(known[option], float) else numbers[0]
 
 
 def _number(text: str) -> int | float:

@@ -69,7 +69,7 @@ def build(groups: Groups, *, name: str, lr: float, momentum: float) -> torch.opt
         ConfigError: see `rule_of`.
     """
     rule, wrapper = rule_of(name)
-    optimizer = rule(groups, lr, momentum)
+    optimizer = rule(groups, float(lr), float(momentum))  # torch takes no whole numbers beside floats as betas
     return optimizer if wrapper is None else Lookahead(optimizer, k=wrapper.k, alpha=wrapper.alpha)
 
 
