@@ -22,7 +22,7 @@ from . import functions
 from .elementwise import add, change_grid, concatenate, leaky_relu, look_up, mul, table
 from .fixed_point import as_int32, fixed_point, largest_sum, requantize, rescale
 from .grid import Grid
-from .layers import conv2d, conv_transpose2d, linear, matmul
+from .layers import conv2d, conv_transpose2d, convolve, linear, matmul
 from .pooling import average, average_pool2d, max_pool2d
 from .resizing import bilinear2d, nearest2d, pad
 from .softmax import softmax
@@ -40,6 +40,7 @@ __all__ = [
     "concatenate",
     "conv2d",
     "conv_transpose2d",
+    "convolve",
     "fixed_point",
     "functions",
     "largest_sum",

@@ -39,16 +39,27 @@ def conv2d(
     groups: int = 1,
 ) -> np.ndarray:
     """Sums of a convolution, (B, O, H, W). What is padded is the value 0, whose code is `zero_point`."""
-    weight_GOIKK = weight_OIKK.reshape(groups, -1, *weight_OIKK.shape[1:])
     offset_O = bias_O.astype(np.int64) - zero_point * weight_OIKK.astype(np.int64).sum((1, 2, 3))
+    acc_BOHW = convolve(x_BCHW, weight_OIKK, fill=zero_point, window=window, groups=groups)
+    return as_int32(acc_BOHW + offset_O.reshape(1, -1, 1, 1))
+
+
+def convolve(
+    x_BCHW: np.ndarray, weight_OIKK: np.ndarray, *, fill: int, window: Window, groups: int = 1
+) -> np.ndarray:  # fmt: skip
+    """Sums of products alone, (B, O, H, W) in int64, exact up to 2**53: no bias, and no limit of 32 bits.
+
+    Args:
+        fill: the number that stands for what is padded.
+    """
+    weight_GOIKK = weight_OIKK.reshape(groups, -1, *weight_OIKK.shape[1:])
     sums: np.ndarray | int = 0
-    for row, column, each_BCHW in window.taps(x_BCHW.astype(np.float64), fill=zero_point):
+    for row, column, each_BCHW in window.taps(x_BCHW.astype(np.float64), fill=fill):
         batch, channels, height, width = each_BCHW.shape
         each_BGIP = each_BCHW.reshape(batch, groups, channels // groups, height * width)
         sums = sums + weight_GOIKK[..., row, column].astype(np.float64) @ each_BGIP
     assert isinstance(sums, np.ndarray)
-    acc_BOHW = sums.astype(np.int64).reshape(batch, len(bias_O), height, width)
-    return as_int32(acc_BOHW + offset_O.reshape(1, -1, 1, 1))
+    return sums.astype(np.int64).reshape(batch, len(weight_OIKK), height, width)
 
 
 def conv_transpose2d(
