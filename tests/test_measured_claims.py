@@ -1,7 +1,7 @@
 """What the pages claim of committed measurements holds in them."""
 
 import json
-from itertools import product, takewhile
+from itertools import pairwise, product, takewhile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -240,3 +240,88 @@ def test_bits_layer_by_layer_beat_one_width_from_4_bits_down():
     assert mixed["3 mse"]["top1"] - uniform["3"]["top1"] > 5 and mixed["2.5 mse"]["top1"] > uniform["3"]["top1"]
     assert all(mixed[f"{bits} mse"]["sqnr_db"] > uniform[bits]["sqnr_db"] for bits in ("6", "5", "4", "3"))
     assert all(each["weight_bytes"] <= 268_336 * float(name.split()[0]) / 8 for name, each in mixed.items())
+
+
+def schemes_lines():
+    return [
+        line(
+            name,
+            f"{each['top1']:.1f}",
+            "" if each["sqnr_db"] is None else f"{each['sqnr_db']:.1f}",
+            *(f"{each['file_bytes']:,}", f"{each['agree']:.1f}") if "agree" in each else ("simulated", ""),
+        )
+        for name, each in sorted(quantized("schemes").items(), key=lambda item: item[0] != "fp32")
+    ]
+
+
+FORMS = ("per tensor", "per channel", "per channel, affine", "groups of 32", "groups of 32, affine",
+         "groups of 16, affine")  # fmt: skip
+
+
+def stored_lines():
+    rows = quantized("stored")
+
+    def cell(name):
+        return f"{rows[name]['top1']:.1f} ({rows[name]['file_bytes']:,})" if name in rows else ""
+
+    return [line(form, *(cell(f"{bits} {form}") for bits in (8, 4, 3, 2))) for form in FORMS]
+
+
+def test_the_tables_of_schemes_are_those_of_the_file():
+    assert shown("schemes.md", "| scheme | top-1 | SQNR, dB | file bytes | file decides alike, % |") == schemes_lines()
+    assert shown("schemes.md", "| top-1 (file bytes) | 8 bits | 4 bits | 3 bits | 2 bits |") == stored_lines()
+    files = [each for table in ("schemes", "stored") for each in quantized(table).values() if "agree" in each]
+    assert min(each["agree"] for each in files) >= 99.8
+
+
+REPAIR_SCALES = ("8 minmax", "4 minmax", "4 gain", "3 minmax", "3 gain", "3 mse", "2 gain")
+REPAIRS = ("nearest", "bias", "analytic", "re-measured", "equalize alone", "equalize with bias", "split 5 % alone",
+           "split 5 % with bias", "learned alone", "learned with bias")  # fmt: skip
+
+
+def repaired():
+    """(scales, repair) -> top-1, for every row of the file."""
+    for name, found in {**quantized("repairs"), **quantized("learned")}.items():
+        bits, method, repair = name.split(maxsplit=2)
+        for part, each in {"": found}.items() if "top1" in found else {" " + k: v for k, v in found.items()}.items():
+            if isinstance(each, dict):
+                yield (f"{bits} {method}", repair + part), each["top1"]
+
+
+def repairs_lines():
+    scores = dict(repaired())
+    return [
+        line(*scales.split(), *(f"{scores[scales, each]:.1f}" if (scales, each) in scores else "" for each in REPAIRS))
+        for scales in REPAIR_SCALES
+    ]
+
+
+def test_the_table_of_repairs_is_that_of_the_file():
+    header = line(
+        "bits", "scales", "nearest", "bias", "analytic", "re-measured", "equalize", "equalize, bias", "split",
+        "split, bias", "learned", "learned, bias",
+    )  # fmt: skip
+    assert shown("repairs.md", header) == repairs_lines()
+
+
+def test_the_table_of_packed_weights_is_that_of_the_file():
+    rows = {bits: quantized("packed")[bits] for bits in "8765432"}
+    lines = [
+        line(
+            f"{bits} bits",
+            f"{each['file_bytes']:,}",
+            f"{each['weight_bytes']:,}",
+            f"{each['top1']:.1f}",
+            f"{each['agree']:.1f}",
+        )
+        for bits, each in rows.items()
+    ]
+    assert (
+        shown(
+            "mixed-precision.md",
+            "| `resnet20` | file, bytes | weights by the formula | top-1 | file decides alike, % |",
+        )
+        == lines
+    )
+    for wide, narrow in pairwise(rows.values()):
+        assert narrow["file_bytes"] < wide["file_bytes"] and narrow["agree"] >= 99.5
