@@ -1,0 +1,54 @@
+/* What every kernel shares: codes, grids and the one requantization.
+ *
+ * A code q stands for scale * (q - zero_point). Sums of products are int32; a sum comes to the scale of the output by
+ * one product of 64 bits, one shift and one rounding, halves up: sum * mantissa * 2^-(31 + shift).
+ *
+ * Right shifts of negative numbers keep the sign, as on every compiler that this code is built with.
+ */
+#ifndef EW_NUMBERS_H
+#define EW_NUMBERS_H
+
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define EW_INLINE static inline __attribute__((always_inline)) /* sizes are constants of the call: specialize it */
+#else
+#define EW_INLINE static inline
+#endif
+
+/* The codes of an output: where 0 lies, and the two ends at which codes saturate. */
+typedef struct {
+    int32_t zero_point, low, high;
+} ew_grid;
+
+EW_INLINE int8_t ew_saturate(int64_t code, const ew_grid *out)
+{
+    return (int8_t)(code < out->low ? out->low : code > out->high ? out->high : code);
+}
+
+/* sum * mantissa * 2^-(31 + shift) to the nearest integer, halves up; shift is in [-30, 31]. */
+EW_INLINE int64_t ew_scale(int32_t sum, int32_t mantissa, int32_t shift)
+{
+    const int32_t bits = 31 + shift;
+    return ((int64_t)sum * mantissa + ((int64_t)1 << (bits - 1))) >> bits;
+}
+
+/* The same for shifts of 2 and more: the half is added to the high word, so that all but the product has 32 bits. */
+EW_INLINE int32_t ew_scale_high(int32_t sum, int32_t mantissa, int32_t shift)
+{
+    const int32_t high = (int32_t)(((int64_t)sum * mantissa) >> 32);
+    return (high + ((int32_t)1 << (shift - 2))) >> (shift - 1);
+}
+
+/* The code of a sum; `high_word` is a constant of the layer: all its shifts are 2 or more. */
+EW_INLINE int8_t ew_requantize(int32_t sum, int32_t mantissa, int32_t shift, int32_t high_word, const ew_grid *out)
+{
+    int32_t code;
+    if (!high_word) {
+        return ew_saturate(ew_scale(sum, mantissa, shift) + out->zero_point, out);
+    }
+    code = ew_scale_high(sum, mantissa, shift) + out->zero_point;
+    return (int8_t)(code < out->low ? out->low : code > out->high ? out->high : code);
+}
+
+#endif
