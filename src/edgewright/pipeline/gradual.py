@@ -134,7 +134,7 @@ def _cuts(run: Run, job: Job, prune: Prune | PrunePlan, schedule: Schedule) -> l
     return [
         CutStep(
             prune=prune.aiming_at(target, share), step=number, steps=len(shares), start=planner.value(target),
-            sizes={group.name: group.num_classes for group in planner.channels.groups}, scanned=scanned,
+            sizes={group.name: group.num_classes for group in planner.channels.groups}, last_keep=keep, scanned=scanned,
         )
         for number, share in enumerate(shares, start=1)
     ]  # fmt: skip

@@ -1,7 +1,8 @@
 """A cut in several steps, and a cut that was planned before: the stages that a run puts together.
 
 Between two steps the model recovers, so each step ranks and measures what came out of the one before. All steps aim at
-shares of the model as it came and choose from its widths.
+shares of the model as it came and choose from its widths. No channel comes back, and early steps go far where the last
+ones have little left to take: so each step first chooses widths for the last share and stays at or above them.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class CutStep:
         step: which one it is, from 1, of `steps`.
         start: that quantity in the model as it came.
         sizes: group -> classes of the model as it came.
+        last_keep: the share that the last of the cuts is to leave; None: that of this one.
         scanned: rows of a scan of the model as it came; None scans the model that this cut is given.
     """
 
@@ -44,9 +46,16 @@ class CutStep:
     steps: int
     start: float
     sizes: Mapping[str, int]
+    last_keep: float | None = None
     scanned: tuple[Mapping[str, Any], ...] | None = None
 
     def __post_init__(self) -> None:
+        keep = self.prune.target[1]
+        if self.last_keep is not None and not 0 < self.last_keep <= keep:
+            raise ConfigError(
+                f"CutStep.last_keep is a share in (0, {keep:.4g}], no larger than that of this step, "
+                f"got {self.last_keep}."
+            )
         if self.scanned is not None:
             object.__setattr__(self, "scanned", tuple(self.scanned))  # a list, when read from JSON
 
@@ -56,11 +65,8 @@ class CutStep:
         Raises:
             BudgetError: the model cannot be cut that far; names the smallest share that can be reached.
         """
-        planner, (target, keep) = Planner(job, self.prune, sizes=self.sizes), self.prune.target
-        share = min(keep * self.start / planner.value(target), 1.0)
-        planner.require(share, target)
-        sensitivities = self._sensitivities(planner, progress)
-        plan = planner.plan(share, sensitivities, target=target, near=NEAR)
+        planner, keep = Planner(job, self.prune, sizes=self.sizes), self.prune.target[1]
+        plan, sensitivities = self._planned(planner, progress)
         net = refreshed(planner.apply(plan), job, self.prune)
         counted = f" ({plan.counted})" if plan.counted else ""
         first = (
@@ -71,6 +77,18 @@ class CutStep:
             model=net, score=evaluate(net, job.task, job.data, "val"), cost=cost_of(net, job.device, "float32"),
             notes=(first, *plan_notes(plan)[1:]), details={"plan": plain(plan), "sensitivity": plain(sensitivities)},
         )  # fmt: skip
+
+    def _planned(self, planner: Planner, progress: Progress) -> tuple[PrunePlan, tuple[Sensitivity, ...]]:
+        """The plan of this cut, from which the share of the last one can still be reached, and what was measured."""
+        target, keep = self.prune.target
+        last_keep = keep if self.last_keep is None else self.last_keep
+        share, last_share = (min(each * self.start / planner.value(target), 1.0) for each in (keep, last_keep))
+        planner.require(last_share, target)
+        sensitivities = self._sensitivities(planner, progress)
+        plan = planner.plan(last_share, sensitivities, target=target, near=NEAR)
+        if share > last_share:
+            plan = planner.no_narrower(plan).plan(share, sensitivities, target=target, near=NEAR)
+        return plan, sensitivities
 
     def _sensitivities(self, planner: Planner, progress: Progress) -> tuple[Sensitivity, ...]:
         if self.scanned is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache, partial
@@ -121,6 +122,13 @@ class Planner:
         """
         if self.smallest_of(target) > keep:
             raise BudgetError(self._too_far(keep, target))
+
+    def no_narrower(self, plan: PrunePlan) -> Planner:
+        """This planner, but for plans that leave every group at least what `plan`, one of its own, leaves it."""
+        least = {group.name: group.num_classes - len(group.dropped) for group in plan.groups}
+        wider = copy.copy(self)
+        wider.options = {name: each[each >= least[name]] for name, each in self.options.items()}
+        return wider
 
     def scan(self, *, progress: Progress = SILENT) -> tuple[Sensitivity, ...]:
         """Measure each group at a few widths, on images of the train split. Empty if the settings ask for no images.
