@@ -24,7 +24,7 @@ from .fixed_point import as_int32, fixed_point, largest_sum, requantize, rescale
 from .grid import Grid
 from .layers import conv2d, conv_transpose2d, convolve, linear, matmul
 from .pooling import average, average_pool2d, max_pool2d
-from .resizing import bilinear2d, nearest2d, pad
+from .resizing import bilinear2d, nearest2d, neighbours, pad
 from .softmax import softmax
 from .windows import Window
 
@@ -51,6 +51,7 @@ __all__ = [
     "max_pool2d",
     "mul",
     "nearest2d",
+    "neighbours",
     "pad",
     "requantize",
     "rescale",

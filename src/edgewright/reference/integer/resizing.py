@@ -60,12 +60,24 @@ def _steps(
     return [(given[axis], x_BCHW.shape[2 + axis] - 1) for axis in (0, 1)]
 
 
-def _weights(count: int, last: int, step: float, align: bool) -> np.ndarray:
-    """What each input counts for in each output, in units of 2**-11, (count, inputs); each row sums to 2**11."""
+def neighbours(count: int, last: int, step: float, align: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The first of the two inputs that each output lies between, and how far it is to the next, in units of 2**-11.
+
+    Args:
+        count: how many outputs there are along the axis.
+        last: index of the last input; behind it there is no next one.
+        step: inputs per output; `align` maps corners on corners instead.
+    """
     place = np.arange(count)
     source = place * (last / max(count - 1, 1)) if align else np.maximum((place + 0.5) * step - 0.5, 0.0)
     first = np.minimum(np.floor(source).astype(np.int64), last)
-    share = np.floor((source - first) * 2**FRACTION_BITS + 0.5)
+    return first, np.floor((source - first) * 2**FRACTION_BITS + 0.5).astype(np.int64)
+
+
+def _weights(count: int, last: int, step: float, align: bool) -> np.ndarray:
+    """What each input counts for in each output, in units of 2**-11, (count, inputs); each row sums to 2**11."""
+    first, share = neighbours(count, last, step, align)
+    place = np.arange(count)
     weights = np.zeros((count, last + 1))
     np.add.at(weights, (place, first), 2**FRACTION_BITS - share)
     np.add.at(weights, (place, np.minimum(first + 1, last)), share)
