@@ -302,6 +302,11 @@ def test_the_table_of_repairs_is_that_of_the_file():
         "split, bias", "learned", "learned, bias",
     )  # fmt: skip
     assert shown("repairs.md", header) == repairs_lines()
+    scores = dict(repaired())
+    assert scores["3 mse", "bias"] < scores["3 mse", "nearest"] < scores["3 mse", "analytic"]
+    for scales in ("3 minmax", "3 gain", "3 mse", "2 gain"):
+        assert scores[scales, "re-measured"] - scores[scales, "nearest"] > 5
+        assert scores[scales, "re-measured"] > max(scores[scales, "bias"], scores[scales, "analytic"])
 
 
 def test_the_table_of_packed_weights_is_that_of_the_file():
