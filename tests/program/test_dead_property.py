@@ -1,0 +1,30 @@
+"""Whatever a program is made of: without its dead channels it gives the same bits."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dead_programs import Growing, extreme_codes
+from edgewright.program import check, run
+from edgewright.program.dead import bound_program, eliminate_dead
+
+
+@settings(deadline=None, max_examples=60)
+@given(seed=st.integers(0, 2**32 - 1), steps=st.integers(1, 7), flat=st.booleans())
+def test_no_bit_of_any_output_changes_and_every_code_is_within_its_bounds(seed, steps, flat):
+    rng = np.random.default_rng(seed)
+    growing = Growing(rng)
+    for _ in range(steps):
+        growing.grow()
+    program = growing.finished(flat=flat)
+    slim, report = eliminate_dead(program)
+    check(slim)
+    bounds = bound_program(check(program))
+    assert slim.inputs == program.inputs and slim.outputs == program.outputs
+    for codes in extreme_codes(program, rng):
+        before, after = run(program, {"x": codes}), run(slim, {"x": codes})
+        for name, each in before.items():
+            assert (bounds[name].low <= each).all() and (each <= bounds[name].high).all()
+        for name, each in after.items():
+            np.testing.assert_array_equal(each, before[name][list(report.kept[name])], err_msg=name)
+        assert all(after[name].shape == before[name].shape for name in program.outputs)
