@@ -223,10 +223,10 @@ def test_the_tables_of_tickets_are_on_their_page():
 
 def mixed_lines():
     tables = result("quantize_mixed.json")["tables"]
-    sides = {"uniform, auto": "{}", "mixed, auto": "{} mse"}
+    ways = (("uniform, auto", "{}"), ("mixed, auto", "{} mse"), ("mixed, auto", "{} hessian"))
 
     def cells(bits):
-        found = [tables[table].get(row.format(bits)) for table, row in sides.items()]
+        found = [tables[table].get(row.format(bits)) for table, row in ways]
         return ("" if each is None else pair(each) for each in found)
 
     widths = ("8", "6", "5", "4", "3.5", "3", "2.5", "2")
@@ -234,11 +234,15 @@ def mixed_lines():
 
 
 def test_bits_layer_by_layer_beat_one_width_from_4_bits_down():
-    assert shown("mixed-precision.md", "| average bits | limit, bytes | uniform | mixed |") == mixed_lines()
+    front = result("quantize_mixed.json")["tables"]["front"]["auto"]
+    assert f"({front['points']:,} points for `resnet20` in {front['seconds']} s)" in page("mixed-precision.md")
+    assert shown("mixed-precision.md", "| average bits | limit, bytes | uniform | `mse` | `hessian` |") == mixed_lines()
     tables = result("quantize_mixed.json")["tables"]
     uniform, mixed = tables["uniform, auto"], tables["mixed, auto"]
-    assert mixed["3 mse"]["top1"] - uniform["3"]["top1"] > 5 and mixed["2.5 mse"]["top1"] > uniform["3"]["top1"]
-    assert all(mixed[f"{bits} mse"]["sqnr_db"] > uniform[bits]["sqnr_db"] for bits in ("6", "5", "4", "3"))
+    for measure in ("mse", "hessian"):
+        assert mixed[f"3 {measure}"]["top1"] - uniform["3"]["top1"] > 5
+        assert all(mixed[f"{bits} {measure}"]["sqnr_db"] > uniform[bits]["sqnr_db"] for bits in ("6", "5", "4", "3"))
+    assert mixed["2.5 mse"]["top1"] > uniform["3"]["top1"]
     assert all(each["weight_bytes"] <= 268_336 * float(name.split()[0]) / 8 for name, each in mixed.items())
 
 
