@@ -334,3 +334,26 @@ def test_the_table_of_packed_weights_is_that_of_the_file():
     )
     for wide, narrow in pairwise(rows.values()):
         assert narrow["file_bytes"] < wide["file_bytes"] and narrow["agree"] >= 99.5
+
+
+def test_scores_of_zeros_are_those_of_the_page():
+    text, summary = page("sparsity.md"), result("sparse_scores.json")["summary"]
+    ways: dict[str, list[str]] = {}
+    for name, found in summary.items():
+        way, _, share = name.rpartition(" ")
+        if share.endswith("%"):
+            ways.setdefault(way, []).append(f"{found['mean']:.1f} ± {found['std']:.1f}")
+    assert len(ways) >= 11
+    for way, cells in ways.items():
+        assert f"| {way} | {' | '.join(cells)} |" in text
+    assert summary["one-shot, magnitude 95%"]["mean"] >= summary["cubic, magnitude 95%"]["mean"]  # no schedule pays
+
+
+def test_every_stage_of_a_coded_net_is_on_the_page():
+    text = page("deep-compression.md")
+    for case in result("deep_compression.json")["cases"].values():
+        for stage in case["stages"]:
+            score = f"{stage['score']:.2f} ± {stage['std_error']:.2f}"
+            drop = f"{stage['drop']:+.2f} ± {stage['drop_std_error']:.2f}"
+            line = next(each for each in text.splitlines() if score in each and f"{stage['coded_bytes']:,}" in each)
+            assert drop in line and f"{stage['ratio']:.1f}x" in line

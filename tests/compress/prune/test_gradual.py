@@ -100,6 +100,7 @@ def scrambled(net, seed: int):
     return net
 
 
+@pytest.mark.slow
 @settings(max_examples=12)
 @given(
     st.tuples(st.sampled_from((8, 12, 20)), st.sampled_from((16, 24, 36))),
