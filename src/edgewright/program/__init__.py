@@ -5,6 +5,22 @@
 A program holds integers and grids alone, and `run` says with NumPy what each operation means.
 """
 
+from .counts import macs, num_weights
+from .lowering import lower
+from .run import input_codes, output_values, run
+from .shapes import check
 from .types import KINDS, Operation, Program, Tensor
 
-__all__ = ["KINDS", "Operation", "Program", "Tensor"]
+__all__ = [
+    "KINDS",
+    "Operation",
+    "Program",
+    "Tensor",
+    "check",
+    "input_codes",
+    "lower",
+    "macs",
+    "num_weights",
+    "output_values",
+    "run",
+]

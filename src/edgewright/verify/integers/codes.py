@@ -1,4 +1,4 @@
-"""A tensor of codes with its grid, and the grid of a quantizer of the simulation."""
+"""A tensor of codes with its grid, and codes among the arguments of an operator."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import fx
 
-from ...model.quantized import QuantizeActivation
+from ...program.sums import code_values
 from ...reference.integer import Grid
 
 
@@ -28,13 +28,7 @@ class Codes:
 
     def values(self) -> torch.Tensor:
         """What they stand for, float32."""
-        return torch.from_numpy(np.asarray(self.grid.values(self.array), dtype=np.float32))
-
-
-def grid_of(layer: QuantizeActivation) -> Grid:
-    """The grid of a quantizer."""
-    spec = layer.spec
-    return Grid(scale=spec.scale[0], zero_point=spec.zero_point[0], low=spec.low, high=spec.high)
+        return torch.from_numpy(code_values(self.array, self.grid))
 
 
 def dequantized(value: Any) -> Any:

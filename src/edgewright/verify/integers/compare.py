@@ -13,8 +13,9 @@ from torch import fx
 from ...errors import ModelError
 from ...model import is_captured, layer_of
 from ...model.quantized import QuantizeActivation, is_quantized
+from ...program.lowering.meaning import operator_name, quantizer_of
 from .codes import all_codes
-from .walk import computed, handed_on, is_defined, kind, quantized, quantizer_of
+from .walk import computed, handed_on, is_defined, quantized
 
 BATCH = 4  # images at a time: every tensor of a run is held
 
@@ -94,7 +95,7 @@ class _Tally:
     def row(self, net: fx.GraphModule, node: fx.Node) -> LayerParity:
         known = not self.refused
         return LayerParity(
-            tensor=self.tensor, operator=kind(net, node), max_steps=self.max_steps if known else None,
+            tensor=self.tensor, operator=operator_name(net, node), max_steps=self.max_steps if known else None,
             mean_steps=self.steps / self.total if known else None,
             share_equal=self.equal / self.total if known else None, refused=self.refused,
         )  # fmt: skip
@@ -130,7 +131,7 @@ def _compare(
         if behind is None or node.op == "placeholder" or all_codes((args, kwargs)) is None:
             continue
         if not is_defined(net, node):
-            undefined[node] = kind(net, node)
+            undefined[node] = operator_name(net, node)
             continue
         tally = found.setdefault(node, _Tally(tensor=behind[0].name))
         try:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from ...model.quantized import IntegerWeights, QuantConv2d, QuantConvTranspose2d, QuantLinear
+from ...program.lowering.meaning import layer_window
+from ...program.sums import sum_scale, sum_values
 from ...reference import integer
-from ...reference.integer import Grid, Window
+from ...reference.integer import Grid
 from .codes import Codes
 
 aten = torch.ops.aten
@@ -31,9 +32,7 @@ class Sums:
 
     def values(self) -> torch.Tensor:
         """The sums as float32, where no integers go on."""
-        shape = [1] * self.acc.ndim
-        shape[self.axis] = -1
-        return torch.from_numpy((self.acc * self.scale.reshape(shape)).astype(np.float32))
+        return torch.from_numpy(sum_values(self.acc, self.scale, axis=self.axis))
 
 
 def layer_sums(layer: nn.Module, codes: Codes) -> Sums:
@@ -58,8 +57,8 @@ def _linear(layer: QuantLinear, x: Codes) -> Sums:
 
 def _conv(layer: QuantConv2d, x: Codes) -> Sums:
     acc = integer.conv2d(
-        x.array, _weight(layer), _bias(layer, layer.out_channels), zero_point=x.grid.zero_point, window=window(layer),
-        groups=layer.groups,
+        x.array, _weight(layer), _bias(layer, layer.out_channels), zero_point=x.grid.zero_point,
+        window=layer_window(layer), groups=layer.groups,
     )  # fmt: skip
     return Sums(acc=acc, scale=_scale(layer, x), axis=1)
 
@@ -67,21 +66,10 @@ def _conv(layer: QuantConv2d, x: Codes) -> Sums:
 def _conv_transpose(layer: QuantConvTranspose2d, x: Codes) -> Sums:
     rows, columns = layer.output_padding
     acc = integer.conv_transpose2d(
-        x.array, _weight(layer), _bias(layer, layer.out_channels), zero_point=x.grid.zero_point, window=window(layer),
-        output_padding=(rows, columns), groups=layer.groups,
+        x.array, _weight(layer), _bias(layer, layer.out_channels), zero_point=x.grid.zero_point,
+        window=layer_window(layer), output_padding=(rows, columns), groups=layer.groups,
     )  # fmt: skip
     return Sums(acc=acc, scale=np.tile(_scale(layer, x), layer.groups), axis=1)  # groups share a channel's scale
-
-
-def window(layer: Any) -> Window:
-    """The window of a convolution; what "same" adds in all is split, the larger half behind."""
-    kernel, dilation = tuple(layer.kernel_size), tuple(layer.dilation)
-    if layer.padding == "same":
-        whole = [step * (size - 1) for step, size in zip(dilation, kernel, strict=True)]
-        padding = [(total // 2, total - total // 2) for total in whole]
-    else:
-        padding = [(0, 0)] * 2 if layer.padding == "valid" else [(size, size) for size in layer.padding]
-    return Window(kernel=kernel, stride=tuple(layer.stride), padding=(padding[0], padding[1]), dilation=dilation)
 
 
 def _weight(layer: IntegerWeights) -> np.ndarray:
@@ -94,7 +82,7 @@ def _bias(layer: IntegerWeights, num: int) -> np.ndarray:
 
 
 def _scale(layer: IntegerWeights, x: Codes) -> np.ndarray:
-    return x.grid.scale * layer.weight_scale.double().numpy()
+    return sum_scale(x.grid, layer.weight_scale.double().numpy())
 
 
 LAYERS: dict[type[nn.Module], Callable[..., Sums]] = {

@@ -15,35 +15,33 @@ import numpy as np
 import torch
 from torch import fx
 
-from ...model.functions import CLAMPS, SPLITS, clamp_bounds, is_global_average, zero_padding
+from ...model.functions import CLAMPS, SPLITS, clamp_bounds, zero_padding
 from ...model.functions import MOVES as RESHAPES
+from ...program.lowering.meaning import (
+    FUNCTIONS,
+    SHUFFLES,
+    Arguments,
+    function_of,
+    has_plain_settings,
+    pool_window,
+    resizing,
+)
 from ...reference import integer
-from ...reference.integer import Grid, Window, functions
+from ...reference.integer import Grid
 from .codes import Codes
 
 aten = torch.ops.aten
-Arguments = dict[str, Any]
-
-
-def arguments(node: fx.Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
-    """Arguments of an ATen call by name, defaults filled in."""
-    values = {}
-    for position, parameter in enumerate(node.target._schema.arguments):  # type: ignore[union-attr]
-        given = args[position] if position < len(args) else kwargs.get(parameter.name, parameter.default_value)
-        values[parameter.name] = given
-    return values
 
 
 def form_of(node: fx.Node) -> Callable[[Arguments, Grid], np.ndarray] | None:
     """How the reference computes an operator whose tensors are all codes; None where it defines none."""
-    if node.target is aten.mean.dim and node.kwargs.get("dtype") is not None:
-        return None
-    if node.target is aten.adaptive_avg_pool2d.default and not is_global_average(node, rank=4):
-        return None
-    if node.kwargs.get("alpha", 1) != 1 or (node.target is aten.div.Tensor and isinstance(node.args[1], fx.Node)):
+    if not has_plain_settings(node):
         return None
     if node.target in CLAMPS:
         return partial(_clamp, bounds=clamp_bounds(node))
+    for targets, form in ((PAIRWISE, _pairwise), (TABLES, _by_table)):
+        if node.target in targets:
+            return partial(form, node)
     return FORMS.get(node.target)
 
 
@@ -60,29 +58,19 @@ def move_of(node: fx.Node, *, rank: int | None) -> Callable[[Arguments], Any] | 
 
 
 # -- forms ------------------------------------------------------------------------------------------------------------
-def _pairwise(compute: Any, on_number: Callable[[Any, float], Any], **more: Any) -> Any:
+def _pairwise(node: fx.Node, given: Arguments, out: Grid) -> np.ndarray:
     """Two tensors of codes; with a number as the second it is a function of one tensor, by table."""
-
-    def form(given: Arguments, out: Grid) -> np.ndarray:
-        a, b = given["self"], given["other"]
-        if not isinstance(b, Codes):
-            return _by_table(lambda x: on_number(x, float(b)), a, out)
-        return compute(a.array, b.array, grids=(a.grid, b.grid), out=out, **more)
-
-    return form
+    a, b = given["self"], given["other"]
+    if not isinstance(b, Codes):
+        return _by_table(node, given, out)
+    compute, more = PAIRWISE[node.target]
+    return compute(a.array, b.array, grids=(a.grid, b.grid), out=out, **more)
 
 
-def _by_table(function: Callable[[np.ndarray], np.ndarray], x: Codes, out: Grid) -> np.ndarray:
+def _by_table(node: fx.Node, given: Arguments, out: Grid) -> np.ndarray:
+    x, function = given["self"], function_of(node, given)
+    assert function is not None
     return integer.look_up(x.array, integer.table(function, grid=x.grid, out=out), low=x.grid.low)
-
-
-def _unary(function: Callable[[np.ndarray], np.ndarray]) -> Callable[[Arguments, Grid], np.ndarray]:
-    return lambda given, out: _by_table(function, given["self"], out)
-
-
-def _gelu(given: Arguments, out: Grid) -> np.ndarray:
-    function = functions.gelu if given["approximate"] == "none" else functions.gelu_tanh
-    return _by_table(function, given["self"], out)
 
 
 def _leaky_relu(given: Arguments, out: Grid) -> np.ndarray:
@@ -113,7 +101,7 @@ def _global_average(given: Arguments, out: Grid) -> np.ndarray:
 def _average_pool(given: Arguments, out: Grid) -> np.ndarray:
     x = given["self"]
     return integer.average_pool2d(
-        x.array, _window(given), grid=x.grid, out=out, count_include_pad=given["count_include_pad"],
+        x.array, pool_window(given), grid=x.grid, out=out, count_include_pad=given["count_include_pad"],
         divisor=given["divisor_override"],
     )  # fmt: skip
 
@@ -128,10 +116,6 @@ def _bilinear(given: Arguments, out: Grid) -> np.ndarray:
 
 
 FORMS: dict[Any, Callable[[Arguments, Grid], np.ndarray]] = {
-    aten.add.Tensor: _pairwise(integer.add, np.add),
-    aten.sub.Tensor: _pairwise(integer.add, np.subtract, sign=-1),
-    aten.mul.Tensor: _pairwise(integer.mul, np.multiply),
-    aten.div.Tensor: _pairwise(None, np.divide),
     aten.cat.default: _concatenate,
     aten.mean.dim: _mean,
     aten.adaptive_avg_pool2d.default: _global_average,
@@ -140,14 +124,14 @@ FORMS: dict[Any, Callable[[Arguments, Grid], np.ndarray]] = {
     aten._softmax.default: _softmax,
     aten.upsample_bilinear2d.vec: _bilinear,
     aten.leaky_relu.default: _leaky_relu,
-    aten.sigmoid.default: _unary(functions.sigmoid),
-    aten.hardsigmoid.default: _unary(functions.hard_sigmoid),
-    aten.silu.default: _unary(functions.silu),
-    aten.hardswish.default: _unary(functions.hard_swish),
-    aten.mish.default: _unary(functions.mish),
-    aten.tanh.default: _unary(np.tanh),
-    aten.gelu.default: _gelu,
 }
+PAIRWISE: dict[Any, tuple[Any, dict[str, int]]] = {
+    aten.add.Tensor: (integer.add, {}),
+    aten.sub.Tensor: (integer.add, {"sign": -1}),
+    aten.mul.Tensor: (integer.mul, {}),
+    aten.div.Tensor: (None, {}),  # by a number only
+}
+TABLES = {*FUNCTIONS, aten.gelu.default}
 
 
 # -- moves ------------------------------------------------------------------------------------------------------------
@@ -177,7 +161,7 @@ def _pad(given: Arguments, *, widths: list[tuple[int, int]]) -> Codes:
 
 def _max_pool(given: Arguments) -> Codes:
     x = given["self"]
-    return Codes(array=integer.max_pool2d(x.array, _window(given)), grid=x.grid)
+    return Codes(array=integer.max_pool2d(x.array, pool_window(given)), grid=x.grid)
 
 
 def _nearest(given: Arguments) -> Codes:
@@ -185,33 +169,13 @@ def _nearest(given: Arguments) -> Codes:
     return Codes(array=integer.nearest2d(x.array, size, steps=steps), grid=x.grid)
 
 
-SHUFFLES = {aten.pixel_shuffle.default, aten.pixel_unshuffle.default, aten.channel_shuffle.default}
 MOVES: dict[Any, Callable[[Arguments], Codes]] = {
     aten.max_pool2d.default: _max_pool,
     aten.upsample_nearest2d.vec: _nearest,
 }
 
 
-# -- settings ---------------------------------------------------------------------------------------------------------
-def _window(given: Arguments) -> Window:
-    """The window of a pooling, whose settings may be written with one number for both axes."""
-    pairs = {name: _pair(given[name]) for name in ("kernel_size", "padding")}
-    above, left = pairs["padding"]
-    return Window(
-        kernel=pairs["kernel_size"], stride=_pair(given["stride"]) if given["stride"] else pairs["kernel_size"],
-        padding=((above, above), (left, left)), dilation=_pair(given.get("dilation", 1)), ceil=given["ceil_mode"],
-    )  # fmt: skip
-
-
-def _pair(value: Any) -> tuple[int, int]:
-    values = [value] if isinstance(value, int) else list(value)
-    return values[0], values[-1]
-
-
+# -- sizes ------------------------------------------------------------------------------------------------------------
 def _resizing(given: Arguments) -> tuple[tuple[int, int], tuple[float, float] | None]:
-    """Size of the output, and input steps per output step where a factor is given instead of a size."""
-    if given["output_size"] is not None:
-        return _pair(given["output_size"]), None
-    rows, columns = (float(factor) for factor in given["scale_factors"])
     height, width = given["input"].array.shape[2:]
-    return (int(height * rows), int(width * columns)), (1.0 / rows, 1.0 / columns)
+    return resizing(given, (height, width))

@@ -10,8 +10,9 @@ from torch import fx
 from ...model import layer_of
 from ...model.functions import CLAMPS
 from ...model.quantized import QuantizeActivation
-from .codes import Codes, all_codes, dequantized, grid_of
-from .walk import computed, handed_on, is_defined, is_sums, quantized, quantizer_of, sums_of
+from ...program.lowering.meaning import grid_of, quantizer_of
+from .codes import Codes, all_codes, dequantized
+from .walk import computed, handed_on, is_defined, is_sums, quantized, sums_of
 
 
 def run_in_integers(simulation: fx.GraphModule, images_BCHW: torch.Tensor) -> Any:

@@ -9,34 +9,13 @@ import numpy as np
 from torch import fx, nn
 
 from ...model import layer_of
-from ...model.functions import CLAMPS, clamp_bounds
 from ...model.quantized import QuantizeActivation
+from ...program.lowering.meaning import arguments, grid_of, is_identity
 from ...reference import integer
 from ...reference.integer import Grid
-from .codes import Codes, all_codes, grid_of
+from .codes import Codes, all_codes
 from .layers import LAYERS, PRODUCTS, Sums, layer_sums, product_sums
-from .operators import arguments, form_of, move_of
-
-
-def kind(net: fx.GraphModule, node: fx.Node) -> str:
-    """What to call the operator of a node: the layer's type, or the function's name."""
-    layer = layer_of(net, node)
-    if layer is not None:
-        return type(layer).__name__.removeprefix("Quant")
-    return str(getattr(node.target, "__name__", node.target)).partition(".")[0]
-
-
-def quantizer_of(net: fx.GraphModule, node: fx.Node) -> tuple[fx.Node, Grid] | None:
-    """The quantizer that alone reads what a node makes, perhaps behind a clamp, and the part of its grid that is left;
-    None where values leave as they are."""
-    grid_ends: tuple[float | None, float | None] = (None, None)
-    users = list(node.users)
-    if len(users) == 1 and users[0].target in CLAMPS:
-        grid_ends, users = clamp_bounds(users[0]), list(users[0].users)
-    layer = layer_of(net, users[0]) if len(users) == 1 else None
-    if not isinstance(layer, QuantizeActivation):
-        return None
-    return users[0], grid_of(layer).clamped(*grid_ends)
+from .operators import form_of, move_of
 
 
 def is_defined(net: fx.GraphModule, node: fx.Node) -> bool:
@@ -47,11 +26,6 @@ def is_defined(net: fx.GraphModule, node: fx.Node) -> bool:
 def is_sums(net: fx.GraphModule, node: fx.Node) -> bool:
     """Whether a node adds up products of codes: a layer with integer weights, or a product of two activations."""
     return type(layer_of(net, node)) in LAYERS or node.target in PRODUCTS
-
-
-def is_identity(net: fx.GraphModule, node: fx.Node) -> bool:
-    """Whether a node calls a layer that changes nothing in eval mode."""
-    return isinstance(layer_of(net, node), (nn.Dropout, nn.Dropout2d, nn.Identity))
 
 
 def handed_on(net: fx.GraphModule, node: fx.Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
