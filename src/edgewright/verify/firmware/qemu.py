@@ -1,0 +1,194 @@
+"""Run firmware in the emulator: outputs, exact instruction counts, stack, and what the fence caught."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...errors import DataError, ExportError, first_line
+from .boards import Board
+from .build import Firmware
+from .records import Kind, Record, read_records
+from .tools import need_tools
+
+EMULATOR = "qemu-system-arm"
+SHIFT = 8  # virtual time advances by 2^8 ns per instruction: 5 to 6 steps of the counter, so rounding is exact
+TAPE_MAGIC, FLAG_VALUES = 0x45574650, 1
+TAPE_HEAD = struct.Struct("<5I")
+TIME_LIMIT_S = 60.0
+# Bits of the configurable fault status register (Armv7-M reference manual, B3.2.15).
+_ADDRESS_IS_VALID, _BUS_ADDRESS_IS_VALID = 1 << 7, 1 << 15
+_CAUSES = {
+    1 << 4: "the stack left its memory", 1 << 12: "the stack left its memory", 1 << 20: "the stack left its memory",
+    1 << 0: "an instruction fetch outside of the code", 1 << 1: "an access outside of the device's memory",
+    1 << 9: "an access to an address where nothing is", 1 << 16: "an undefined instruction",
+    1 << 17: "an invalid state", 1 << 19: "an instruction of a unit that is off", 1 << 24: "an unaligned access",
+    1 << 25: "a division by zero",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """One operation of one image.
+
+    Attributes:
+        index: the operation's place in the program.
+        values: the bytes that it made, as they lie in memory; empty when they were not asked for.
+    """
+
+    index: int
+    instructions: int
+    values: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirmwareRun:
+    """What firmware made of each image.
+
+    Attributes:
+        outputs: for each image, the bytes of each output.
+        instructions: for each image, what `run` executed; None for traced firmware, whose tracing would count.
+        layers: for each image its operations; empty unless the firmware is traced.
+        stack_bytes: the most stack that was in use during a run, from the stack's top.
+    """
+
+    outputs: tuple[tuple[bytes, ...], ...]
+    instructions: tuple[int, ...] | None
+    layers: tuple[tuple[Layer, ...], ...]
+    stack_bytes: int
+
+
+def run_firmware(
+    firmware: Firmware,
+    images: Sequence[Sequence[bytes]],
+    *,
+    values: bool = False,
+    time_limit_s: float = TIME_LIMIT_S,
+) -> FirmwareRun:
+    """Run every image, one after the other, in one start of the board.
+
+    Args:
+        images: for each image, the bytes of each input.
+        values: hand out what every operation made (traced firmware only).
+
+    Raises:
+        UnsupportedError: a program is not installed.
+        DataError: an image does not have the model's bytes, or all together do not fit beside the device's memory.
+        ExportError: the firmware faults, does not end in time, or says something that is no record.
+    """
+    need_tools()
+    tape = make_tape(firmware, images, flags=FLAG_VALUES if values else 0)
+    records = _emulate(firmware, tape, time_limit_s)
+    return _read(records, firmware, len(images))
+
+
+def make_tape(firmware: Firmware, images: Sequence[Sequence[bytes]], *, flags: int) -> bytes:
+    """All inputs in one piece, behind the head that the harness reads.
+
+    Raises:
+        DataError: as `run_firmware`.
+    """
+    sizes = [num_bytes for _, num_bytes in firmware.interface.inputs]
+    for number, image in enumerate(images):
+        if [len(part) for part in image] != sizes:
+            raise DataError(
+                f"Image {number} has inputs of {[len(part) for part in image]} bytes, expected {sizes}: give the codes "
+                f"of the model's inputs."
+            )
+    head = TAPE_HEAD.pack(TAPE_MAGIC, len(images), flags, firmware.interface.words_per_image, 0)
+    tape = head + b"".join(part + bytes(-len(part) % 4) for image in images for part in image)
+    most = firmware.target.board.tape_bytes
+    if len(tape) > most:
+        raise DataError(f"{len(images)} images take {len(tape):,} bytes, more than {most:,}: run fewer at once.")
+    return tape
+
+
+def count_instructions(ticks: int, hundredths: int, *, tick_ns: int) -> int:
+    """Instructions in which virtual time advanced by so many steps of both counters.
+
+    Args:
+        ticks: of the fine counter, modulo 2^32; it wraps after 671 million instructions at 40 ns.
+        hundredths: of a second, right to one; they tell how often the fine counter wrapped.
+    """
+    wraps = round((hundredths * 10_000_000 / tick_ns - ticks) / 2**32)
+    return round((ticks + wraps * 2**32) * tick_ns / 2**SHIFT)
+
+
+def _emulate(firmware: Firmware, tape: bytes, time_limit_s: float) -> tuple[Record, ...]:
+    board = firmware.target.board
+    with tempfile.TemporaryDirectory(prefix="firmware-") as name:
+        place = Path(name)
+        (place / "tape").write_bytes(tape)
+        command = [
+            EMULATOR, "-M", board.machine, "-icount", f"shift={SHIFT}", "-kernel", str(firmware.elf.resolve()),
+            "-device", f"loader,file=tape,addr={board.tape_at:#x},force-raw=on",
+            "-chardev", "stdio,id=console,signal=off",
+            "-semihosting-config", "enable=on,target=native,chardev=console",
+            "-nodefaults", "-display", "none", "-monitor", "none", "-serial", "none",
+        ]  # fmt: skip
+        try:
+            done = subprocess.run(
+                command, cwd=place, stdin=subprocess.DEVNULL, capture_output=True, timeout=time_limit_s
+            )
+        except subprocess.TimeoutExpired:
+            raise ExportError(
+                f"The firmware did not end within {time_limit_s:g} s: give fewer images or a longer limit."
+            ) from None
+    records = tuple(read_records(done.stdout))
+    _judge_end(done, records, firmware)
+    return records
+
+
+def _judge_end(done: subprocess.CompletedProcess[bytes], records: tuple[Record, ...], firmware: Firmware) -> None:
+    last = records[-1] if records else None
+    if last is not None and last.kind is Kind.FAULT:
+        raise ExportError(_fault(last, firmware))
+    if done.returncode or last is None or last.kind is not Kind.DONE:
+        told = first_line(RuntimeError(done.stderr.decode(errors="replace").strip() or "no message"))
+        raise ExportError(f"The firmware ended with exit code {done.returncode} before it was done: {told}")
+
+
+def _fault(record: Record, firmware: Firmware) -> str:
+    """A fault in words: what happened, where, and which memory the device has."""
+    status, memory_at, bus_at = struct.unpack("<3I", record.content)
+    causes = [text for bit, text in _CAUSES.items() if status & bit] or [f"fault {record.index}"]
+    valid = {_ADDRESS_IS_VALID: memory_at, _BUS_ADDRESS_IS_VALID: bus_at}
+    where = next((f" at {address:#010x}" for bit, address in valid.items() if status & bit), "")
+    target = firmware.target
+    end = target.board.ram_at + target.ram_bytes
+    return (
+        f"The firmware faulted: {causes[0]}{where} (status {status:#x}); the device's RAM is "
+        f"[{target.board.ram_at:#010x}, {end:#010x}), of which the lowest {target.stack_bytes:,} bytes are the stack."
+    )
+
+
+def _read(records: tuple[Record, ...], firmware: Firmware, num_images: int) -> FirmwareRun:
+    """Sort the records by image; the two readings of the counter themselves are taken off."""
+    board = firmware.target.board
+    empty = next(record.value for record in records if record.kind is Kind.EMPTY)
+    runs = [_instructions(record, empty, board) for record in records if record.kind is Kind.RUN]
+    outputs: list[list[bytes]] = [[] for _ in range(num_images)]
+    layers: list[list[Layer]] = [[] for _ in range(num_images)]
+    image = 0
+    for record in records:
+        if record.kind is Kind.LAYER:
+            instructions = _instructions(record, empty, board)
+            layers[image].append(Layer(index=record.index, instructions=instructions, values=record.content))
+        elif record.kind is Kind.OUTPUT:
+            outputs[record.value].append(record.content)
+        elif record.kind is Kind.RUN:
+            image += 1
+    return FirmwareRun(
+        outputs=tuple(map(tuple, outputs)),
+        instructions=None if firmware.traced else tuple(runs),
+        layers=tuple(map(tuple, layers)),
+        stack_bytes=max((record.value for record in records if record.kind is Kind.STACK), default=0),
+    )
+
+
+def _instructions(record: Record, empty_ticks: int, board: Board) -> int:
+    return count_instructions((record.value - empty_ticks) % 2**32, record.hundredths, tick_ns=board.tick_ns)
