@@ -357,3 +357,13 @@ def test_every_stage_of_a_coded_net_is_on_the_page():
             drop = f"{stage['drop']:+.2f} ± {stage['drop_std_error']:.2f}"
             line = next(each for each in text.splitlines() if score in each and f"{stage['coded_bytes']:,}" in each)
             assert drop in line and f"{stage['ratio']:.1f}x" in line
+
+
+def test_cuts_in_steps_end_in_the_band_and_are_those_of_the_page():
+    found, text = result("prune_schedules.json"), page("pruning.md")
+    assert all(0.98 * found["keep_macs"] <= row["keep_macs"] <= found["keep_macs"] for row in found["rows"])
+    for each in found["table"]:
+        line = next(line for line in text.splitlines() if line.startswith(f"| {each['way']} |"))
+        assert f"| {each['mean']:.2f} | {each['deviation']:.2f} | {each['drop']:.2f} |" in line
+        if not each["way"].startswith("one-shot"):
+            assert f"{each['over_one_shot']:+.2f} ± {each['over_one_shot_deviation']:.2f}" in line
