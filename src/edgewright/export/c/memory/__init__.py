@@ -1,0 +1,42 @@
+"""One arena for everything that a network needs while it runs, planned ahead of time.
+
+    buffers and overlaps --plan--> offsets --check--> C, a table, a picture
+
+Plain records in, plain records out: nothing here knows of networks but `program`, which reads them off one.
+"""
+
+from .checking import check
+from .distances import (
+    RowWindow,
+    footprint_bytes,
+    lead_bytes,
+    pixel_by_pixel,
+    pixel_lead_bytes,
+    pixel_rise_bytes,
+    rise_bytes,
+)
+from .liveness import liveness_bound
+from .picture import COLUMNS, draw, headline, table
+from .planner import plan
+from .records import Bound, Buffer, Overlap, Plan
+
+__all__ = [
+    "COLUMNS",
+    "Bound",
+    "Buffer",
+    "Overlap",
+    "Plan",
+    "RowWindow",
+    "check",
+    "draw",
+    "footprint_bytes",
+    "headline",
+    "lead_bytes",
+    "liveness_bound",
+    "pixel_by_pixel",
+    "pixel_lead_bytes",
+    "pixel_rise_bytes",
+    "plan",
+    "rise_bytes",
+    "table",
+]
