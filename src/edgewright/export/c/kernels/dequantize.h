@@ -1,4 +1,4 @@
-/* Numbers for codes, at the end of a network: y = (code - zero_point) * scale. */
+/* Numbers for codes, at the end of a network: y = (code - zero_point) * scale, rounded once. */
 #ifndef EW_DEQUANTIZE_H
 #define EW_DEQUANTIZE_H
 
@@ -8,10 +8,10 @@ typedef struct {
     int32_t count, zero_point;
 } ew_dequantize_sizes;
 
-EW_INLINE void ew_dequantize(const ew_dequantize_sizes *s, const int8_t *x, const float *scale, float *y)
+EW_INLINE void ew_dequantize(const ew_dequantize_sizes *s, const int8_t *x, const double *scale, float *y)
 {
     for (int32_t i = 0; i < s->count; i++) {
-        y[i] = (float)(x[i] - s->zero_point) * scale[0];
+        y[i] = (float)((double)(x[i] - s->zero_point) * scale[0]);
     }
 }
 

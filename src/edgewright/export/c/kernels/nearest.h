@@ -2,11 +2,10 @@
 #ifndef EW_NEAREST_H
 #define EW_NEAREST_H
 
-#include "regrid.h"
+#include "numbers.h"
 
 typedef struct {
     int32_t columns, channels, out_rows, out_columns;
-    ew_regrid grid;
 } ew_nearest_sizes;
 
 EW_INLINE void ew_nearest(const ew_nearest_sizes *s, const int8_t *x, const int16_t *from_row,
@@ -16,7 +15,7 @@ EW_INLINE void ew_nearest(const ew_nearest_sizes *s, const int8_t *x, const int1
         for (int32_t column = 0; column < s->out_columns; column++) {
             const int8_t *pixel = x + (from_row[row] * s->columns + from_column[column]) * s->channels;
             for (int32_t c = 0; c < s->channels; c++) {
-                *y++ = ew_on_grid(&s->grid, pixel[c]);
+                *y++ = pixel[c];
             }
         }
     }

@@ -7,6 +7,8 @@
 
 #include "linear.h"
 
+typedef ew_linear_sizes ew_pointwise_sizes;
+
 EW_INLINE void ew_pointwise(const ew_linear_sizes *s, const int8_t *x, const int8_t *weight, const int32_t *bias,
                             const int32_t *mantissa, const int8_t *shift, int8_t *y)
 {

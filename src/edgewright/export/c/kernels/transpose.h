@@ -2,11 +2,10 @@
 #ifndef EW_TRANSPOSE_H
 #define EW_TRANSPOSE_H
 
-#include "regrid.h"
+#include "numbers.h"
 
 typedef struct {
     int32_t count[5], step[5];
-    ew_regrid grid;
 } ew_transpose_sizes;
 
 EW_INLINE void ew_transpose(const ew_transpose_sizes *s, const int8_t *x, int8_t *y)
@@ -17,7 +16,7 @@ EW_INLINE void ew_transpose(const ew_transpose_sizes *s, const int8_t *x, int8_t
                 for (int32_t d = 0; d < s->count[3]; d++) {
                     const int32_t first = a * s->step[0] + b * s->step[1] + c * s->step[2] + d * s->step[3];
                     for (int32_t e = 0; e < s->count[4]; e++) {
-                        *y++ = ew_on_grid(&s->grid, x[first + e * s->step[4]]);
+                        *y++ = x[first + e * s->step[4]];
                     }
                 }
             }

@@ -1,0 +1,41 @@
+"""Which kernels an operation calls. A new kind is one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from ...program import Operation, Program
+from . import elementwise, layers, moves
+from .layout import Shape
+from .scene import Call, Scene
+
+CALLS: dict[str, Callable[[Scene], tuple[Call, ...]]] = {
+    "conv": layers.conv,
+    "linear": layers.linear,
+    "add": elementwise.add,
+    "mul": elementwise.mul,
+    "concat": moves.concat,
+    "slice": moves.cut,
+    "max_pool": layers.max_pool,
+    "average_pool": layers.average_pool,
+    "global_average": layers.global_average,
+    "look_up": elementwise.look_up,
+    "rescale": elementwise.rescale,
+    "leaky_relu": elementwise.leaky_relu,
+    "pad": moves.pad,
+    "nearest": moves.nearest,
+    "bilinear": moves.bilinear,
+    "softmax": elementwise.softmax,
+    "reshape": moves.move,
+    "transpose": moves.move,
+    "dequantize": elementwise.dequantize,
+}
+
+
+def calls_of(program: Program, operation: Operation, lying: Mapping[str, Shape]) -> tuple[Call, ...]:
+    """The calls of kernels that make an operation's output; none where its bytes lie ready.
+
+    Raises:
+        UnsupportedError: the kernels cannot compute it.
+    """
+    return CALLS[operation.kind](Scene(program=program, operation=operation, lying=lying))

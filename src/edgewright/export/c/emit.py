@@ -1,0 +1,100 @@
+"""From a program to the files of its firmware."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from ...errors import ConfigError
+from ...files import folder_atomic, write_atomic
+from ...program import Program, macs
+from .calls import calls_of
+from .layout import layouts
+from .memory import Plan
+from .placing import placing_of
+from .render import Rendering
+from .scene import Call
+from .text import identifier
+from .vectors import vector_of
+
+HERE = Path(__file__).parent
+KERNELS = HERE / "kernels"
+FILES = ("model.h", "model.c", "weights.h", "weights.c", "main.c", "Makefile", "README.md")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Firmware:
+    """The C of a program.
+
+    Attributes:
+        files: path inside the folder -> content.
+        plan: of the arena.
+        table_bytes: weights and tables, all of which lie in flash.
+        macs: of each operation, by the name of its output.
+    """
+
+    files: Mapping[str, str]
+    plan: Plan
+    table_bytes: int
+    macs: Mapping[str, int]
+
+
+def emit(program: Program, images: Sequence[Mapping[str, np.ndarray]] = ()) -> Firmware:
+    """The files, the same bytes for the same program and images.
+
+    Args:
+        images: codes of the inputs of a few images, as `program.run` takes them; the self-test holds them and what the
+            program makes of them.
+
+    Raises:
+        ConfigError: the program's name is no name in C, or it has nothing to compute.
+        UnsupportedError: the kernels cannot compute an operation; names it.
+    """
+    if not program.operations:
+        raise ConfigError(f"The program {program.name} has no operations: there is nothing to make firmware of.")
+    if identifier(program.name) != program.name:
+        raise ConfigError(f"'{program.name}' is no name in C: use letters, digits and underscores.")
+    lying = layouts(program)
+    calls = [calls_of(program, operation, lying) for operation in program.operations]
+    placing = placing_of(program, calls, lying)
+    vectors = [vector_of(program, each) for each in images]
+    rendering = Rendering(program=program, lying=lying, calls=calls, placing=placing, vectors=vectors)
+    files = {name: _render(name, rendering) for name in FILES if rendering.tables or not name.startswith("weights")}
+    files |= {"layout.json": rendering.layout_json()} | _kernels(calls)
+    return Firmware(files=files, plan=placing.plan, table_bytes=rendering.table_bytes, macs=macs(program))
+
+
+def write(firmware: Firmware, folder: Path) -> None:
+    """Write all files to `folder`, which is replaced as a whole."""
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder_atomic(folder) as temporary:
+        for name, content in firmware.files.items():
+            os.makedirs((temporary / name).parent, exist_ok=True)
+            write_atomic(temporary / name, content)
+
+
+def _render(name: str, rendering: Rendering) -> str:
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        keep_trailing_newline=True, autoescape=False,
+    )  # fmt: skip
+    return environment.get_template(f"{name}.j2").render(rendering.facts())
+
+
+def _kernels(calls: Sequence[tuple[Call, ...]]) -> dict[str, str]:
+    """The headers that the calls need, and those that these include."""
+    wanted = sorted({call.kernel for own in calls for call in own})
+    found: dict[str, str] = {}
+    while wanted:
+        name = wanted.pop()
+        path = f"kernels/{name}.h"
+        if path not in found:
+            found[path] = (KERNELS / f"{name}.h").read_text(encoding="utf-8")
+            wanted += [line.split('"')[1][:-2] for line in found[path].splitlines() if line.startswith('#include "')]
+    return dict(sorted(found.items()))

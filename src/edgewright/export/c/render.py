@@ -1,0 +1,191 @@
+"""What the templates are filled with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ...program import Operation, Program, Tensor, macs
+from .layout import Shape, axes_in_memory, sizes_in_memory
+from .placing import Placing
+from .scene import Call
+from .text import array_body, c_type, identifier, lines_of
+from .vectors import Vector
+
+LAYOUT_FORMAT = "edgewright-firmware-layout-1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A constant array of C."""
+
+    name: str
+    values: np.ndarray
+
+    @property
+    def type(self) -> str:
+        return c_type(self.values)
+
+    @property
+    def count(self) -> int:
+        return self.values.size
+
+    @property
+    def body(self) -> str:
+        return array_body(self.values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """An input or output as the caller sees it."""
+
+    role: str
+    tensor: Tensor
+    function: str
+    address: str
+
+    @property
+    def macro(self) -> str:
+        return self.function.upper()
+
+    @property
+    def memory(self) -> Shape:
+        return sizes_in_memory(self.tensor.shape)
+
+    @property
+    def scale(self) -> str:
+        assert self.tensor.grid is not None
+        return repr(float(self.tensor.grid.scale))
+
+    @property
+    def result(self) -> str:
+        """The type of what is pointed at."""
+        kind = "float" if self.tensor.grid is None else "int8_t"
+        return kind if self.role == "input" else f"const {kind}"
+
+    @property
+    def declaration(self) -> str:
+        return f"{self.result} *{self.function}(void)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rendering:
+    """A program, and how each part of it is spelled."""
+
+    program: Program
+    lying: Mapping[str, Shape]
+    calls: Sequence[tuple[Call, ...]]
+    placing: Placing
+    vectors: Sequence[Vector]
+
+    @property
+    def prefix(self) -> str:
+        return f"ew_{self.program.name}"
+
+    @cached_property
+    def tables(self) -> list[Table]:
+        """All constants, in the order of their use."""
+        return [
+            Table(name=self._table_name(operation, call, constant.role), values=constant.values)
+            for operation, own in zip(self.program.operations, self.calls, strict=True)
+            for call in own
+            for constant in call.constants
+        ]
+
+    @property
+    def table_bytes(self) -> int:
+        return sum(table.values.nbytes for table in self.tables)
+
+    @cached_property
+    def places(self) -> list[Place]:
+        return [*self._places("input", self.program.inputs), *self._places("output", self.program.outputs)]
+
+    def facts(self) -> dict[str, Any]:
+        """The names that the templates use."""
+        plan, tensors = self.placing.plan, self.program.tensors
+        floats = [tensors[name] for name in self.placing.floats]
+        return {
+            "name": self.program.name, "prefix": self.prefix, "guard": self.prefix.upper(), "places": self.places,
+            "tables": self.tables, "has_tables": bool(self.tables), "table_bytes": self.table_bytes,
+            "kernels": sorted({call.kernel for own in self.calls for call in own}),
+            "arena_bytes": plan.arena_bytes, "bound_bytes": plan.bound_bytes, "peak_op": plan.peak_op,
+            "offsets": [(identifier(name), offset) for name, offset in plan.offsets.items()], "floats": floats,
+            "float_bytes": 4 * sum(each.num_values for each in floats), "steps": list(self._steps()),
+            "num_macs": sum(macs(self.program).values()), "vectors": list(self._vectors()),
+        }  # fmt: skip
+
+    def layout_json(self) -> str:
+        """Which tensor each operation makes, and in which order its bytes lie: for whoever compares them."""
+        names = [operation.output for operation in self.program.operations]
+        facts = {
+            "format": LAYOUT_FORMAT,
+            "name": self.program.name,
+            "run": f"{self.prefix}_run",
+            "inputs": [self._fact(place.tensor, function=place.function) for place in self.places[: self._num_inputs]],
+            "operations": [self._fact(self.program.tensors[name]) for name in names],
+            "outputs": [self._fact(place.tensor, function=place.function) for place in self.places[self._num_inputs :]],
+        }
+        return json.dumps(facts, indent=1) + "\n"
+
+    @property
+    def _num_inputs(self) -> int:
+        return len(self.program.inputs)
+
+    def _fact(self, tensor: Tensor, **more: Any) -> dict[str, Any]:
+        lies_as = self.lying[tensor.name]
+        return {
+            "tensor": tensor.name, "type": "float32" if tensor.grid is None else "int8", "shape": list(tensor.shape),
+            "lies_as": list(lies_as), "axes": list(axes_in_memory(len(lies_as))), **more,
+        }  # fmt: skip
+
+    def _places(self, role: str, names: Sequence[str]) -> Iterator[Place]:
+        for index, name in enumerate(names):
+            function = f"{self.prefix}_{role}{f'_{index}' if index else ''}"
+            yield Place(role=role, tensor=self.program.tensors[name], function=function, address=self._address(name))
+
+    def _table_name(self, operation: Operation, call: Call, role: str) -> str:
+        return "_".join(part for part in (self.prefix, identifier(operation.output), call.part, role) if part)
+
+    def _address(self, name: str) -> str:
+        root = self.placing.root[name]
+        return f"numbers_{identifier(root)}" if root in self.placing.floats else f"arena.codes + at_{identifier(root)}"
+
+    def _steps(self) -> Iterator[dict[str, Any]]:
+        counted = macs(self.program)
+        for index, (operation, own) in enumerate(zip(self.program.operations, self.calls, strict=True)):
+            output = self.program.tensors[operation.output]
+            root = self.placing.root[output.name]
+            yield {
+                "index": index, "what": self._what(operation), "macs": counted[output.name],
+                "calls": [self._call(operation, call) for call in own], "output": self._address(output.name),
+                "num_bytes": output.num_values * (4 if output.grid is None else 1),
+                "where": self.placing.plan.offsets.get(root, "its own"),
+            }  # fmt: skip
+
+    def _call(self, operation: Operation, call: Call) -> dict[str, Any]:
+        arguments = [self._address(name) for name in call.inputs]
+        arguments += [self._table_name(operation, call, constant.role) for constant in call.constants]
+        arguments.append(self._address(operation.output))
+        return {
+            "kernel": call.kernel, "part": call.part, "sizes": lines_of(call.sizes), "arguments": arguments
+        }  # fmt: skip
+
+    def _what(self, operation: Operation) -> str:
+        shown = [f"{name} {self.program.tensors[name].shape}" for name in (*operation.inputs, operation.output)]
+        return f"{operation.kind}: {', '.join(shown[:-1])} -> {shown[-1]}"
+
+    def _vectors(self) -> Iterator[dict[str, Any]]:
+        inputs, outputs = self.places[: self._num_inputs], self.places[self._num_inputs :]
+        for number, vector in enumerate(self.vectors):
+            given = [Table(name=f"input_{number}_{at}", values=values) for at, values in enumerate(vector.inputs)]
+            wanted = [Table(name=f"expected_{number}_{at}", values=values) for at, values in enumerate(vector.outputs)]
+            yield {
+                "arrays": [*given, *wanted],
+                "inputs": [(place, table.name) for place, table in zip(inputs, given, strict=True)],
+                "outputs": [(place, table.name) for place, table in zip(outputs, wanted, strict=True)],
+            }

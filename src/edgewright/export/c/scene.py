@@ -1,0 +1,85 @@
+"""What an operation's C is made from, and what it becomes: one call of a kernel with its sizes and constants."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...program import Operation, Program, Tensor
+from ...reference.integer import Grid
+from .layout import Shape, sizes_in_memory
+from .multipliers import Constant, grid_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One call: ew_KERNEL(&sizes, inputs, constants, output).
+
+    Attributes:
+        kernel: name of the header in kernels/ and of its function.
+        sizes: fields of ew_KERNEL_sizes; a mapping is a struct of its own.
+        part: sets the constants of several calls of one operation apart.
+        in_place: inputs that are read byte by byte just ahead of the output, which may lie over them.
+    """
+
+    kernel: str
+    sizes: Mapping[str, Any]
+    inputs: tuple[str, ...]
+    constants: tuple[Constant, ...] = ()
+    part: str = ""
+    in_place: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """An operation among its tensors.
+
+    Attributes:
+        lying: tensor -> the shape in whose order its bytes lie.
+    """
+
+    program: Program
+    operation: Operation
+    lying: Mapping[str, Shape]
+
+    @property
+    def x(self) -> Tensor:
+        """The first input."""
+        return self.program.tensors[self.operation.inputs[0]]
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        return tuple(self.program.tensors[name] for name in self.operation.inputs)
+
+    @property
+    def y(self) -> Tensor:
+        """The output."""
+        return self.program.tensors[self.operation.output]
+
+    @property
+    def grid(self) -> Grid:
+        """The grid of the first input, of 8 bits at most."""
+        return grid_of(self.x)
+
+    @property
+    def out(self) -> Grid:
+        """The grid of the output, of 8 bits at most."""
+        return grid_of(self.y)
+
+    def around(self, axis: int) -> tuple[int, int, int]:
+        """Of the first input in memory: values ahead of a logical axis, along it, and behind it."""
+        return around(self.x.shape, axis)
+
+
+def around(shape: Shape, axis: int) -> tuple[int, int, int]:
+    """Values ahead of a logical axis, along it, and behind it, in the order of memory."""
+    rank = len(shape)
+    place = axis % rank if rank < 3 else (axis % rank + 2) % rank
+    sizes = sizes_in_memory(shape)
+    outer, inner = 1, 1
+    for size in sizes[:place]:
+        outer *= size
+    for size in sizes[place + 1 :]:
+        inner *= size
+    return outer, sizes[place], inner
