@@ -108,6 +108,12 @@ def test_a_long_list_of_differences_is_cut(job, tmp_path):
     assert "inner.a (1 before, 0 now), inner.b.c (2 before, 0 now)" in text and text.endswith("and 1 more")
 
 
+def test_values_that_fill_lines_are_not_told(job, tmp_path):
+    told(job, tmp_path / "r", Nested(inner={"a": 1, "rows": list(range(100))}))
+    (text,) = told(job, tmp_path / "r", Nested(inner={"a": 2, "rows": list(range(99))}))
+    assert text == "1. Scale, done anew for another inner.a (1 before, 2 now), inner.rows"
+
+
 def test_a_resumed_run_of_other_settings_says_that_what_was_begun_is_dropped(job, tmp_path):
     (tmp_path / "r" / "stages" / "01-scale.0123.work").mkdir(parents=True)
     assert told(job, tmp_path / "r", Scale()) == ["1. Scale, begun anew: what was begun here had other settings"]

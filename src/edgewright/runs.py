@@ -48,6 +48,7 @@ from .types import (
 
 STAGE_FILE = "stage.json"
 MOST_TOLD = 4  # differences from an earlier run
+LONGEST_TOLD = 80  # characters of two values
 CHEAP_S = 60.0  # what took longer is kept, whatever went wrong behind it
 
 
@@ -222,13 +223,17 @@ def _news(folder: Path, decided: dict[str, Any]) -> str:
     if "inputs" not in before:
         begun = [each for each in folder.parent.glob(f"{folder.name}.*.work") if each != _scratch(folder, decided)]
         return ", begun anew: what was begun here had other settings" if begun else ""
-    names = [
-        f"{name} ({old} before, {new} now)" for name, old, new in _differing(before["settings"], decided["settings"])
-    ]
+    names = [_told(*each) for each in _differing(before.get("settings"), decided["settings"])]
     names += [name for name, _, _ in _differing(before["inputs"], decided["inputs"])]
-    names += [] if before["version"] == __version__ else ["version of edgewright"]
+    names += [] if before.get("version") == __version__ else ["version of edgewright"]
     more = f" and {len(names) - MOST_TOLD} more" if len(names) > MOST_TOLD else ""
     return f", done anew for another {', '.join(names[:MOST_TOLD])}{more}" if names else ""
+
+
+def _told(name: str, before: Any, now: Any) -> str:
+    """The name, and both values where they fit into a sentence: a plan of widths or the rows of a scan do not."""
+    values = f" ({before} before, {now} now)"
+    return f"{name}{values}" if len(values) <= LONGEST_TOLD else name
 
 
 def _differing(before: Any, now: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
