@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from flatbuffers import number_types as numbers
-from flatbuffers.table import Table
+from flatbuffers import number_types as kinds
+from tflite_tables import numbers, read_root, scalar, tables
 from torch import nn
 from torch.nn import functional
 
@@ -53,7 +53,7 @@ def read_reference(path: Path) -> Reference:
     Raises:
         ValueError: the file holds other layers.
     """
-    layers = _layers(path.read_bytes())
+    layers = _layers(path)
     convs = [(kernel.transpose(0, 3, 1, 2), bias) for kernel, bias in layers if kernel.ndim == 4]
     dense = [(kernel, bias) for kernel, bias in layers if kernel.ndim == 2]
     names = _named(convs)
@@ -79,40 +79,24 @@ def _named(convs: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, tuple[np.nda
     return found
 
 
-def _layers(data: bytes) -> list[tuple[np.ndarray, np.ndarray]]:
+def _layers(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
     """Weight and bias of every operator that has both, in the order in which they run.
 
     Field numbers are those of TensorFlow's schema.fbs: Model 2 subgraphs, 4 buffers; SubGraph 0 tensors, 3 operators;
     Tensor 0 shape, 2 buffer; Operator 1 inputs; Buffer 0 data.
     """
-    model = Table(data, int.from_bytes(data[:4], "little"))
-    graph = _tables(model, 2)[0]
-    buffers, tensors = _tables(model, 4), _tables(graph, 0)
+    model = read_root(path)
+    graph = tables(model, 2)[0]
+    buffers, tensors = tables(model, 4), tables(graph, 0)
 
     def values(index: int) -> np.ndarray:
-        shape = _numbers(tensors[index], 0, numbers.Int32Flags)
-        raw = _numbers(buffers[_scalar(tensors[index], 2, numbers.Uint32Flags)], 0, numbers.Uint8Flags)
+        shape = numbers(tensors[index], 0, kinds.Int32Flags)
+        raw = numbers(buffers[scalar(tensors[index], 2, kinds.Uint32Flags)], 0, kinds.Uint8Flags)
         return raw.view(np.float32).reshape(shape)
 
     layers = []
-    for operator in _tables(graph, 3):
-        inputs = _numbers(operator, 1, numbers.Int32Flags)
+    for operator in tables(graph, 3):
+        inputs = numbers(operator, 1, kinds.Int32Flags)
         if len(inputs) == 3:
             layers.append((values(int(inputs[1])), values(int(inputs[2]))))
     return layers
-
-
-def _tables(table: Table, field: int) -> list[Table]:
-    offset = table.Offset(4 + 2 * field)
-    start = table.Vector(offset)
-    return [Table(table.Bytes, table.Indirect(start + 4 * index)) for index in range(table.VectorLen(offset))]
-
-
-def _numbers(table: Table, field: int, flags: type) -> np.ndarray:
-    offset = table.Offset(4 + 2 * field)
-    return table.GetVectorAsNumpy(flags, offset) if offset else np.empty(0, np.uint8)
-
-
-def _scalar(table: Table, field: int, flags: type) -> int:
-    offset = table.Offset(4 + 2 * field)
-    return int(table.Get(flags, offset + table.Pos)) if offset else 0
