@@ -9,6 +9,7 @@ from .counts import macs, num_weights
 from .lowering import lower
 from .run import input_codes, output_values, run
 from .shapes import check
+from .store import load_program, save_program
 from .types import KINDS, Operation, Program, Tensor
 
 __all__ = [
@@ -18,9 +19,11 @@ __all__ = [
     "Tensor",
     "check",
     "input_codes",
+    "load_program",
     "lower",
     "macs",
     "num_weights",
     "output_values",
     "run",
+    "save_program",
 ]

@@ -58,6 +58,7 @@ class _Lowering(fx.Interpreter):
 
     def __init__(self, net: fx.GraphModule) -> None:
         super().__init__(net)
+        self.extra_traceback = False  # or torch.fx adds the lines of the user to errors that are one sentence
         self.net, self.builder = net, Builder()
         self.shapes = {key: spec.shape for key, spec in tensor_specs(net).items()}
 
