@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edgewright.errors import ConfigError, ExportError
-from edgewright.export.c.memory import Buffer, Overlap, Plan, check, liveness_bound, plan
+from edgewright.export.c.memory import Buffer, Overlap, check, liveness_bound, plan
 
 
 def buffer(name, num_bytes, first, last):
@@ -264,7 +264,3 @@ REFUSED = {
 def test_a_record_that_makes_no_sense_is_refused(words):
     with pytest.raises(ConfigError, match=words):
         REFUSED[words]()
-
-
-def test_a_plan_is_plain_data():
-    assert isinstance(MADE, Plan) and MADE == replace(MADE)

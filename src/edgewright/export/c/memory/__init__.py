@@ -8,6 +8,8 @@ Plain records in, plain records out: nothing here knows of networks but `program
 from .checking import check
 from .distances import (
     RowWindow,
+    channel_lead_bytes,
+    channel_rise_bytes,
     footprint_bytes,
     lead_bytes,
     pixel_by_pixel,
@@ -27,6 +29,8 @@ __all__ = [
     "Overlap",
     "Plan",
     "RowWindow",
+    "channel_lead_bytes",
+    "channel_rise_bytes",
     "check",
     "draw",
     "footprint_bytes",

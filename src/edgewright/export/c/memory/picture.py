@@ -29,7 +29,7 @@ svg.arena {
   }
 }
 svg.arena text { font-size: 10.5px; fill: var(--muted); }
-svg.arena .name { font-size: 10px; fill: var(--ink); }
+svg.arena .name { font-size: 10px; fill: var(--ink); pointer-events: none; }
 svg.arena .bound-text { fill: var(--limit); paint-order: stroke; stroke: var(--paper); stroke-width: 3px; }
 svg.arena line { stroke: var(--rule); }
 svg.arena line.axis { stroke: var(--axis); }
@@ -72,10 +72,11 @@ def draw(plan: Plan) -> str:
     place = _Place.of(plan)
     height = TOP + PLOT_HEIGHT + BOTTOM
     boxes = "\n".join(_box(plan, each, index, place) for index, each in enumerate(_by_time(plan)))
+    words = "\n".join(word for each in _by_time(plan) for word in _words(plan, each, place))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="arena" viewBox="0 0 {WIDTH:g} {height:g}" role="img" '
         f'aria-label="{escape(headline(plan))}">\n<style>{STYLE}</style>\n'
-        f"{_axes(plan, place)}\n{boxes}\n{_bound(plan, place)}\n</svg>\n"
+        f"{_axes(plan, place)}\n{boxes}\n{words}\n{_bound(plan, place)}\n</svg>\n"
     )
 
 
@@ -137,14 +138,19 @@ def _box(plan: Plan, buffer: Buffer, index: int, place: _Place) -> str:
     top, bottom = place.y(start + buffer.num_bytes), place.y(start)
     told = f"{buffer.name}: {buffer.num_bytes:,} bytes at {start:,}, operations {buffer.first} to {buffer.last}"
     return (
-        f'<g><title>{escape(told)}</title><rect class="buffer fill{index % 4}" x="{left + 0.5:.1f}" y="{top:.1f}" '
-        f'width="{right - left - 1:.1f}" height="{bottom - top:.1f}"/>'
-        f"{''.join(_words(buffer, (left, right), (top, bottom)))}</g>"
+        f'<rect class="buffer fill{index % 4}" x="{left + 0.5:.1f}" y="{top:.1f}" width="{right - left - 1:.1f}" '
+        f'height="{bottom - top:.1f}"><title>{escape(told)}</title></rect>'
     )
 
 
-def _words(buffer: Buffer, across: tuple[float, float], upward: tuple[float, float]) -> Iterator[str]:
-    """Name and size on two lines, on one, or turned upright: whatever fits into the box, else nothing."""
+def _words(plan: Plan, buffer: Buffer, place: _Place) -> Iterator[str]:
+    """Name and size on two lines, on one, or turned upright: whatever fits into the box, else nothing.
+
+    Where another buffer lies over its last operation, the words keep clear of that.
+    """
+    covered = buffer.last > buffer.first and any(buffer.name in _under(plan, each) for each in plan.buffers)
+    across = place.x(buffer.first), place.x(buffer.last + (0 if covered else 1))
+    upward = place.y(plan.offsets[buffer.name] + buffer.num_bytes), place.y(plan.offsets[buffer.name])
     x, y = sum(across) / 2, sum(upward) / 2
     width, height = across[1] - across[0] - 4, upward[1] - upward[0] - 2
     size = f"{buffer.num_bytes:,}"
