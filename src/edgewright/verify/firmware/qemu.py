@@ -131,14 +131,16 @@ def _emulate(firmware: Firmware, tape: bytes, time_limit_s: float) -> tuple[Reco
             "-nodefaults", "-display", "none", "-monitor", "none", "-serial", "none",
         ]  # fmt: skip
         try:
-            done = subprocess.run(
-                command, cwd=place, stdin=subprocess.DEVNULL, capture_output=True, timeout=time_limit_s
-            )
+            with (place / "said").open("wb") as said:  # a file takes every write whole, a pipe may not
+                done = subprocess.run(
+                    command, cwd=place, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.PIPE,
+                    timeout=time_limit_s,
+                )  # fmt: skip
         except subprocess.TimeoutExpired:
             raise ExportError(
                 f"The firmware did not end within {time_limit_s:g} s: give fewer images or a longer limit."
             ) from None
-    records = tuple(read_records(done.stdout))
+        records = tuple(read_records((place / "said").read_bytes()))
     _judge_end(done, records, firmware)
     return records
 

@@ -13,9 +13,16 @@ static uint32_t host_call(uint32_t number, const uint32_t *block) {
 
 static uint32_t console;
 
+/* The host may take fewer bytes than it is given, and says how many it left. */
 static void write_console(const void *bytes, uint32_t num_bytes) {
-  const uint32_t block[3] = {console, (uint32_t)bytes, num_bytes};
-  host_call(SYS_WRITE, block);
+  while (num_bytes > 0u) {
+    const uint32_t block[3] = {console, (uint32_t)bytes, num_bytes};
+    const uint32_t left = host_call(SYS_WRITE, block);
+    if (left < num_bytes) {
+      bytes = (const uint8_t *)bytes + (num_bytes - left);
+      num_bytes = left;
+    }
+  }
 }
 
 void ew_record(enum ew_kind kind, uint32_t index, struct ew_moment value, const void *bytes, uint32_t num_bytes) {
@@ -26,9 +33,7 @@ void ew_record(enum ew_kind kind, uint32_t index, struct ew_moment value, const 
     console = host_call(SYS_OPEN, block);
   }
   write_console(head, sizeof head);
-  if (num_bytes > 0u) {
-    write_console(bytes, num_bytes);
-  }
+  write_console(bytes, num_bytes);
 }
 
 void ew_exit(uint32_t code) {
