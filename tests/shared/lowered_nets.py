@@ -25,11 +25,22 @@ def simulation(
         generator = torch.Generator().manual_seed(0)
         for weight in model.parameters():
             nn.init.uniform_(weight, -0.3, 0.5, generator=generator)
+    _measure_batch_norms(model, images_BCHW)
     net = capture(model.eval(), tuple(images_BCHW.shape[1:]))
     folded = expose_gates(fold_batch_norms(net)[0])
     plan, precision = plan_quantizers(folded, float_output=float_output), Precision(weights=bits, activations=bits)
     found = ranges_of(observe(folded, plan, images_BCHW), method="minmax", precision=precision)
     return simulate(folded, plan, found, precision=precision)
+
+
+def _measure_batch_norms(model: nn.Module, images_BCHW: torch.Tensor) -> None:
+    """Statistics of these images: with others a net of random weights fades away, and biases outgrow 32 bits."""
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = None
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(0)
+        model.train()(images_BCHW)
 
 
 def outputs_of(program: Program, images_BCHW: torch.Tensor) -> list[np.ndarray]:
