@@ -1,10 +1,11 @@
 """ResNet-8 of MLPerf Tiny trained on CIFAR-10 by our recipe, beside the benchmark's own reference weights.
 
-    EDGEWRIGHT_TEST_DATA=... python benchmarks/cifar10_resnet8.py [--epochs 80] [--seed 0] [--run DIR]
+    EDGEWRIGHT_TEST_DATA=... python benchmarks/cifar10_resnet8.py [--epochs 80] [--seed 0] [--run DIR] [--teacher DIR]
 
 Images: the 50,000 JPEG copies of the training set, and the exact pixels of the first 4,000 of them four times over.
 Nothing is chosen by a score: the moving average of the weights after the last epoch is the result. Both nets are
-scored on the same 1,000 exact test images, and on the 10,000 JPEG copies. Run the same command again to go on.
+scored on the same 1,000 exact test images, and on the 10,000 JPEG copies. With a teacher (`distillation_table.py` makes
+one: ResNet-32 that has learnt the copies), 12 more epochs imitate its answers. Run the same command again to go on.
 """
 
 from __future__ import annotations
@@ -22,14 +23,16 @@ from mlperf_resnet8 import read_reference
 from prune_rows import RESULTS
 from torch import nn
 
+from edgewright.compress.distill import Distill
 from edgewright.data import Data, load_data
+from edgewright.devices import device
 from edgewright.devices.machine import cpu_name, package_versions
 from edgewright.files import write_json
 from edgewright.metrics import paired_std_error
-from edgewright.model import capture, save_model
+from edgewright.model import capture, load_model
 from edgewright.tasks import Classify, decide
 from edgewright.train import Train, train_weights
-from edgewright.types import plain
+from edgewright.types import Job, plain
 from edgewright.zoo import resolve
 
 TASK = Classify(num_classes=10)
@@ -39,6 +42,10 @@ TESTS = {"lossless_1000": "cifar10_test1000_lossless.npz", "jpeg_10000": "cifar1
 RECIPE = Train(
     epochs=80, epoch_images=50_000, batch_size=128, optimizer="sgd", lr=0.1, weight_decay=2e-4, warmup_epochs=2,
     augment="crop-flip", ema_decay=0.999, keep="last",
+)  # fmt: skip
+TAUGHT = Distill(
+    alpha=0.1, temperature=4.0,
+    train=replace(RECIPE, epochs=12, lr=0.05, warmup_epochs=0.5, dtype="bfloat16"),
 )  # fmt: skip
 PIXELS = (3, 32, 32), (0.0, 0.0, 0.0), (1 / 255,) * 3  # what the reference net takes: 0 to 255
 
@@ -69,12 +76,30 @@ def compared(ours: nn.Module, reference: nn.Module, root: Path, fitted: Data) ->
     return found
 
 
+def taught(net: nn.Module, options: argparse.Namespace, reference: nn.Module, data: Data) -> dict[str, Any]:
+    """What more epochs with a teacher make of the net."""
+    if options.teacher is None:
+        return {}
+    began, cpu = time.perf_counter(), time.process_time()
+    job = Job(
+        model=net, task=TASK, data=data, device=device("generic-x86"), seed=options.seed,
+        teacher=load_model(options.teacher), workdir=options.run / "taught",
+    )  # fmt: skip
+    student = TAUGHT.run(job).model
+    scores = compared(student, reference, Path(os.environ["EDGEWRIGHT_TEST_DATA"]), data)
+    spent = {"seconds": time.perf_counter() - began, "cpu_s": time.process_time() - cpu}
+    return {"taught": {"scores": scores, "settings": TAUGHT, **spent}}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=RECIPE.epochs)
     parser.add_argument("--epoch-images", type=int, default=RECIPE.epoch_images)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--run", type=Path, default=Path("runs/cifar10_resnet8"))
+    parser.add_argument(
+        "--teacher", type=Path, help="a folder with a model, for instance runs/distillation_table/teacher"
+    )
     parser.add_argument("--out", type=Path, default=RESULTS / "cifar10_resnet8.json")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -88,17 +113,16 @@ def main() -> None:
         net, task=TASK, data=data, settings=settings, seed=options.seed, checkpoint=options.run / "work"
     )
     spent = {"seconds": time.perf_counter() - began, "cpu_s": time.process_time() - cpu}
-    (options.run / "model").mkdir(parents=True, exist_ok=True)
-    save_model(outcome.net, options.run / "model")  # type: ignore[arg-type]
     reference = read_reference(root / "mlperf-tiny" / "image_classification" / "pretrainedResnet.tflite")
     result = {
-        "claim": "at least 85 % on the JPEG test images on two cores",
+        "claim": "ResNet-8 on JPEG copies of CIFAR-10 beside MLPerf Tiny's weights; the aim was 85 % on JPEG",
         "scores": compared(outcome.net, reference, root, data),
+        **taught(outcome.net, options, reference, data),
         "seed": options.seed, "settings": settings, "history": outcome.history, **spent,
         "machine": cpu_name(), "threads": 1, "versions": package_versions(("torch", "torchvision", "numpy")),
     }  # fmt: skip
     write_json(options.out, plain(result))
-    print(result["scores"], f"{spent['cpu_s']:.0f} CPU s")
+    print(result["scores"], result.get("taught", {}).get("scores"), f"{spent['cpu_s']:.0f} CPU s")
 
 
 if __name__ == "__main__":

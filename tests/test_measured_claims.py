@@ -367,3 +367,20 @@ def test_cuts_in_steps_end_in_the_band_and_are_those_of_the_page():
         assert f"| {each['mean']:.2f} | {each['deviation']:.2f} | {each['drop']:.2f} |" in line
         if not each["way"].startswith("one-shot"):
             assert f"{each['over_one_shot']:+.2f} ± {each['over_one_shot_deviation']:.2f}" in line
+
+
+def test_every_cut_uses_98_percent_of_its_share():
+    found = result("prune_targets.json")
+    assert len(found["rows"]) == 90 and all(0.98 <= row["keep"] / row["share"] <= 1 for row in found["rows"])
+    lowest = 100 * min(row["keep"] / row["share"] for row in found["rows"])
+    assert f"all 90 cuts are in the band, the lowest at {lowest:.2f} %" in page("pruning.md")
+
+
+def test_resnet8_scores_what_the_page_says_beside_the_weights_of_mlperf_tiny():
+    found, text = result("cifar10_resnet8.json"), page("training.md")
+    jpeg, exact = found["scores"]["jpeg_10000"], found["scores"]["lossless_1000"]
+    gain = f"{jpeg['difference']:+.2f} ± {jpeg['difference_std_error']:.2f}"
+    assert f"| {jpeg['ours']:.2f} | {jpeg['mlperf_tiny']:.2f} | {gain} |" in text
+    assert f"| {exact['ours']:.1f} | {exact['mlperf_tiny']:.1f} | −{-exact['difference']:.1f} ± " in text
+    taught = found["taught"]["scores"]
+    assert f"{taught['jpeg_10000']['ours']:.2f}\nand {taught['lossless_1000']['ours']:.1f}" in text
