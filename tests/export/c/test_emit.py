@@ -75,12 +75,17 @@ def test_a_multiplier_is_five_bytes_and_one_of_zero_costs_no_second_form():
 
 def test_a_zero_point_is_folded_into_the_bias():
     x = Grid(scale=1.0, zero_point=-3, low=-128, high=127)
-    assert folded_bias(np.array([10]), np.array([[2, -5]]), x, name="y").tolist() == [10 + 3 * (2 - 5)]
+    assert folded_bias(np.array([10]), np.array([[2, -5]]), x).tolist() == [10 + 3 * (2 - 5)]
 
 
-def test_a_bias_that_could_overflow_is_refused():
-    with pytest.raises(UnsupportedError, match="sums of y can reach"):
-        folded_bias(np.array([2**31 - 1000]), np.array([[127] * 9]), WHOLE, name="y")
+def test_a_bias_beyond_32_bits_is_folded_modulo_and_the_layer_that_could_overflow_is_named():
+    x = Grid(scale=1.0, zero_point=-1, low=-128, high=127)
+    assert folded_bias(np.array([2**31 - 1]), np.array([[3]]), x).tolist() == [-(2**31) + 2]
+    builder = Builder()
+    name = builder.linear(builder.flat("x"), np.full((1, 90), 127), np.array([2**31 - 1]))
+    firmware = emit(builder.program(name))
+    assert firmware.may_overflow == (name,) and "beyond 32 bits" in firmware.files["README.md"]
+    assert emit(small_program()).may_overflow == ()
 
 
 def test_codes_of_sixteen_bits_are_refused():

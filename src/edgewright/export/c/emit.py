@@ -36,12 +36,15 @@ class Firmware:
         plan: of the arena.
         table_bytes: weights and tables, all of which lie in flash.
         macs: of each operation, by the name of its output.
+        may_overflow: layers whose sums some input could carry beyond 32 bits: there `program.run` raises, and the C
+            gives a wrong code.
     """
 
     files: Mapping[str, str]
     plan: Plan
     table_bytes: int
     macs: Mapping[str, int]
+    may_overflow: tuple[str, ...] = ()
 
 
 def emit(program: Program, images: Sequence[Mapping[str, np.ndarray]] = ()) -> Firmware:
@@ -66,7 +69,10 @@ def emit(program: Program, images: Sequence[Mapping[str, np.ndarray]] = ()) -> F
     rendering = Rendering(program=program, lying=lying, calls=calls, placing=placing, vectors=vectors)
     files = {name: _render(name, rendering) for name in FILES if rendering.tables or not name.startswith("weights")}
     files |= {"layout.json": rendering.layout_json()} | _kernels(calls)
-    return Firmware(files=files, plan=placing.plan, table_bytes=rendering.table_bytes, macs=macs(program))
+    return Firmware(
+        files=files, plan=placing.plan, table_bytes=rendering.table_bytes, macs=macs(program),
+        may_overflow=rendering.may_overflow,
+    )  # fmt: skip
 
 
 def write(firmware: Firmware, folder: Path) -> None:

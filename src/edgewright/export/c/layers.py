@@ -50,7 +50,7 @@ def linear(scene: Scene) -> tuple[Call, ...]:
     rows = scene.x.num_values // weight_OI.shape[1]
     if scene.y.grid is not None:
         return (_product(scene, weight_OI, rows=rows, kernel="linear"),)
-    bias = folded_bias(scene.operation.arrays["bias_O"], weight_OI, scene.grid, name=scene.y.name)
+    bias = folded_bias(scene.operation.arrays["bias_O"], weight_OI, scene.grid)
     scale = sum_scale(scene.grid, scene.operation.arrays["weight_scale_O"]).astype(np.float32)
     scale = np.broadcast_to(scale, bias.shape)
     constants = (
@@ -74,7 +74,7 @@ def _product(scene: Scene, weight_OI: np.ndarray, *, rows: int, kernel: str) -> 
 def layer_arrays(scene: Scene, weight: np.ndarray) -> tuple[tuple[Constant, ...], int]:
     """Bias, mantissas and shifts of a layer, and whether all shifts can use the high word alone."""
     arrays = scene.operation.arrays
-    bias = folded_bias(arrays["bias_O"], weight, scene.grid, name=scene.y.name)
+    bias = folded_bias(arrays["bias_O"], weight, scene.grid)
     reals = sum_scale(scene.grid, arrays["weight_scale_O"]) / scene.out.scale
     multipliers, high_word = per_channel(np.broadcast_to(reals, bias.shape))
     return (Constant(role="bias", values=bias), *multipliers), high_word

@@ -11,12 +11,16 @@ from typing import Any
 import numpy as np
 
 from ...program import Operation, Program, Tensor, macs
+from ...program.counts import WEIGHTS
+from ...reference.integer import largest_sum
 from .layout import Shape, axes_in_memory, sizes_in_memory
+from .multipliers import grid_of
 from .placing import Placing
 from .scene import Call
 from .text import array_body, c_type, identifier, lines_of
 from .vectors import Vector
 
+INT32_MAX = 2**31 - 1
 LAYOUT_FORMAT = "edgewright-firmware-layout-1"
 
 
@@ -102,6 +106,19 @@ class Rendering:
         return sum(table.values.nbytes for table in self.tables)
 
     @cached_property
+    def may_overflow(self) -> tuple[str, ...]:
+        """Layers whose sums some input could carry beyond 32 bits."""
+        return tuple(
+            operation.output
+            for operation in self.program.operations
+            if operation.kind in WEIGHTS
+            and largest_sum(
+                operation.arrays[WEIGHTS[operation.kind]], operation.arrays["bias_O"].astype(np.int64),
+                grid_of(self.program.tensors[operation.inputs[0]]),
+            ) > INT32_MAX
+        )  # fmt: skip
+
+    @cached_property
     def places(self) -> list[Place]:
         return [*self._places("input", self.program.inputs), *self._places("output", self.program.outputs)]
 
@@ -117,6 +134,7 @@ class Rendering:
             "offsets": [(identifier(name), offset) for name, offset in plan.offsets.items()], "floats": floats,
             "float_bytes": 4 * sum(each.num_values for each in floats), "steps": list(self._steps()),
             "num_macs": sum(macs(self.program).values()), "vectors": list(self._vectors()),
+            "may_overflow": self.may_overflow,
         }  # fmt: skip
 
     def layout_json(self) -> str:

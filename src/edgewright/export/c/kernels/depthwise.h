@@ -23,7 +23,8 @@ EW_INLINE int32_t ew_depthwise_inside(const ew_depthwise_sizes *s, const int8_t 
     for (int32_t row = 0; row < w->kernel_rows; row++) {
         for (int32_t column = 0; column < w->kernel_columns; column++) {
             const int32_t pixel = row * w->row_dilation * w->columns + column * w->column_dilation;
-            sum += (int32_t)x[pixel * s->channels] * weight[(row * w->kernel_columns + column) * s->channels];
+            const int32_t code = x[pixel * s->channels];
+            sum = ew_plus(sum, code * weight[(row * w->kernel_columns + column) * s->channels]);
         }
     }
     return sum;
@@ -40,7 +41,7 @@ EW_INLINE int32_t ew_depthwise_border(const ew_depthwise_sizes *s, ew_taps rows,
             const int32_t on_map = row >= rows.first && row < rows.end && column >= columns.first
                                    && column < columns.end;
             const int32_t code = on_map ? x[first + pixel * s->channels] : s->zero_point;
-            sum += code * weight[(row * w->kernel_columns + column) * s->channels];
+            sum = ew_plus(sum, code * weight[(row * w->kernel_columns + column) * s->channels]);
         }
     }
     return sum;

@@ -15,10 +15,10 @@ EW_INLINE void ew_dot_four(const int8_t *x, const int8_t *weight, int32_t step, 
     int32_t a = sums->a, b = sums->b, c = sums->c, d = sums->d;
     for (int32_t i = 0; i < count; i++) {
         const int32_t code = x[i];
-        a += code * w0[i];
-        b += code * w1[i];
-        c += code * w2[i];
-        d += code * w3[i];
+        a = ew_plus(a, code * w0[i]);
+        b = ew_plus(b, code * w1[i]);
+        c = ew_plus(c, code * w2[i]);
+        d = ew_plus(d, code * w3[i]);
     }
     sums->a = a;
     sums->b = b;
@@ -39,7 +39,7 @@ EW_INLINE void ew_requantize_four(const ew_four *sums, const int32_t *mantissa, 
 EW_INLINE int32_t ew_dot(const int8_t *x, const int8_t *weight, int32_t count, int32_t sum)
 {
     for (int32_t i = 0; i < count; i++) {
-        sum += (int32_t)x[i] * weight[i];
+        sum = ew_plus(sum, (int32_t)x[i] * weight[i]);
     }
     return sum;
 }
@@ -49,7 +49,7 @@ EW_INLINE int32_t ew_dot_constant(int32_t code, const int8_t *weight, int32_t co
 {
     if (code != 0) {
         for (int32_t i = 0; i < count; i++) {
-            sum += code * weight[i];
+            sum = ew_plus(sum, code * weight[i]);
         }
     }
     return sum;

@@ -3,7 +3,8 @@
  * A code q stands for scale * (q - zero_point). Sums of products are int32; a sum comes to the scale of the output by
  * one product of 64 bits, one shift and one rounding, halves up: sum * mantissa * 2^-(31 + shift).
  *
- * Right shifts of negative numbers keep the sign, as on every compiler that this code is built with.
+ * Right shifts of negative numbers keep the sign and conversions to int32_t are modulo 2^32, as on every compiler that
+ * this code is built with.
  */
 #ifndef EW_NUMBERS_H
 #define EW_NUMBERS_H
@@ -20,6 +21,12 @@
 typedef struct {
     int32_t zero_point, low, high;
 } ew_grid;
+
+/* Sums are added modulo 2^32: where the whole sum fits into 32 bits it is right, whatever its parts do on the way. */
+EW_INLINE int32_t ew_plus(int32_t sum, int32_t product)
+{
+    return (int32_t)((uint32_t)sum + (uint32_t)product);
+}
 
 EW_INLINE int8_t ew_saturate(int64_t code, const ew_grid *out)
 {
