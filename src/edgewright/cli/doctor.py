@@ -18,7 +18,8 @@ PACKAGES = ("torch", "torchvision", "timm", "onnx", "onnxscript", "onnxruntime",
 EXTRAS = ("openvino", "executorch")  # runtimes that `export --format` and `bench --runtime` take as well
 TOOLS = {
     "cc": "a C compiler (Debian: gcc)",
-    "arm-none-eabi-gcc": "cross compiler for Cortex-M (Debian: gcc-arm-none-eabi libnewlib-arm-none-eabi)",
+    "arm-none-eabi-gcc": "cross compiler for Cortex-M (Debian: gcc-arm-none-eabi)",
+    "arm-none-eabi-size": "sizes of firmware (Debian: binutils-arm-none-eabi)",
     "qemu-system-arm": "emulator for Cortex-M (Debian: qemu-system-arm)",
 }
 FREE_BYTES = 2 * 2**30  # room for a run's stages and artifacts

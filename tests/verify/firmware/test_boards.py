@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgewright.cli import doctor
 from edgewright.devices import device, device_names
 from edgewright.errors import ConfigError, UnsupportedError
 from edgewright.verify.firmware import tools
@@ -102,3 +103,8 @@ def test_missing_programs_are_told_with_their_packages(monkeypatch, tmp_path):
     with pytest.raises(UnsupportedError, match="apt-get install --no-install-recommends binutils-arm"):
         tools.need_tools()
     assert tools.remedy(()) == ""
+
+
+@pytest.mark.parametrize("name", tools.TOOLS)
+def test_the_doctor_names_the_package_of_each_program(name):
+    assert f"(Debian: {tools.TOOLS[name]})" in doctor.TOOLS[name]
