@@ -2,9 +2,9 @@
 
     EDGEWRIGHT_TEST_DATA=... python benchmarks/dead_channels.py [--images N] [--out FILE.json]
 
-Each model is read from its .tflite file and run before and after on the ends of the input's grid, checkerboards of them,
-noise and smooth images, and every code that is still there is compared. `expected` is an independent analysis of the
-same files in its own code: convolutions alone, without the linear layer.
+Each model is read from its .tflite file and run before and after on the ends of the input's grid, checkerboards of
+them, noise and smooth images, and every code that is still there is compared. `expected` is an independent analysis of
+the same files in its own code: convolutions alone, without the linear layer.
 """
 
 from __future__ import annotations

@@ -177,9 +177,24 @@ class Growing(Builder):
     def leaky(self, x):
         return self.same("leaky_relu", x, grid=self.grid(), settings={"slope": 0.1})
 
+    def padded(self, x):
+        channels, height, width = self.shape(x)
+        settings = {"widths": ((0, 0), (1, 0), (0, 2))}
+        return self.make("pad", [x], (channels, height + 1, width + 2), grid=self.tensors[x].grid, settings=settings)
+
+    def enlarged(self, x):
+        channels, height, width = self.shape(x)
+        if height * width > 40:
+            return self.largest(x)
+        shape = (channels, 2 * height, 2 * width)
+        if self.rng.random() < 0.5:
+            return self.make("nearest", [x], shape, grid=self.tensors[x].grid, settings={"steps": None})
+        settings = {"steps": None, "align_corners": bool(self.rng.integers(2))}
+        return self.make("bilinear", [x], shape, grid=self.grid(), settings=settings)
+
 
 STEPS = ("convolution", "pointwise", "depthwise", "in_two_groups", "sum_of_two", "gated", "joined", "part", "largest",
-         "mean", "looked_up", "rescaled", "leaky")  # fmt: skip
+         "mean", "looked_up", "rescaled", "leaky", "padded", "enlarged")  # fmt: skip
 
 
 def extreme_codes(program, rng):
