@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ....program import Operation, Program
 from ....reference.integer import Window
-from ..layout import is_alias, layouts
+from ..layout import Shape, is_alias, layouts
 from .distances import (
     RowWindow,
     channel_lead_bytes,
@@ -41,7 +41,13 @@ class Needs:
     floats: tuple[str, ...]
 
 
-def buffers_of(program: Program, *, scratch: Mapping[str, int] | None = None, may_run_backwards: bool = False) -> Needs:
+def buffers_of(
+    program: Program,
+    *,
+    scratch: Mapping[str, int] | None = None,
+    may_run_backwards: bool = False,
+    lying: Mapping[str, Shape] | None = None,
+) -> Needs:
     """Buffers and overlaps of a program; operations keep their numbers, codes take a byte each.
 
     Inputs live from the first operation on and outputs to the last. An operation over a window goes through its pixels
@@ -50,8 +56,9 @@ def buffers_of(program: Program, *, scratch: Mapping[str, int] | None = None, ma
     Args:
         scratch: output of an operation -> bytes that its kernel needs beside its tensors.
         may_run_backwards: whether the kernels of windows can also run from the last pixel to the first.
+        lying: the shapes in whose order the tensors lie, where they are known already.
     """
-    owner = _owners(program)
+    owner = _owners(program, layouts(program) if lying is None else lying)
     owned = [name for name, whose in owner.items() if name == whose]
     coded = [name for name in owned if program.tensors[name].grid is not None]
     lives = _lives(program, owner)
@@ -69,8 +76,7 @@ def buffers_of(program: Program, *, scratch: Mapping[str, int] | None = None, ma
     )  # fmt: skip
 
 
-def _owners(program: Program) -> dict[str, str]:
-    lying = layouts(program)
+def _owners(program: Program, lying: Mapping[str, Shape]) -> dict[str, str]:
     owner = {name: name for name in program.inputs}
     for operation in program.operations:
         moves_nothing = is_alias(program, operation, lying)
