@@ -23,7 +23,8 @@ def test_no_byte_differs_and_the_page_has_the_figures(row):
     count, other = max(row["instructions"]), row["open_kernels"]["instructions"]
     line = (
         f"| {row['net']} | {row['core']} | {count / 1e6:.1f} M | {row['instructions_per_mac']:.2f} "
-        f"| {other / 1e6:.1f} M | {row['ram_bytes']:,} ({row['stack_bytes']}) | {row['flash_bytes']:,} | 0 of {row['compared_bytes']:,} |"
+        f"| {other / 1e6:.1f} M | {row['ram_bytes']:,} ({row['stack_bytes']}) "
+        f"| {row['flash_bytes']:,} | 0 of {row['compared_bytes']:,} |"
     )
     assert line in (ROOT / "docs" / "firmware.md").read_text(encoding="utf-8")
 
