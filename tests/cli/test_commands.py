@@ -33,7 +33,7 @@ FLAGS = {
         "--ema-decay", "--patience", "--loss", "--label-smoothing", "--new-head", "--freeze",
         "--unfreeze-every", "--layer-decay", "--folds",
         "--accumulate", "--checkpointing", "--checkpoint-seconds", "--dtype", "--mixup", "--cutmix", "--processes",
-        "--log", "--dry-run",
+        "--log", "--dry-run", "--clip-norm", "--clip-value", "--dropout",
     },
     "tune": STAGE | TRAINING | {"--vary", "--method", "--trials", "--folds"},
     "advise": STAGE - {"--device", "--out", "--resume", "--accelerator"} | {

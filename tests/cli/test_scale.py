@@ -50,6 +50,9 @@ def test_a_log_holds_every_step_and_epoch(tmp_path):
         (("--accumulate", 20), "parts of 2 images or more, got 20 parts of 32 images"),
         (("--mixup", -1), "--mixup must be greater than 0, got -1.0"),
         (("--cutmix", 0), "--cutmix must be greater than 0, got 0.0"),
+        (("--clip-norm", 0), "--clip-norm must be greater than 0, got 0.0"),
+        (("--clip-value", -1), "--clip-value must be greater than 0, got -1.0"),
+        (("--dropout", 1), "--dropout must be in [0, 1), got 1.0"),
         (("--checkpoint-seconds", 0), "--checkpoint-seconds must be greater than 0, got 0.0"),
     ],
 )

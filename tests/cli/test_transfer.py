@@ -95,10 +95,10 @@ def test_a_printed_training_starts_from_what_was_asked_about_and_sets_what_was_f
     ]  # fmt: skip
     bare = Asked(model="resnet8", data="digits", device="generic-x86")
     assert train_words(bare) == ["edgewright", "train", "resnet8", "--data", "digits"]
-    values = {"lr": 0.02, "schedule": "one-cycle", "clip_norm": 1.5, "ema_decay": None}
+    values = {"lr": 0.02, "schedule": "one-cycle", "keep": "last", "ema_decay": None}
     assert train_lines(bare, values, train=Train(), preset="quick", device="") == [
         "edgewright train resnet8 --data digits --preset quick --lr 0.02 --schedule one-cycle --warmup-epochs 1.0",
-        "and in Python, where train has no option for it: Train(clip_norm=1.5)",
+        "and in Python, where train has no option for it: Train(keep='last')",
     ]
 
 

@@ -62,6 +62,14 @@ Rates = Annotated[
     str | None, typer.Option("--rates", metavar="PART=X,...", help="Shares of the rate by part; =X is the rest.")
 ]
 L1 = Annotated[float | None, typer.Option("--l1", metavar="X", help="Pull weights to exactly 0, a proximal step.")]
+ClipNorm = Annotated[float | None, typer.Option("--clip-norm", metavar="X", help="Largest norm of the gradient.")]
+ClipValue = Annotated[
+    float | None, typer.Option("--clip-value", metavar="X", help="Largest absolute value in the gradient.")
+]
+Dropout = Annotated[
+    float | None,
+    typer.Option("--dropout", metavar="X", help="Share of values to drop, before the head if MODEL has no dropout."),
+]
 FindLr = Annotated[
     bool, typer.Option("--find-lr", help="Do not train: test rates from 1e-5 to 10 and suggest one for --lr.")
 ]

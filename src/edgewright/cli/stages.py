@@ -56,6 +56,9 @@ def train(
     momentum: learning.Momentum = None,
     weight_decay: learning.WeightDecay = None,
     l1: learning.L1 = None,
+    clip_norm: learning.ClipNorm = None,
+    clip_value: learning.ClipValue = None,
+    dropout: learning.Dropout = None,
     find_lr: learning.FindLr = False,
     augment: Augment = None,
     ema_decay: Annotated[
@@ -105,7 +108,7 @@ def train(
         epochs=epochs, batch_size=batch_size, optimizer=optimizer, lr=lr, augment=augment, ema_decay=ema_decay,
         patience=patience, freeze=freeze, unfreeze_every=unfreeze_every, layer_decay=layer_decay,
         accumulate=accumulate, checkpointing=checkpointing or None, checkpoint_seconds=checkpoint_seconds, dtype=dtype,
-        mixup=mixup, cutmix=cutmix, processes=processes,
+        mixup=mixup, cutmix=cutmix, processes=processes, clip_norm=clip_norm, clip_value=clip_value, dropout=dropout,
     )  # fmt: skip
     asked = Asked(
         model=model, data=data, device=device, weights=weights, data_root=data_root, download=download,
