@@ -368,7 +368,7 @@ def test_a_warm_up_of_more_than_half_of_the_training_is_cut_and_a_note_says_so(n
     settings = Train(epochs=1, batch_size=128, epoch_images=256, warmup_epochs=asked, augment="none")
     job, notes = Job(model=net, task=TASK, data=digits, device=device("generic-x86")), Notes()
     result = settings.run(job, progress=notes)
-    said = f"The warm-up took {took} epochs, which is half of the training, where 1 were asked for."
+    said = f"The warm-up took {took} epochs, half of the training, instead of 1."
     assert notes.texts == ([said] if took else [])
     assert result.notes[1:] == tuple(notes.texts)
 

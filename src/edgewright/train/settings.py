@@ -224,7 +224,7 @@ class Train:
         if self.warmup_epochs <= self.epochs / 2:
             return found
         asked, half = self.warmup_epochs, self.epochs / 2
-        note = f"The warm-up took {half:g} epochs, which is half of the training, where {asked:g} were asked for."
+        note = f"The warm-up took {half:g} epochs, half of the training, instead of {asked:g}."
         progress.note(note)
         return replace(found, notes=(*found.notes, note))
 
