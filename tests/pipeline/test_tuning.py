@@ -52,6 +52,7 @@ def test_settings_that_go_together_are_searched_together_and_a_range_is_whole_wh
 
 WRONG = {
     ("rates=stem",): "stem",
+    ("optimizer=adamw|sgdd",): "got 'sgdd': did you mean sgd",
     ("lrr=1|2",): "no setting 'lrr' to search: did you mean lr",
     ("lr",): "written NAME=VALUES, got 'lr'",
     ("lr=",): "written NAME=VALUES",

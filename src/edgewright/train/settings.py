@@ -72,7 +72,7 @@ NAMED: Mapping[str, Iterable[str]] = {
 """Settings that are names, and which there are."""
 
 
-def _hint(setting: str, value: Any) -> str:
+def name_hint(setting: str, value: Any) -> str:
     """`: did you mean adamw?` for a name that is nearly one of those of this setting."""
     name = value.removeprefix("lookahead:").partition(":")[0] if isinstance(value, str) else ""
     hint = nearest(name, NAMED.get(setting, ()))
@@ -170,7 +170,7 @@ class Train:
         for name, (range_text, holds) in RULES.items():
             value = getattr(self, name)
             if not holds(value):
-                raise ConfigError(f"Train.{name} must be {range_text}, got {value!r}{_hint(name, value)}.")
+                raise ConfigError(f"Train.{name} must be {range_text}, got {value!r}{name_hint(name, value)}.")
         self._check_choices()
         if self.processes * self.accumulate > self.batch_size:
             raise ConfigError(

@@ -17,7 +17,7 @@ import numpy as np
 
 from ...errors import ConfigError
 from ...train import Train
-from ...train.settings import RULES
+from ...train.settings import RULES, name_hint
 
 SPELLED = ("optimizer", "schedule", "rates")  # settings with options inside of their text
 
@@ -163,7 +163,7 @@ def _check_values(name: str, values: tuple[Value, ...]) -> None:
     range_text, holds = RULES[name]
     for value in values:
         if not holds(value):
-            raise ConfigError(f"Train.{name} must be {range_text}, got {value!r}.")
+            raise ConfigError(f"Train.{name} must be {range_text}, got {value!r}{name_hint(name, value)}.")
         if name in SPELLED:
             changed(Train(), {name: value})
 
