@@ -384,3 +384,10 @@ def test_resnet8_scores_what_the_page_says_beside_the_weights_of_mlperf_tiny():
     assert f"| {exact['ours']:.1f} | {exact['mlperf_tiny']:.1f} | −{-exact['difference']:.1f} ± " in text
     taught = found["taught"]["scores"]
     assert f"{taught['jpeg_10000']['ours']:.2f}\nand {taught['lossless_1000']['ours']:.1f}" in text
+
+
+def test_trainings_of_resnet20_at_2_bits_are_those_of_the_page():
+    rows = result("quantize_tables.json")["tables"]["qat-resnet20"]
+    for name, row in rows.items():
+        assert f"| {name.removeprefix('2 ')} | {row['top1']:.1f} |" in page("qat.md")
+    assert rows["2 live"]["top1"] > rows["2 live, alpha 1"]["top1"] > rows["2 folded"]["top1"]
