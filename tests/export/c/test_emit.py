@@ -118,3 +118,12 @@ def test_a_float_in_c_is_the_float_to_the_bit(value):
 def test_the_smallest_integer_and_structs_are_written_as_c_reads_them():
     assert array_body(np.array([-(2**31), 7], dtype=np.int32)).strip() == "(-2147483647 - 1), 7,"
     assert initializer({"a": 1, "b": {"c": -2}, "d": (3, 4)}) == "{.a = 1, .b = {.c = -2}, .d = {3, 4}}"
+
+
+def test_an_output_that_the_last_operation_reads_is_not_overwritten_by_it():
+    builder = Builder()
+    first = builder.same("rescale", "x", grid=WHOLE)
+    second = builder.same("rescale", first, grid=WHOLE)
+    offsets = emit(builder.program(first, second)).plan.offsets
+    assert abs(offsets[first] - offsets[second]) >= 90
+    assert emit(builder.program(second)).plan.arena_bytes == 92
