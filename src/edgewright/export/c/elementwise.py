@@ -25,7 +25,7 @@ def add(scene: Scene) -> tuple[Call, ...]:
         "a_factor": first, "b_factor": scene.operation.settings["sign"] * second, "shift": shift,
         "out": end_of(scene.out),
     }  # fmt: skip
-    return (Call(kernel="add", sizes=sizes, inputs=scene.operation.inputs, in_place=_unrepeated(scene)),)
+    return (Call(kernel="add", sizes=sizes, inputs=scene.operation.inputs),)
 
 
 def mul(scene: Scene) -> tuple[Call, ...]:
@@ -35,11 +35,7 @@ def mul(scene: Scene) -> tuple[Call, ...]:
         "pair": _pair(scene), "a_zero_point": a.zero_point, "b_zero_point": b.zero_point,
         **multiplier(a.scale * b.scale / scene.out.scale), "out": end_of(scene.out),
     }  # fmt: skip
-    return (Call(kernel="mul", sizes=sizes, inputs=scene.operation.inputs, in_place=_unrepeated(scene)),)
-
-
-def _unrepeated(scene: Scene) -> tuple[str, ...]:
-    return tuple(each.name for each in scene.inputs if each.num_values == scene.y.num_values)
+    return (Call(kernel="mul", sizes=sizes, inputs=scene.operation.inputs),)
 
 
 def _pair(scene: Scene) -> dict[str, int]:
@@ -79,7 +75,7 @@ def _steps(shape: tuple[int, ...], out: tuple[int, ...]) -> list[int]:
 def rescale(scene: Scene) -> tuple[Call, ...]:
     """The same values on another grid."""
     sizes = {"count": scene.y.num_values, "grid": regrid(scene.grid, scene.out)}
-    return (Call(kernel="rescale", sizes=sizes, inputs=(scene.x.name,), in_place=(scene.x.name,)),)
+    return (Call(kernel="rescale", sizes=sizes, inputs=(scene.x.name,)),)
 
 
 def look_up(scene: Scene) -> tuple[Call, ...]:
@@ -88,7 +84,7 @@ def look_up(scene: Scene) -> tuple[Call, ...]:
     table = Constant(role="table", values=scene.operation.arrays["table"].astype(np.int8))
     sizes = {"count": scene.y.num_values, "low": scene.grid.low}
     return (
-        Call(kernel="look_up", sizes=sizes, inputs=(scene.x.name,), constants=(table,), in_place=(scene.x.name,)),
+        Call(kernel="look_up", sizes=sizes, inputs=(scene.x.name,), constants=(table,)),
     )  # fmt: skip
 
 
@@ -100,7 +96,7 @@ def leaky_relu(scene: Scene) -> tuple[Call, ...]:
         "count": scene.y.num_values, "zero_point": scene.grid.zero_point, **multiplier(ratio),
         **{f"below_{name}": value for name, value in below.items()}, "out": end_of(scene.out),
     }  # fmt: skip
-    return (Call(kernel="leaky_relu", sizes=sizes, inputs=(scene.x.name,), in_place=(scene.x.name,)),)
+    return (Call(kernel="leaky_relu", sizes=sizes, inputs=(scene.x.name,)),)
 
 
 def softmax(scene: Scene) -> tuple[Call, ...]:

@@ -20,7 +20,6 @@ class Call:
         kernel: name of the header in kernels/ and of its function.
         sizes: fields of ew_KERNEL_sizes; a mapping is a struct of its own.
         part: sets the constants of several calls of one operation apart.
-        in_place: inputs that are read byte by byte just ahead of the output, which may lie over them.
     """
 
     kernel: str
@@ -28,7 +27,6 @@ class Call:
     inputs: tuple[str, ...]
     constants: tuple[Constant, ...] = ()
     part: str = ""
-    in_place: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
