@@ -31,7 +31,8 @@ from edgewright.files import write_json
 from edgewright.model import capture
 from edgewright.model.fold import fold_batch_norms
 from edgewright.pipeline.record import machine_facts, version_facts
-from edgewright.program import Program, input_codes, lower
+from edgewright.program import Program, input_codes
+from edgewright.program.lowering import lower
 from edgewright.verify.firmware.on_board import BoardProof, prove_on_board
 from edgewright.verify.firmware.subject import target_of
 from edgewright.zoo.mobilenet_v1 import mobilenet_v1

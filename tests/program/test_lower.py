@@ -11,7 +11,8 @@ from torch.nn import functional as F
 from edgewright.errors import ModelError, UnsupportedError
 from edgewright.model import capture
 from edgewright.model.quantized import QuantizeActivation
-from edgewright.program import lower, run
+from edgewright.program import run
+from edgewright.program.lowering import lower
 from edgewright.zoo import resolve
 from lowered_nets import Everything, assert_same_outputs, images, simulation
 

@@ -8,7 +8,8 @@ from edgewright.analyze import profile
 from edgewright.errors import ConfigError, ModelError, ShapeError
 from edgewright.model import capture
 from edgewright.model.quantized import QuantizeActivation, affine_spec
-from edgewright.program import Operation, Program, Tensor, check, input_codes, lower, macs, num_weights, run
+from edgewright.program import Operation, Program, Tensor, check, input_codes, macs, num_weights, run
+from edgewright.program.lowering import lower
 from edgewright.program.sums import sum_values
 from edgewright.reference.integer import Grid
 from edgewright.zoo import resolve

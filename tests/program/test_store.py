@@ -7,7 +7,8 @@ import pytest
 import safetensors.numpy
 
 from edgewright.errors import DataError, ModelError
-from edgewright.program import input_codes, load_program, lower, run, save_program
+from edgewright.program import input_codes, load_program, run, save_program
+from edgewright.program.lowering import lower
 from lowered_nets import Everything, images, simulation
 
 

@@ -1,5 +1,8 @@
 """A program is refused where it could not run."""
 
+import subprocess
+import sys
+
 import pytest
 
 from edgewright.errors import ModelError
@@ -39,3 +42,8 @@ def test_kinds_and_their_settings_are_known():
         Operation(kind="convolve", inputs=("x",), output="y")
     with pytest.raises(ModelError, match=r"y of the kind add has the settings \[\], expected \['sign'\]"):
         Operation(kind="add", inputs=("x", "x"), output="y")
+
+
+def test_a_program_needs_no_pytorch():
+    code = "import sys, edgewright.program; raise SystemExit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -2,11 +2,11 @@
 
     simulation --lower--> Program --(dead channels, layout, memory)--> C
 
-A program holds integers and grids alone, and `run` says with NumPy what each operation means.
+A program holds integers and grids alone, and `run` says with NumPy what each operation means. Only `program.lowering`,
+which makes one from a simulation, loads PyTorch.
 """
 
 from .counts import macs, num_weights
-from .lowering import lower
 from .run import input_codes, output_values, run
 from .shapes import check
 from .store import load_program, save_program
@@ -20,7 +20,6 @@ __all__ = [
     "check",
     "input_codes",
     "load_program",
-    "lower",
     "macs",
     "num_weights",
     "output_values",

@@ -10,7 +10,8 @@ from c_cases import images_of
 from dead_programs import Builder
 from edgewright.errors import ConfigError, ExportError, ModelError, ShapeError, UnsupportedError
 from edgewright.export.c import emit, write
-from edgewright.program import input_codes, lower
+from edgewright.program import input_codes
+from edgewright.program.lowering import lower
 from edgewright.verify.firmware.host import build_on_host, compare_on_host, find_compiler, run_on_host
 from edgewright.zoo import resolve
 from lowered_nets import images, simulation

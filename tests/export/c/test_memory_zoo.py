@@ -5,7 +5,7 @@ import torch
 
 from edgewright.export.c.memory import liveness_bound, plan
 from edgewright.export.c.memory.program import buffers_of
-from edgewright.program import lower
+from edgewright.program.lowering import lower
 from edgewright.zoo import resolve
 from lowered_nets import images, simulation
 

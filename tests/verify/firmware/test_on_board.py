@@ -6,7 +6,8 @@ from torch import nn
 
 from edgewright.errors import BudgetError, ConfigError, ExportError, ShapeError
 from edgewright.export.c import emit, write
-from edgewright.program import input_codes, lower
+from edgewright.program import input_codes
+from edgewright.program.lowering import lower
 from edgewright.verify.firmware.boards import BOARDS
 from edgewright.verify.firmware.on_board import prove_on_board
 from edgewright.verify.firmware.subject import Target
