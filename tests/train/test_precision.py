@@ -14,7 +14,10 @@ HALF = Train(epochs=1, dtype="float16", optimizer="sgd", lr=0.1, momentum=0.0, w
 
 
 def plan_of(digits, loss=None) -> Plan:
-    return Plan(task=TASK, data=digits, settings=HALF, seed=0, loss=loss or TaskLoss(TASK), num_steps=10)
+    return Plan(
+        task=TASK, data=digits, settings=HALF, seed=0, loss=loss or TaskLoss(TASK), num_steps=10,
+        device=torch.device("cpu"),
+    )  # fmt: skip
 
 
 def test_float16_flushes_small_gradients_and_loss_scaling_saves_them():
