@@ -113,3 +113,12 @@ def test_images_that_do_not_fit_are_refused(program, tmp_path):
         run_on_host(build, [])
     with pytest.raises(ShapeError, match=r"input x has the shape \(3, 6, 5\)"):
         run_on_host(build, [{"x": np.zeros(4, dtype=np.int64)}])
+
+
+@needs_compiler
+@pytest.mark.slow
+def test_a_compiler_without_sanitizers_is_told_from_wrong_code(program, tmp_path, monkeypatch):
+    write(emit(program), tmp_path / "c")
+    monkeypatch.setattr("edgewright.verify.firmware.host.SANITIZERS", ("-fsanitize=nothing-of-this-name",))
+    with pytest.raises(UnsupportedError, match="has no sanitizers here"):
+        build_on_host(tmp_path / "c", tmp_path / "build")

@@ -83,9 +83,7 @@ def look_up(scene: Scene) -> tuple[Call, ...]:
     grid_of(scene.y)
     table = Constant(role="table", values=scene.operation.arrays["table"].astype(np.int8))
     sizes = {"count": scene.y.num_values, "low": scene.grid.low}
-    return (
-        Call(kernel="look_up", sizes=sizes, inputs=(scene.x.name,), constants=(table,)),
-    )  # fmt: skip
+    return (Call(kernel="look_up", sizes=sizes, inputs=(scene.x.name,), constants=(table,)),)
 
 
 def leaky_relu(scene: Scene) -> tuple[Call, ...]:

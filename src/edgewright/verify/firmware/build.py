@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import BudgetError, ExportError, ModelError
 from .sizes import Sizes, measure_sizes
 from .subject import START, Interface, Target, board_header, linker_script, subject_header
-from .tools import need_tools
+from .tools import call, first_error, need_tools
 
 COMPILER = "arm-none-eabi-gcc"
 HARNESS = "harness"  # folder of the harness's objects
@@ -57,7 +56,7 @@ def build(folder: Path, out: Path, *, target: Target, interface: Interface, trac
     need_tools()
     sources = sorted(path for path in folder.rglob("*.c") if path.name not in NOT_FOR_BOARDS)
     if not sources:
-        raise ModelError(f"{folder} holds no C files of a model: give a folder that `export --format c` wrote.")
+        raise ModelError(f"{folder} holds no C files of a model: give a folder that `export.c.write` wrote.")
     objects = out / HARNESS
     objects.mkdir(parents=True, exist_ok=True)
     (out / "link.ld").write_text(linker_script(target), encoding="utf-8")
@@ -76,18 +75,20 @@ def build(folder: Path, out: Path, *, target: Target, interface: Interface, trac
 
 
 def _compile(sources: list[Path], where: Path, flags: tuple[str, ...]) -> None:
-    done = _call([*flags, "-c", *(str(path.resolve()) for path in sources)], where)
+    compiled = [COMPILER, *flags, "-c", *(str(path.resolve()) for path in sources)]
+    done = call(compiled, limit_s=LONGEST_COMPILATION_S, where=where)
     if done.returncode:
-        raise ExportError(f"The generated C does not compile: {_first_error(done.stderr)}")
+        raise ExportError(f"The generated C does not compile: {first_error(done.stderr)}")
 
 
 def _link(objects: list[str], where: Path, flags: tuple[str, ...], target: Target) -> None:
-    done = _call([*flags, *objects, "-lgcc", "-o", "firmware.elf"], where)
+    linked = [COMPILER, *flags, *objects, "-lgcc", "-o", "firmware.elf"]
+    done = call(linked, limit_s=LONGEST_COMPILATION_S, where=where)
     over = {name: int(size) for name, size in _OVERFLOW.findall(done.stderr)}
     if over:
         raise BudgetError(_too_large(over, target))
     if done.returncode:
-        raise ExportError(f"The firmware does not link: {_first_error(done.stderr)}")
+        raise ExportError(f"The firmware does not link: {first_error(done.stderr)}")
 
 
 def _too_large(over: dict[str, int], target: Target) -> str:
@@ -100,21 +101,3 @@ def _too_large(over: dict[str, int], target: Target) -> str:
     cut = "FLASH" in over and target.usable_flash_bytes < target.flash_bytes
     where = f" that the emulated board {target.board.machine} has" if cut else " of the device"
     return f"The firmware needs {told}{where}: choose a larger device, or make the model smaller."
-
-
-def _call(arguments: list[str], where: Path) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(
-            [COMPILER, *arguments], cwd=where, capture_output=True, text=True, timeout=LONGEST_COMPILATION_S
-        )
-    except subprocess.TimeoutExpired:
-        raise ExportError(
-            f"{COMPILER} did not finish within {LONGEST_COMPILATION_S:.0f} s: make the model smaller."
-        ) from None
-
-
-def _first_error(text: str) -> str:
-    """The first line that reports an error, or the first line at all."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    wrong = [line for line in lines if "error" in line or "undefined" in line]
-    return (wrong or lines or ["no message"])[0][:300]

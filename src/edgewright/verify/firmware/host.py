@@ -11,10 +11,11 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from ...errors import ConfigError, ExportError, ShapeError, UnsupportedError
+from ...errors import ConfigError, ExportError, UnsupportedError
 from ...program import Program, run
-from .layout import Layout, Lying, read_layout
+from .layout import Layout, Lying, read_layout, read_layout_of
 from .subject import subject_header
+from .tools import call, first_error
 
 PROOF = Path(__file__).parent / "proof"
 COMPILERS = ("cc", "gcc", "clang")
@@ -83,7 +84,8 @@ def has_sanitizers(compiler: str) -> bool:
     with TemporaryDirectory() as folder:
         source = Path(folder) / "empty.c"
         source.write_text("int main(void) { return 0; }\n", encoding="utf-8")
-        return _call([compiler, *SANITIZERS, str(source), "-o", f"{folder}/empty"], "checked").returncode == 0
+        built = [compiler, *SANITIZERS, str(source), "-o", f"{folder}/empty"]
+        return call(built, limit_s=LONGEST_BUILD_S).returncode == 0
 
 
 def build_on_host(folder: Path, out: Path, *, sanitize: bool = True, optimize: str = "-O1") -> HostBuild:
@@ -94,7 +96,7 @@ def build_on_host(folder: Path, out: Path, *, sanitize: bool = True, optimize: s
         optimize: the compiler's level.
 
     Raises:
-        UnsupportedError: there is no C compiler.
+        UnsupportedError: there is no C compiler, or it lacks the sanitizers.
         ModelError: the folder holds no generated C.
         ExportError: the code does not compile.
     """
@@ -107,9 +109,11 @@ def build_on_host(folder: Path, out: Path, *, sanitize: bool = True, optimize: s
         compiler, "-std=c99", optimize, *WARNINGS, *(SANITIZERS if sanitize else ()), "-DEW_TRACE", f"-I{folder}",
         f"-I{out}", *map(str, sources), str(PROOF / "host.c"), "-o", str(executable),
     ]  # fmt: skip
-    done = _call(arguments, "compiled")
+    done = call(arguments, limit_s=LONGEST_BUILD_S)
+    if done.returncode and sanitize and not has_sanitizers(compiler):
+        raise UnsupportedError(f"{compiler} has no sanitizers here: install their libraries, or build without them.")
     if done.returncode:
-        raise ExportError(f"The generated C does not compile: {_first_error(done.stderr)}")
+        raise ExportError(f"The generated C does not compile: {first_error(done.stderr)}")
     return HostBuild(executable=executable, layout=layout)
 
 
@@ -128,13 +132,13 @@ def run_on_host(build: HostBuild, images: Sequence[Mapping[str, np.ndarray]]) ->
     """
     if not images:
         raise ConfigError("There is no image to run the firmware on: give at least one.")
-    tape = b"".join(_image_bytes(build.layout, image) for image in images)
+    tape = b"".join(part for image in images for part in build.layout.image_bytes(image))
     try:
         done = subprocess.run([str(build.executable)], input=tape, capture_output=True, timeout=LONGEST_RUN_S)
     except subprocess.TimeoutExpired:
         raise ExportError(f"The firmware did not end within {LONGEST_RUN_S:.0f} s on {len(images)} images.") from None
     if done.returncode:
-        told = _first_error(done.stderr.decode(errors="replace"))
+        told = first_error(done.stderr.decode(errors="replace"))
         raise ExportError(f"The firmware ends with code {done.returncode} on the host: {told}")
     return list(_tensors(build.layout, done.stdout, num_images=len(images)))
 
@@ -148,12 +152,9 @@ def compare_on_host(
         What `build_on_host` and `run_on_host` raise.
         ExportError: the folder was made from another program.
     """
+    read_layout_of(program, folder)
     with TemporaryDirectory() as out:
-        build = build_on_host(folder, Path(out), sanitize=sanitize)
-        made = [operation.output for operation in program.operations]
-        if [each.tensor for each in build.layout.operations] != made:
-            raise ExportError(f"{folder} was not made from the program {program.name}: export it again.")
-        found = run_on_host(build, images)
+        found = run_on_host(build_on_host(folder, Path(out), sanitize=sanitize), images)
     return compare_with_program(program, images, found)
 
 
@@ -180,15 +181,6 @@ def compare_with_program(
     return FirmwareParity(num_images=len(images), operations=rows)
 
 
-def _image_bytes(layout: Layout, image: Mapping[str, np.ndarray]) -> bytes:
-    raw = b""
-    for each in layout.inputs:
-        if each.tensor not in image or np.asarray(image[each.tensor]).size != each.num_bytes:
-            raise ShapeError(f"The input {each.tensor} has the shape {each.shape}, got codes for {sorted(image)}.")
-        raw += each.to_bytes(image[each.tensor])
-    return raw
-
-
 def _tensors(layout: Layout, raw: bytes, *, num_images: int) -> Iterator[dict[str, np.ndarray]]:
     """The records of each image; those of outputs come last and count."""
     at, expected = 0, len(layout.operations) + len(layout.outputs)
@@ -202,18 +194,3 @@ def _tensors(layout: Layout, raw: bytes, *, num_images: int) -> Iterator[dict[st
             found[lying.tensor] = lying.from_bytes(raw[at + 12 : at + 12 + size])
             at += 12 + size
         yield found
-
-
-def _call(arguments: list[str], what: str) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(arguments, capture_output=True, text=True, timeout=LONGEST_BUILD_S)
-    except subprocess.TimeoutExpired:
-        raise ExportError(
-            f"The generated C was not {what} within {LONGEST_BUILD_S:.0f} s: use a smaller model."
-        ) from None
-
-
-def _first_error(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    wrong = [line for line in lines if "error" in line.lower()]
-    return (wrong or lines or ["no message"])[0][:300]

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...errors import DataError, ModelError
+from ...errors import DataError, ExportError, ModelError, ShapeError
 from ...files import read_tagged
+from ...program import Program
 from .subject import Interface
 
 LAYOUT_FILE = "layout.json"
 LAYOUT_FORMAT = "edgewright-firmware-layout-1"
-REMEDY = "export the model again with `--format c`"
+REMEDY = "write the C again with `export.c.write`"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,9 +72,20 @@ class Layout:
         )  # fmt: skip
         return Interface(inputs=inputs, outputs=outputs, run=self.run)
 
+    def image_bytes(self, image: Mapping[str, np.ndarray]) -> list[bytes]:
+        """The bytes of each input of one image, as the firmware holds them.
+
+        Raises:
+            ShapeError: an input is missing or has another number of codes.
+        """
+        for each in self.inputs:
+            if each.tensor not in image or np.asarray(image[each.tensor]).size != math.prod(each.shape):
+                raise ShapeError(f"The input {each.tensor} has the shape {each.shape}, got codes for {sorted(image)}.")
+        return [each.to_bytes(image[each.tensor]) for each in self.inputs]
+
 
 def read_layout(folder: Path) -> Layout:
-    """The layout of a folder that `export --format c` wrote.
+    """The layout of a folder that `export.c.write` wrote.
 
     Raises:
         ModelError: the folder has none.
@@ -87,6 +100,19 @@ def read_layout(folder: Path) -> Layout:
         return Layout(name=facts["name"], run=facts["run"], **roles)
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{folder / LAYOUT_FILE} is damaged ({error}): {REMEDY}.") from error
+
+
+def read_layout_of(program: Program, folder: Path) -> Layout:
+    """`read_layout`, for a folder that must be this very program's.
+
+    Raises:
+        What `read_layout` raises.
+        ExportError: the folder was made from another program.
+    """
+    layout = read_layout(folder)
+    if [each.tensor for each in layout.operations] != [operation.output for operation in program.operations]:
+        raise ExportError(f"{folder} was not made from the program {program.name}: {REMEDY}.")
+    return layout
 
 
 def _lying(fact: dict[str, Any]) -> Lying:

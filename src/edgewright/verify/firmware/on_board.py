@@ -9,11 +9,11 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from ...errors import ConfigError, ExportError, ShapeError
+from ...errors import ConfigError, ExportError
 from ...program import Program
-from .build import build
+from .build import Firmware, build
 from .host import FirmwareParity, compare_with_program
-from .layout import Layout, read_layout
+from .layout import Layout, read_layout_of
 from .qemu import TIME_LIMIT_S, FirmwareRun, run_firmware
 from .sizes import Sizes
 from .subject import Target
@@ -64,31 +64,18 @@ def prove_on_board(
     tensor. The outputs of both count as compared.
 
     Args:
-        folder: what `export --format c` wrote of this very program.
+        folder: what `export.c.write` wrote of this very program.
         images: for each, the codes of every input by name.
 
     Raises:
         ConfigError: there is no image.
         ShapeError: an input is missing or has another number of codes.
-        What `read_layout`, `build` and `run_firmware` raise.
-        ExportError: the folder was made of another program.
+        What `read_layout_of`, `build` and `run_firmware` raise.
     """
     if not images:
         raise ConfigError("There is no image to run the firmware on: give at least one.")
-    layout = read_layout(folder)
-    if [each.tensor for each in layout.operations] != [operation.output for operation in program.operations]:
-        raise ExportError(f"{folder} was not made from the program {program.name}: export it again.")
-    tape = [_parts(layout, image) for image in images]
-    with TemporaryDirectory(prefix="firmware-") as place:
-        interface = layout.interface
-        plain = build(folder, Path(place) / "plain", target=target, interface=interface)
-        traced = build(folder, Path(place) / "traced", target=target, interface=interface, trace=True)
-        counted = run_firmware(plain, tape, time_limit_s=time_limit_s)
-        told = run_firmware(traced, tape, values=True, time_limit_s=time_limit_s)
-    if counted.outputs != told.outputs:
-        raise ExportError(
-            "The firmware's outputs change when it tells its layers: the generated C or compiler is wrong."
-        )
+    layout = read_layout_of(program, folder)
+    plain, counted, told = _both_runs(layout, folder, images, target=target, time_limit_s=time_limit_s)
     assert counted.instructions is not None
     return BoardProof(
         target=target,
@@ -100,12 +87,22 @@ def prove_on_board(
     )
 
 
-def _parts(layout: Layout, image: Mapping[str, np.ndarray]) -> list[bytes]:
-    """The bytes of each input of one image."""
-    for each in layout.inputs:
-        if each.tensor not in image or np.asarray(image[each.tensor]).size * each.dtype.itemsize != each.num_bytes:
-            raise ShapeError(f"The input {each.tensor} has the shape {each.shape}, got codes for {sorted(image)}.")
-    return [each.to_bytes(image[each.tensor]) for each in layout.inputs]
+def _both_runs(
+    layout: Layout, folder: Path, images: Sequence[Mapping[str, np.ndarray]], *, target: Target, time_limit_s: float
+) -> tuple[Firmware, FirmwareRun, FirmwareRun]:
+    """The firmware as it ships, its run, and the run of the one that tells its layers."""
+    tape = [layout.image_bytes(image) for image in images]
+    with TemporaryDirectory(prefix="firmware-") as place:
+        interface = layout.interface
+        plain = build(folder, Path(place) / "plain", target=target, interface=interface)
+        traced = build(folder, Path(place) / "traced", target=target, interface=interface, trace=True)
+        counted = run_firmware(plain, tape, time_limit_s=time_limit_s)
+        told = run_firmware(traced, tape, values=True, time_limit_s=time_limit_s)
+    if counted.outputs != told.outputs:
+        raise ExportError(
+            "The firmware's outputs change when it tells its layers: the generated C or compiler is wrong."
+        )
+    return plain, counted, told
 
 
 def _tensors(layout: Layout, told: FirmwareRun) -> list[dict[str, np.ndarray]]:

@@ -1,11 +1,14 @@
-"""The programs that build and run firmware: which are missing, and what installs them."""
+"""The programs that build and run firmware: which are missing, what installs them, and how they are called."""
 
 from __future__ import annotations
 
 import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
 from types import MappingProxyType
 
-from ...errors import UnsupportedError
+from ...errors import ExportError, UnsupportedError
 
 TOOLS = MappingProxyType(
     {
@@ -39,3 +42,25 @@ def need_tools() -> None:
     told = remedy(missing_tools())
     if told:
         raise UnsupportedError(f"Firmware cannot be built and run here, {told}.")
+
+
+def call(
+    arguments: Sequence[str], *, limit_s: float, where: Path | None = None
+) -> subprocess.CompletedProcess[str]:  # fmt: skip
+    """Run a compiler in the folder `where`; its exit status is for the caller to judge.
+
+    Raises:
+        ExportError: it does not finish in time.
+    """
+    try:
+        return subprocess.run(arguments, cwd=where, capture_output=True, text=True, timeout=limit_s)
+    except subprocess.TimeoutExpired:
+        program = Path(arguments[0]).name
+        raise ExportError(f"{program} did not finish within {limit_s:.0f} s: make the model smaller.") from None
+
+
+def first_error(text: str) -> str:
+    """The first line that reports an error, or the first line at all."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    wrong = [line for line in lines if "error" in line.lower() or "undefined" in line]
+    return (wrong or lines or ["no message"])[0][:300]
