@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -131,7 +130,8 @@ def main() -> None:
                   f"{each['ram_bytes']:,}, flash {each['flash_bytes']:,}; {each['differing_bytes']} of "
                   f"{each['compared_bytes']:,} bytes differ", flush=True)  # fmt: skip
     write_json(asked.out, {
-        "command": " ".join(["python", *sys.argv]), "seed": SEED, "kernels": "portable C99", "machine": machine_facts(),
+        "command": f"python benchmarks/firmware.py --images {asked.images}", "seed": SEED,
+        "kernels": "portable C99", "machine": machine_facts(),
         "versions": version_facts() | first_lines(), "rows": rows,
     })  # fmt: skip
 

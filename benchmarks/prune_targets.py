@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ def main() -> int:
     for spec in NETS:
         job = job_of(spec)
         for quantity, share, step in product(QUANTITIES, SHARES, STEPS):
-            compute = lambda: counted(job, quantity, share, step)  # noqa: E731, B023 - called before the loop goes on
+            compute = partial(counted, job, quantity, share, step)
             rows.measure(compute, net=spec, quantity=quantity, share=share, round_to=step)
     cut = [row for row in rows.rows if row["keep"] is not None]
     used = sorted(row["keep"] / row["share"] for row in cut)
