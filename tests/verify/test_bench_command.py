@@ -110,7 +110,7 @@ def test_lists_are_read_in_order_and_each_value_once():
         (("simple_cnn", "--runtime", "tvm"), "got 'tvm'"),
         (("simple_cnn", "--batch", "0"), "--batch takes whole numbers from 1"),
         (("simple_cnn", "--threads", "two"), "--threads takes whole numbers from 1"),
-        (("simple_cnn", "--turns", "0"), "Timing.turns must be 1 or more"),
+        (("simple_cnn", "--turns", "0"), "--turns must be 1 or more"),
         (("no_such_net",), "no_such_net"),
         (("none.onnx",), "There is no model file none.onnx"),
         (("x.onnx", "--weights", "w.pt"), "are for models that are built by name"),
