@@ -20,6 +20,11 @@ def macs(program: Program) -> dict[str, int]:
     return found
 
 
+def weights_of(program: Program) -> dict[str, int]:
+    """Weights of each operation by the name of its output, without biases; 0 for kinds without weights."""
+    return {op.output: op.arrays[WEIGHTS[op.kind]].size if op.kind in WEIGHTS else 0 for op in program.operations}
+
+
 def num_weights(program: Program) -> int:
     """Weights of convolutions and linear layers, without biases."""
-    return sum(op.arrays[WEIGHTS[op.kind]].size for op in program.operations if op.kind in WEIGHTS)
+    return sum(weights_of(program).values())

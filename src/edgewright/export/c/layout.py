@@ -13,6 +13,7 @@ import numpy as np
 
 from ...errors import UnsupportedError
 from ...program import Operation, Program
+from ...program.loops import nested_loops
 
 Shape = tuple[int, ...]
 ANY_ORDER = frozenset({"look_up", "rescale", "leaky_relu"})  # each code by itself
@@ -83,23 +84,10 @@ def loops(indices: np.ndarray, *, name: str) -> list[tuple[int, int]]:
     Raises:
         UnsupportedError: there are none, or more than the kernel has.
     """
-    found: list[tuple[int, int]] = []
-    rest = indices
-    while len(rest) > 1:
-        step = int(rest[1] - rest[0])
-        breaks = np.flatnonzero(np.diff(rest) != step)
-        count = int(breaks[0]) + 1 if len(breaks) else len(rest)
-        blocks = rest.reshape(-1, count) if len(rest) % count == 0 else None
-        if blocks is None or (blocks - blocks[:, :1] != step * np.arange(count)).any():
-            raise _too_tangled(name)
-        found.insert(0, (count, step))
-        rest = blocks[:, 0]
-    if len(found) > MOST_LOOPS:
-        raise _too_tangled(name)
+    found = nested_loops(indices)
+    if found is None or len(found) > MOST_LOOPS:
+        raise UnsupportedError(
+            f"The operation {name} moves codes in an order that is not {MOST_LOOPS} nested loops: write it as fewer "
+            "moves."
+        )
     return [(1, 0)] * (MOST_LOOPS - len(found)) + found
-
-
-def _too_tangled(name: str) -> UnsupportedError:
-    return UnsupportedError(
-        f"The operation {name} moves codes in an order that is not {MOST_LOOPS} nested loops: write it as fewer moves."
-    )

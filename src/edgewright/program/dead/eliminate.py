@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..counts import macs
+from ..counts import macs, weights_of
 from ..types import Program
 from .bounds import Known, bound_program
 from .folding import folds_of, is_dense
 from .need import OVERFLOW, Channel, Needed, Search
 from .removal import misfit, remove
-from .report import DeadReport, OperationCut, reasons, weights_of
+from .report import DeadReport, OperationCut, reasons
 
 
 def eliminate_dead(program: Program) -> tuple[Program, DeadReport]:

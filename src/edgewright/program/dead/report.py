@@ -7,9 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..counts import WEIGHTS
-from ..types import Program
-
 
 @dataclass(frozen=True, kw_only=True)
 class OperationCut:
@@ -69,13 +66,6 @@ class DeadReport:
     @property
     def weights_removed(self) -> int:
         return self.weights_before - sum(each.weights_after for each in self.operations)
-
-
-def weights_of(program: Program) -> dict[str, int]:
-    """Weights of each operation by the name of its output, biases apart."""
-    return {
-        each.output: each.arrays[WEIGHTS[each.kind]].size if each.kind in WEIGHTS else 0 for each in program.operations
-    }
 
 
 def reasons(dead_C: np.ndarray, why_C: np.ndarray, *, tensor: str) -> list[Stay]:

@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from ...reference.integer import Window
+from ..loops import nested_loops
 from ..types import Tensor
 from .builder import Builder
 
@@ -91,7 +92,7 @@ def _thinned(builder: Builder, source: Tensor, ids: np.ndarray, name: str) -> Te
 
 def _regrouped(builder: Builder, source: Tensor, ids: np.ndarray, name: str) -> Tensor | None:
     """Reshape, transpose, reshape: shuffles of channels and pixels."""
-    loops = _loops(ids.ravel())
+    loops = nested_loops(ids.ravel())
     if loops is None or ids.size != source.num_values:
         return None
     by_stride = sorted(range(len(loops)), key=lambda each: -loops[each][1])
@@ -102,20 +103,3 @@ def _regrouped(builder: Builder, source: Tensor, ids: np.ndarray, name: str) -> 
     parts = reshape(builder, source, sizes, name=f"{name}_parts")
     order = tuple(by_stride.index(each) for each in range(len(loops)))
     return reshape(builder, _transpose(builder, parts, order, f"{name}_moved"), ids.shape, name=name)
-
-
-def _loops(ids: np.ndarray) -> list[tuple[int, int]] | None:
-    """The nested loops, outermost first, as (count, stride), that read the places `ids`; None when there are none."""
-    loops: list[tuple[int, int]] = []
-    while len(ids) > 1:
-        stride = int(ids[1] - ids[0])
-        ends = np.flatnonzero(np.diff(ids) != stride)
-        count = int(ends[0]) + 1 if len(ends) else len(ids)
-        if stride < 1 or len(ids) % count:
-            return None
-        blocks = ids.reshape(-1, count)
-        if (blocks - blocks[:, :1] != stride * np.arange(count)).any():
-            return None
-        loops.insert(0, (count, stride))
-        ids = blocks[:, 0]
-    return loops
