@@ -22,7 +22,7 @@ COMPILERS = ("cc", "gcc", "clang")
 WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wsign-conversion", "-pedantic")
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 LONGEST_BUILD_S, LONGEST_RUN_S = 600.0, 600.0
-MADE, OUTPUT = 0, 1  # kinds of records
+MADE = 0  # kind of a record: what an operation has made; any other is an output
 
 
 @dataclass(frozen=True, kw_only=True)
