@@ -51,7 +51,8 @@ def test_a_copy_is_on_the_device_of_the_plan_and_the_model_stays(net, digits):
 def test_without_a_name_it_is_where_the_parameters_are(net):
     assert learning_device(net, "meta") == META
     assert learning_device(net, None) == CPU
-    assert learning_device(net.to("meta"), None) == META
+    far = net.to("meta")
+    assert learning_device(far, None) == learning_device(far, "cpu") == META  # a job's default moves nothing
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -92,7 +92,7 @@ def train_weights(
         after_step: called with the copy that is trained and the number of the step over the whole run (from 1) when
             its weights have been updated and their gradients are still there, for instance to remove weights; what it
             does must follow from the number, the weights and the gradients.
-        accelerator: PyTorch device to learn and score on; None is where the parameters are.
+        accelerator: PyTorch device to learn and score on; None and "cpu" are where the parameters are.
         progress: told loss, score, learning rate and speed.
 
     Raises:

@@ -101,7 +101,7 @@ def find_lr(
             batch, what is suggested is the rate that scales to the one found.
         seed: of shuffling, augmentation and dropout.
         sweep: the rates; None: 200 steps from 1e-5 to 10.
-        accelerator: PyTorch device to learn on; None is where the parameters are.
+        accelerator: PyTorch device to learn on; None and "cpu" are where the parameters are.
         progress: told rate and loss.
 
     Raises:

@@ -58,8 +58,8 @@ class Plan:
 
 
 def learning_device(net: nn.Module, accelerator: str | None) -> torch.device:
-    """The device of this name; None is where the parameters of `net` are."""
-    return device_of(net) if accelerator is None else torch.device(accelerator)
+    """The device of this name; None, and the default "cpu" of a job, are where the parameters of `net` are."""
+    return device_of(net) if accelerator in (None, "cpu") else torch.device(accelerator)
 
 
 @dataclass(frozen=True)
