@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from edgewright.export.c import emit, write
 from edgewright.program import Operation, Program, Tensor, check
 from edgewright.reference.integer import Grid
+from edgewright.verify.firmware.host import OperationBytes, compare_on_host
 
 ODD = st.sampled_from((1, 3, 5, 17, 33))
 
@@ -82,3 +85,10 @@ def images_of(program: Program, *, count: int, seed: int) -> list[dict[str, np.n
          for name in program.inputs}
         for index in range(count)
     ]  # fmt: skip
+
+
+def proof_of(program: Program, folder: Path, *, seed: int) -> dict[str, OperationBytes]:
+    """Six images through the program as C on the host: tensor -> its bytes beside those of the program."""
+    write(emit(program), folder)
+    parity = compare_on_host(program, folder, images_of(program, count=6, seed=seed))
+    return {each.tensor: each for each in parity.operations}

@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from c_cases import ODD, Bench, drawn, grids, images_of
-from edgewright.export.c import emit, write
+from c_cases import ODD, Bench, drawn, grids, proof_of
 from edgewright.program import KINDS
 from edgewright.reference.integer import Grid, Window, table
-from edgewright.verify.firmware.host import compare_on_host
 
 needs_compiler = pytest.mark.skipif(not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler")
 NUM = 4  # draws of each kind
@@ -128,10 +126,7 @@ def build_bench():
 @pytest.fixture(scope="module")
 def proven(tmp_path_factory):
     program = build_bench()
-    folder = tmp_path_factory.mktemp("operations") / "c"
-    write(emit(program), folder)
-    parity = compare_on_host(program, folder, images_of(program, count=6, seed=2))
-    return program, {each.tensor: each for each in parity.operations}
+    return program, proof_of(program, tmp_path_factory.mktemp("operations") / "c", seed=2)
 
 
 @needs_compiler
