@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from edgewright.program import Program, check, run
-from edgewright.program.lowering.builder import Builder
-from edgewright.program.lowering.moves import add_move
+from edgewright.program.building import Builder, add_move
 from edgewright.reference.integer import Grid
 
 GRID = Grid(scale=1.0, zero_point=0, low=-(2**15), high=2**15 - 1)

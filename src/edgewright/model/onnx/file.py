@@ -1,8 +1,4 @@
-"""The bytes of a file: a checked ONNX model, and its stored tensors. Nothing in it is ever run.
-
-Tensors kept outside the file are read from beside it only. Half precision, bfloat16 and double become float32, as
-capture makes them.
-"""
+"""The stored tensors of an ONNX file as PyTorch has them."""
 
 from __future__ import annotations
 
@@ -11,46 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnx.inliner
 import torch
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from onnx import numpy_helper
 
-from ...errors import ModelError, UnsupportedError, first_line
+from ...formats.onnx_file import BITS, array_of, check_dense
 
-OLDEST_OPSET, NEWEST_OPSET = 7, 25
-STANDARD = ("", "ai.onnx")
-FLOATS = {onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16, onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT}
-BITS = {onnx.TensorProto.INT4: 4, onnx.TensorProto.UINT4: 4, onnx.TensorProto.INT2: 2, onnx.TensorProto.UINT2: 2}
 WIDER = {np.dtype(np.uint16): np.int32, np.dtype(np.uint32): np.int64, np.dtype(np.uint64): np.int64}
-
-
-def read_file(path: Path) -> onnx.ModelProto:
-    """The model in `path`, with its own functions put in place of their calls; tensors beside it are not loaded.
-
-    Raises:
-        ModelError: there is no such file, or it is no ONNX model.
-        UnsupportedError: its operator set is out of range.
-    """
-    try:
-        model = onnx.load(path, load_external_data=False)
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read ({first_line(error)}).") from error
-    except DecodeError as error:
-        raise ModelError(f"{path} is no ONNX file, or a damaged one: export the model again.") from error
-    if not model.HasField("graph") or not model.graph.output or not model.opset_import:
-        raise ModelError(f"{path} is no ONNX file, or a damaged one: it holds no graph with an output.")
-    if not OLDEST_OPSET <= opset_of(model) <= NEWEST_OPSET:
-        raise UnsupportedError(
-            f"{path} uses operator set {opset_of(model)}, and this version reads {OLDEST_OPSET} to {NEWEST_OPSET}: "
-            "export it at opset 18."
-        )
-    return onnx.inliner.inline_local_functions(model) if model.functions else model
-
-
-def opset_of(model: onnx.ModelProto) -> int:
-    """The version of the standard operators."""
-    return max((each.version for each in model.opset_import if each.domain in STANDARD), default=0)
 
 
 def stored_tensors(model: onnx.ModelProto, path: Path) -> Iterator[tuple[str, torch.Tensor, int | None]]:
@@ -60,42 +21,12 @@ def stored_tensors(model: onnx.ModelProto, path: Path) -> Iterator[tuple[str, to
         ModelError: content is missing or damaged, or is kept outside the file's folder.
         UnsupportedError: a type that holds no numbers.
     """
-    if model.graph.sparse_initializer:
-        name = model.graph.sparse_initializer[0].values.name
-        raise UnsupportedError(f"{path}: the tensor '{name}' is sparse, and only dense ones are read: export it dense.")
+    check_dense(model, path)
     for tensor in model.graph.initializer:
         yield tensor.name, content_of(tensor, path), BITS.get(tensor.data_type)
 
 
 def content_of(tensor: onnx.TensorProto, path: Path) -> torch.Tensor:
-    """The content of a stored tensor of the file `path`."""
-    if tensor.data_location == onnx.TensorProto.EXTERNAL:
-        _check_place(tensor, path)
-    try:
-        array = numpy_helper.to_array(tensor, base_dir=str(path.parent))
-    except (ValueError, TypeError, OSError, KeyError, onnx.checker.ValidationError) as error:
-        raise ModelError(
-            f"{path}: the tensor '{tensor.name}' is damaged ({first_line(error)}): export it again."
-        ) from error
-    if tensor.data_type in FLOATS:
-        return torch.from_numpy(np.array(array, dtype=np.float32))
-    if tensor.data_type in BITS:
-        array = array.astype(np.int8 if "INT" in str(array.dtype).upper() and array.dtype.name[0] == "i" else np.uint8)
-    if array.dtype in WIDER:
-        array = array.astype(WIDER[array.dtype])
-    if array.dtype.kind not in "biu":
-        raise UnsupportedError(f"{path}: the tensor '{tensor.name}' holds {array.dtype}, and only numbers are read.")
-    return torch.from_numpy(np.array(array))
-
-
-def _check_place(tensor: onnx.TensorProto, path: Path) -> None:
-    """Content outside the file is read from the file's own folder, links resolved, or not at all."""
-    place = next((each.value for each in tensor.external_data if each.key == "location"), "")
-    folder = path.resolve().parent
-    target = (folder / place).resolve()
-    if not place or not target.is_relative_to(folder):
-        raise ModelError(f"{path} keeps '{tensor.name}' in '{place}', outside its own folder: that is never read.")
-    if not target.is_file():
-        raise ModelError(
-            f"{path} keeps '{tensor.name}' in '{place}', which is not beside it: copy both files together."
-        )
+    """The content of a stored tensor of the file `path`; integers that PyTorch lacks become wider ones."""
+    array = array_of(tensor, path)
+    return torch.from_numpy(array.astype(WIDER.get(array.dtype, array.dtype)))

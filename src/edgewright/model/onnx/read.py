@@ -18,10 +18,11 @@ import torch
 from torch import fx
 
 from ...errors import ConfigError, ModelError, UnsupportedError, first_line
+from ...formats.onnx_file import FLOATS, STANDARD, opset_of, read_model
 from ...seeding import torch_generator
 from ..graph import INPUT_SHAPE
 from .emit import Batches, Emitter
-from .file import FLOATS, STANDARD, content_of, opset_of, read_file, stored_tensors
+from .file import content_of, stored_tensors
 from .names import is_chosen
 from .op import Op
 from .operators import BUILDERS, INSTEAD, ON_CODES
@@ -47,7 +48,7 @@ def read_onnx(path: Path | str, *, input_shape: tuple[int | None, ...] | None = 
         ConfigError: `input_shape` contradicts the file.
     """
     path = Path(path)
-    model = read_file(path)
+    model = read_model(path)
     try:
         return _captured(model, path, input_shape)
     except WRONG as error:  # changed bytes break it in any place

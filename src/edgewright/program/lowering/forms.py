@@ -10,16 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import fx
 
 from ...model.functions import CLAMPS, clamp_bounds, zero_padding
-from ...reference.integer import Grid, table
+from ...reference.integer import Grid
+from ..building import Builder, Codes, global_average, look_up
 from ..types import Tensor
-from .builder import Builder, Codes
 from .meaning import FUNCTIONS, Arguments, Function, function_of, pool_window, resizing
-from .moves import reshape
 
 aten = torch.ops.aten
 
@@ -64,14 +62,6 @@ def keeping_form_of(node: fx.Node, *, rank: int) -> Form | None:
     return _pad if zero_padding(node, rank=rank) is not None else KEEPING.get(node.target)
 
 
-def fitted(values: np.ndarray) -> np.ndarray:
-    """The values as the smallest signed integers that hold them."""
-    kinds = (np.int8, np.int16, np.int32)
-    low, high = int(values.min()), int(values.max())
-    kind = next(each for each in kinds if np.iinfo(each).min <= low and high <= np.iinfo(each).max)
-    return values.astype(kind)
-
-
 # -- forms ------------------------------------------------------------------------------------------------------------
 def _pairwise(kind: str | None, **settings: Any) -> Form:
     """Two tensors of codes; with a number as the second it is a function of one."""
@@ -91,8 +81,8 @@ def _look_up(call: Call) -> Tensor | None:
     function: Function | None = function_of(call.node, call.given)
     if function is None:
         return None
-    entries = table(function, grid=call.x.grid, out=call.grid)
-    return call.make("look_up", [call.x.tensor], arrays={"table": fitted(entries)})
+    output = call.builder.tensor(call.node.name, call.shape, call.grid)
+    return look_up(call.builder, call.x.tensor, output, function=function)
 
 
 def _clamp(call: Call) -> Tensor:
@@ -126,9 +116,7 @@ def _global_average(call: Call) -> Tensor | None:
     axes = {axis % 4 for axis in call.given["dim"] or ()} if "dim" in call.given else {2, 3}
     if len(source.shape) != 3 or axes != {2, 3}:
         return None
-    pooled = call.builder.tensor(call.node.name, (source.shape[0], 1, 1), call.grid)
-    call.builder.add("global_average", [source], pooled)
-    return reshape(call.builder, pooled, call.shape, name=f"{call.node.name}_flat")
+    return global_average(call.builder, source, call.shape, name=call.node.name, grid=call.grid)
 
 
 def _average_pool(call: Call) -> Tensor | None:

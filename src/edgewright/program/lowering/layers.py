@@ -9,9 +9,8 @@ import numpy as np
 from torch import nn
 
 from ...model.quantized import IntegerWeights, QuantConv2d, QuantLinear
-from ...reference.integer import Grid
+from ..building import Builder
 from ..types import Tensor
-from .builder import Builder
 from .meaning import layer_window
 
 
@@ -36,13 +35,3 @@ LAYERS: dict[type[nn.Module], tuple[str, str, Callable[[Any], dict[str, Any]]]] 
     QuantConv2d: ("conv", "weight_OIKK", lambda layer: {"window": layer_window(layer), "groups": layer.groups}),
     QuantLinear: ("linear", "weight_OI", lambda layer: {}),
 }
-
-
-def as_signed(grid: Grid, *, bits: int, signed: bool) -> Grid:
-    """The grid with codes that a signed integer of its bits holds: unsigned ones of 8 or 16 bits move down by half."""
-    if signed or bits not in (8, 16):
-        return grid
-    half = 2 ** (bits - 1)
-    return Grid(
-        scale=grid.scale, zero_point=grid.zero_point - half, low=grid.low - half, high=grid.high - half
-    )  # fmt: skip

@@ -14,14 +14,12 @@ from ...model import is_captured, layer_of, tensor_specs
 from ...model.functions import CLAMPS, MOVES, SPLITS
 from ...model.quantized import QuantizeActivation, is_quantized
 from ...reference.integer import Grid
+from ..building import Builder, Codes, Floats, add_move, as_signed, holds, tidied
 from ..shapes import check
 from ..types import Program
-from .builder import Builder, Codes, Floats, refused
 from .forms import Call, form_of, keeping_form_of
-from .layers import LAYERS, add_layer, as_signed
-from .meaning import SHUFFLES, arguments, grid_of, has_plain_settings, is_identity, quantizer_of
-from .moves import add_move
-from .tidy import tidied
+from .layers import LAYERS, add_layer
+from .meaning import SHUFFLES, arguments, grid_of, has_plain_settings, is_identity, quantizer_of, refused
 
 aten = torch.ops.aten
 NO_FORM = "has no integer operation"
@@ -107,7 +105,7 @@ class _Lowering(fx.Interpreter):
         layer: Any = layer_of(self.net, node)
         grid = self._signed(node, grid_of(layer))
         if isinstance(value, Codes):
-            if value.made_for is node or _holds(grid, value.grid):
+            if value.made_for is node or holds(grid, value.grid):
                 return Codes(tensor=value.tensor)
             target = self.builder.tensor(node.name, value.tensor.shape, grid)
             return Codes(tensor=self.builder.add("rescale", [value.tensor], target))
@@ -202,9 +200,3 @@ def _symbols(values: Any) -> list[Any]:
 
 def _shape_of(value: Codes | Floats) -> tuple[int, ...]:
     return value.tensor.shape if isinstance(value, Codes) else value.shape
-
-
-def _holds(grid: Grid, part: Grid) -> bool:
-    """Whether codes of `part` mean the same on `grid`."""
-    same = (grid.scale, grid.zero_point) == (part.scale, part.zero_point)
-    return same and grid.low <= part.low and part.high <= grid.high

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import fx, nn
 
+from ...errors import UnsupportedError
 from ...model import layer_of
 from ...model.functions import CLAMPS, clamp_bounds, is_global_average
 from ...model.quantized import QuantizeActivation
@@ -71,6 +72,11 @@ def operator_name(net: fx.GraphModule, node: fx.Node) -> str:
     if layer is not None:
         return type(layer).__name__.removeprefix("Quant")
     return str(getattr(node.target, "__name__", node.target)).partition(".")[0]
+
+
+def refused(net: fx.GraphModule, node: fx.Node, why: str, *, remedy: str) -> UnsupportedError:
+    """The error for an operator that has no place in a program."""
+    return UnsupportedError(f"The operator {operator_name(net, node)} at {node.name} {why}: {remedy}.")
 
 
 def is_identity(net: fx.GraphModule, node: fx.Node) -> bool:

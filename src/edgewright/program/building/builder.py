@@ -8,12 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from torch import fx
 
-from ...errors import UnsupportedError
 from ...reference.integer import Grid
 from ..types import Operation, Tensor
-from .meaning import operator_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,11 +18,11 @@ class Codes:
     """A tensor of the program that stands for a value of the graph.
 
     Attributes:
-        made_for: the quantizer whose work the operator that made it has done; None behind it.
+        made_for: the node of the quantizer whose work the operator that made it has done; None behind it.
     """
 
     tensor: Tensor
-    made_for: fx.Node | None = None
+    made_for: object = None
 
     @property
     def grid(self) -> Grid:
@@ -51,7 +48,8 @@ class Builder:
 
     def tensor(self, name: str, shape: tuple[int, ...], grid: Grid | None) -> Tensor:
         """A new tensor, called `name` as far as C and other tensors allow."""
-        plain = re.sub(r"\W", "_", name)
+        plain = re.sub(r"\W", "_", name, flags=re.ASCII)
+        plain = f"t{plain}" if not plain or plain[0].isdigit() else plain
         free, number = plain, 2
         while free in self.tensors:
             free, number = f"{plain}_{number}", number + 1
@@ -75,8 +73,3 @@ class Builder:
             )
         )  # fmt: skip
         return output
-
-
-def refused(net: fx.GraphModule, node: fx.Node, why: str, *, remedy: str) -> UnsupportedError:
-    """The error for an operator that has no place in a program."""
-    return UnsupportedError(f"The operator {operator_name(net, node)} at {node.name} {why}: {remedy}.")

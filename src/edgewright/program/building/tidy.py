@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
+
 from ...reference.integer import Window
 from ..types import Operation, Program, Tensor
 
@@ -17,7 +19,10 @@ def tidied(program: Program) -> Program:
 
 
 def with_padded_windows(program: Program) -> Program:
-    """Every padding of rows and columns whose readers are windows goes into these, where padding means the same."""
+    """Every padding whose readers are windows goes into these, where padding means the same.
+
+    Channels of zeros in front of a dense convolution go with the weights that they meet.
+    """
     makers = {operation.output: operation for operation in program.operations}
     operations: list[Operation] = []
     for operation in program.operations:
@@ -32,8 +37,12 @@ def _padded(program: Program, pad: Operation, operation: Operation) -> Operation
     """The operation with the padding in its window; None where that would change it."""
     channels, *widths = pad.settings["widths"]
     source = program.tensors[pad.inputs[0]]
-    if channels != (0, 0) or not FITS[operation.kind](operation, source, tuple(widths)):
+    if not FITS[operation.kind](operation, source, tuple(widths)):
         return None
+    if channels != (0, 0):
+        if operation.kind != "conv" or operation.settings["groups"] != 1:
+            return None
+        operation = _without_channels(operation, channels)
     window: Window = operation.settings["window"]
     rows, columns = (
         (before + own[0], behind + own[1])
@@ -43,6 +52,14 @@ def _padded(program: Program, pad: Operation, operation: Operation) -> Operation
     if operation.kind == "average_pool":
         settings["include_padding"] = True  # zeros of the map were counted
     return replace(operation, inputs=pad.inputs, settings=settings)
+
+
+def _without_channels(operation: Operation, channels: tuple[int, int]) -> Operation:
+    """A dense convolution without the weights of channels of zeros before and behind its others."""
+    weight_OIKK = operation.arrays["weight_OIKK"]
+    before, behind = channels
+    kept = np.ascontiguousarray(weight_OIKK[:, before : weight_OIKK.shape[1] - behind])
+    return replace(operation, arrays={**operation.arrays, "weight_OIKK": kept})
 
 
 def _always(operation: Operation, source: Tensor, widths: Widths) -> bool:
