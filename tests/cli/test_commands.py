@@ -64,7 +64,7 @@ FLAGS = {
     "tickets": (STAGE - {"--weights"}) | TRAINING | {
         "--rounds", "--rate", "--last-rate", "--scope", "--rewind", "--seeds",
     },
-    "export": {"--format", "--out", "--json", "--debug"},
+    "export": {"--format", "--device", "--out", "--json", "--debug"},
     "verify": {
         "--data", "--split", "--fp32", "--threads", "--turns", "--data-root", "--download", "--image-size",
         "--channels", "--val-from", "--seed", "--json", "--debug",

@@ -13,6 +13,7 @@ import typer
 from ..errors import ConfigError, UnsupportedError
 from ..types import ARTIFACT_FOLDERS, RUN_FILE, Device
 from . import options
+from .firmware import firmware_lines, samples_for, writing_for
 from .show import as_json, lines, table
 
 if TYPE_CHECKING:
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
 ARTIFACT, FP32 = ARTIFACT_FOLDERS["int8"], ARTIFACT_FOLDERS["fp32"]
 FORMAT_FOLDERS = {"onnx": ARTIFACT, "openvino": f"{ARTIFACT}-openvino", "executorch": f"{ARTIFACT}-executorch",
-                  "coded": f"{ARTIFACT}-coded"}  # fmt: skip
-NUM_SAMPLES = 8  # golden vectors of an export
+                  "c": f"{ARTIFACT}-c", "coded": f"{ARTIFACT}-coded"}  # fmt: skip
 
 Turns = Annotated[int, typer.Option("--turns", metavar="N", help="Rounds; in each, every file is timed in turn.")]
 Threads = Annotated[int, typer.Option("--threads", metavar="N", help="Cores that one call may use.")]
@@ -34,7 +34,7 @@ Threads = Annotated[int, typer.Option("--threads", metavar="N", help="Cores that
 def export(
     run: RunFolder,
     format_: Annotated[
-        str, typer.Option("--format", metavar="onnx|openvino|executorch|coded", help="What to write.")
+        str, typer.Option("--format", metavar="onnx|openvino|executorch|c|coded", help="What to write.")
     ] = "onnx",
     out: Annotated[
         Path | None,
@@ -42,20 +42,25 @@ def export(
             "--out", metavar="DIR", help="The folder to write, replaced as a whole; default: RUN/artifact[-FORMAT]."
         ),
     ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option("--device", metavar="DEVICE", help="For c: whose memories it must fit; default: the run's."),
+    ] = None,
     json_file: options.Json = None,
 ) -> None:
-    """Write the model of a run as files to ship, with a manifest of hashes."""
+    """Write the model of a run as files to ship, with a manifest of hashes.
+
+    Exit code 1: firmware does not fit its device, and the answer says by how much and what would help.
+    """
     if format_ not in FORMAT_FOLDERS:
         raise UnsupportedError(
             f"--format is one of {', '.join(FORMAT_FOLDERS)}, got '{format_}': this version writes no other."
         )
-    import torch
-
+    if device is not None and format_ != "c":
+        raise ConfigError(f"--device is for --format c, whose files must fit a device's memories; got {format_}.")
     from ..export import EXPORTERS
     from ..files import writable_folder
-    from ..model import input_shape
     from ..runs import load_final_model, read_run
-    from ..seeding import torch_generator
 
     content, net = read_run(run), load_final_model(run)
     if out is None and format_ == "onnx" and content.get("artifacts"):
@@ -64,23 +69,27 @@ def export(
         )
     folder = out or run / FORMAT_FOLDERS[format_]
     writable_folder(folder.parent)
-    samples = torch.randn((NUM_SAMPLES, *input_shape(net)), generator=torch_generator(0, "export.samples"))
-    data = content["data"]
+    samples, told = samples_for(format_, run, content, net)
+    data, more = content["data"], {} if format_ != "c" else {"writing": writing_for(device, content)}
     written = EXPORTERS[format_](
         net, folder, name=content["asked"]["model"], preprocess=data["preprocess"], class_names=data["class_names"],
-        samples_BCHW=samples,
+        samples_BCHW=samples, facts=told, **more,
     )  # fmt: skip
     if not as_json(written.manifest, json_file):
         shipped = written.manifest.get("parts", [written.manifest["model"]])
         num_bytes = sum(each["bytes"] for each in written.manifest["files"] if each["path"] in shipped)
-        print(f"{written.model_path}: {_kind(written.manifest)}, {num_bytes:,} bytes")
+        text = " of source" if written.manifest.get("runtime") == "c" else ""
+        print(f"{written.model_path}: {_kind(written.manifest)}, {num_bytes:,} bytes{text}")
         lines(coded_lines(written.manifest, num_bytes))
+        lines(firmware_lines(written.manifest))
 
 
 def _kind(manifest: Mapping[str, Any]) -> str:
     """How the weights of a file are written, in a word or two."""
     if "parts_bytes" in manifest:
         return "coded"
+    if manifest.get("runtime") == "c":
+        return "C of an int8 network"
     if manifest["quantized"]:
         return "int8"
     return f"{manifest['scheme']} quantization" if manifest.get("scheme") else "float32"

@@ -14,17 +14,18 @@ def write_folder(folder: Path, files: Mapping[str, bytes], facts: Mapping[str, A
     """Write `files` and their manifest to `folder`, which is replaced as a whole.
 
     Args:
-        files: name -> content.
+        files: path inside of the folder -> content.
         facts: the rest of the manifest, JSON-able; `model` names the file to load.
     """
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder_atomic(folder) as temporary:
         for name, content in files.items():
+            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
             write_atomic(temporary / name, content)
         listed = [
-            {"path": path.name, "bytes": path.stat().st_size, "sha256": sha256_file(path)}
-            for path in sorted(temporary.iterdir())
+            {"path": name, "bytes": (temporary / name).stat().st_size, "sha256": sha256_file(temporary / name)}
+            for name in sorted(files)
         ]
         manifest = {"format": ARTIFACT_FORMAT, **facts, "files": listed}
         write_json(temporary / MANIFEST_FILE, manifest)

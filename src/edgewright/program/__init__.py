@@ -9,7 +9,7 @@ which makes one from a simulation, loads PyTorch.
 from .counts import macs, num_weights
 from .run import input_codes, output_values, run
 from .shapes import check
-from .store import load_program, save_program
+from .store import load_program, program_files, save_program
 from .types import KINDS, Operation, Program, Tensor
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "macs",
     "num_weights",
     "output_values",
+    "program_files",
     "run",
     "save_program",
 ]

@@ -15,7 +15,7 @@ import safetensors
 import safetensors.numpy
 
 from ..errors import ModelError, first_line
-from ..files import read_tagged, write_atomic, write_json
+from ..files import json_text, read_tagged, write_atomic
 from ..reference.integer import Grid, Window
 from .shapes import check
 from .types import Operation, Program, Tensor
@@ -34,6 +34,16 @@ def save_program(program: Program, folder: Path) -> None:
     Raises:
         ModelError: a name, grid or array that `load_program` would refuse.
     """
+    for name, content in program_files(program).items():
+        write_atomic(folder / name, content)
+
+
+def program_files(program: Program) -> dict[str, bytes]:
+    """The contents of the two files, by name.
+
+    Raises:
+        ModelError: a name, grid or array that `load_program` would refuse.
+    """
     described = _describe(program)
     arrays = {
         f"{operation.output}.{name}": np.ascontiguousarray(array)
@@ -41,8 +51,7 @@ def save_program(program: Program, folder: Path) -> None:
         for name, array in sorted(operation.arrays.items())
     }
     _build(described, arrays)
-    write_atomic(folder / ARRAYS_FILE, safetensors.numpy.save(arrays))
-    write_json(folder / PROGRAM_FILE, described)
+    return {ARRAYS_FILE: safetensors.numpy.save(arrays), PROGRAM_FILE: json_text(described).encode()}
 
 
 def load_program(folder: Path) -> Program:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -50,12 +50,20 @@ def _manifest(folder: Path) -> dict[str, Any]:
 
 
 def _files_are_inside(files: Any) -> bool:
-    """A manifest may only speak of files beside it."""
+    """A manifest may only speak of files beside it and below."""
     return isinstance(files, list) and all(
-        isinstance(entry, Mapping)
-        and {"path", "bytes", "sha256"} <= set(entry)
-        and Path(entry["path"]).name == entry["path"]
+        isinstance(entry, Mapping) and {"path", "bytes", "sha256"} <= set(entry) and _is_inside(entry["path"])
         for entry in files
+    )
+
+
+def _is_inside(path: Any) -> bool:
+    return (
+        isinstance(path, str)
+        and bool(path)
+        and not PurePosixPath(path).is_absolute()
+        and ".." not in PurePosixPath(path).parts
+        and str(PurePosixPath(path)) == path
     )
 
 

@@ -36,6 +36,8 @@ class Firmware:
         plan: of the arena.
         table_bytes: weights and tables, all of which lie in flash.
         macs: of each operation, by the name of its output.
+        float_bytes: RAM of float outputs, which lie outside of the arena.
+        num_calls: of kernels.
         may_overflow: layers whose sums some input could carry beyond 32 bits: there `program.run` raises, and the C
             gives a wrong code.
     """
@@ -44,6 +46,8 @@ class Firmware:
     plan: Plan
     table_bytes: int
     macs: Mapping[str, int]
+    float_bytes: int = 0
+    num_calls: int = 0
     may_overflow: tuple[str, ...] = ()
 
 
@@ -71,7 +75,7 @@ def emit(program: Program, images: Sequence[Mapping[str, np.ndarray]] = ()) -> F
     files |= {"layout.json": rendering.layout_json()} | _kernels(calls)
     return Firmware(
         files=files, plan=placing.plan, table_bytes=rendering.table_bytes, macs=macs(program),
-        may_overflow=rendering.may_overflow,
+        float_bytes=rendering.float_bytes, num_calls=sum(map(len, calls)), may_overflow=rendering.may_overflow,
     )  # fmt: skip
 
 

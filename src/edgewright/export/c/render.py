@@ -105,6 +105,11 @@ class Rendering:
     def table_bytes(self) -> int:
         return sum(table.values.nbytes for table in self.tables)
 
+    @property
+    def float_bytes(self) -> int:
+        """RAM of float outputs, which have memory of their own."""
+        return sum(4 * self.program.tensors[name].num_values for name in self.placing.floats)
+
     @cached_property
     def may_overflow(self) -> tuple[str, ...]:
         """Layers whose sums some input could carry beyond 32 bits."""
@@ -132,7 +137,7 @@ class Rendering:
             "kernels": sorted({call.kernel for own in self.calls for call in own}),
             "arena_bytes": plan.arena_bytes, "bound_bytes": plan.bound_bytes, "peak_op": plan.peak_op,
             "offsets": [(identifier(name), offset) for name, offset in plan.offsets.items()], "floats": floats,
-            "float_bytes": 4 * sum(each.num_values for each in floats), "steps": list(self._steps()),
+            "float_bytes": self.float_bytes, "steps": list(self._steps()),
             "num_macs": sum(macs(self.program).values()), "vectors": list(self._vectors()),
             "may_overflow": self.may_overflow,
         }  # fmt: skip

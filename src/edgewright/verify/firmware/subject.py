@@ -7,14 +7,13 @@ from pathlib import Path
 from string import Template
 
 from ...errors import ConfigError
-from ...types import Device
+from ...types import FIRMWARE_STACK_BYTES, Device
 from .boards import Board, board_of
 from .fence import Span, regions
 
 START = Path(__file__).parent / "start"
 VECTORS_BYTES = 64  # sixteen words: stack, reset, and the faults; no interrupt is ever enabled
 COUNTER_SPAN_BYTES = 32
-DEFAULT_STACK_BYTES = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +51,7 @@ class Target:
     board: Board
     flash_bytes: int
     ram_bytes: int
-    stack_bytes: int = DEFAULT_STACK_BYTES
+    stack_bytes: int = FIRMWARE_STACK_BYTES
 
     def __post_init__(self) -> None:
         """Refuse limits that the board cannot keep.
@@ -77,7 +76,7 @@ class Target:
         return min(self.flash_bytes, self.board.code_bytes)
 
 
-def target_of(device: Device, *, stack_bytes: int = DEFAULT_STACK_BYTES) -> Target:
+def target_of(device: Device, *, stack_bytes: int = FIRMWARE_STACK_BYTES) -> Target:
     """The board of `device` with the device's own flash and RAM.
 
     Raises:

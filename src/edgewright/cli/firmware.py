@@ -1,0 +1,93 @@
+"""Firmware on the command line: what `export --format c` is given, and what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..types import ARTIFACT_FOLDERS, Device
+
+if TYPE_CHECKING:
+    import torch
+    from torch import fx
+
+    from ..export.c.artifact import Writing
+
+NUM_SAMPLES = 8  # golden vectors of an export
+NEEDS_NO_FILES = ("digits",)  # data sets that are there whatever was typed
+C = "c"  # the runtime of devices that take generated C
+
+
+def samples_for(
+    format_: str, run: Path, content: Mapping[str, Any], net: fx.GraphModule
+) -> tuple[torch.Tensor, dict[str, Any]]:
+    """A few inputs of a model, and a fact for the manifest that says what they are: for C images, where they are at
+    hand, else noise."""
+    import torch
+
+    from ..model import input_shape
+    from ..seeding import torch_generator
+
+    found = _images(run, content) if format_ == C else None
+    if found is not None:
+        return found[0][:NUM_SAMPLES], {"samples": found[1]}
+    noise = torch.randn((NUM_SAMPLES, *input_shape(net)), generator=torch_generator(0, "export.samples"))
+    return noise, {"samples": "noise"} if format_ == C else {}
+
+
+def _images(run: Path, content: Mapping[str, Any]) -> tuple[torch.Tensor, str] | None:
+    """Test images of the run: those that `fit` kept beside its artifact, or those of a built-in data set."""
+    import torch
+
+    from ..data import load_data
+    from ..verify import read_artifact, read_expected
+
+    name = content["data"]["name"]
+    folder = run / ARTIFACT_FOLDERS["int8"]
+    if folder.is_dir():
+        kept = read_expected(read_artifact(folder))
+        if kept is not None:
+            return torch.from_numpy(kept["input"]), f"test images of {name}"
+    if name not in NEEDS_NO_FILES:
+        return None
+    preprocess = content["data"]["preprocess"]
+    loaded = load_data(name, seed=content["asked"]["seed"])
+    data = loaded.fitted_to(tuple(preprocess["shape"]), tuple(preprocess["mean"]), tuple(preprocess["std"]))
+    return next(data.batches("test", batch_size=NUM_SAMPLES))[0], f"test images of {name}"
+
+
+def writing_for(device: str | None, content: Mapping[str, Any]) -> Writing:
+    """For the named device, or for the run's where that one takes C."""
+    from ..devices import device as find_device
+    from ..export.c.artifact import Writing
+
+    if device is not None:
+        return Writing(device=find_device(device))
+    found = Device(**content["device"])
+    return Writing(device=found if C in found.runtimes else None)
+
+
+def firmware_lines(manifest: Mapping[str, Any]) -> list[str]:
+    """What generated C needs and what was removed from it; nothing for other files."""
+    if manifest.get("runtime") != C:
+        return []
+    need, dead, plan = manifest["need"], manifest["dead"], manifest["plan"]
+    return [
+        f"  {plan['headline'].removesuffix('.')} ({plan['peak']}).",
+        f"  RAM    {need['ram_bytes']:>10,}  arena {need['arena']:,}, float outputs {need['floats']:,}, stack "
+        f"{need['stack']:,}, start-up {need['start_ram']:,}",
+        f"  flash  {need['flash_bytes']:>10,}  weights and tables {need['tables']:,}, code about {need['code']:,}, "
+        f"start-up {need['start_flash']:,}",
+        f"  MACs   {manifest['macs']:>10,}  {_removed(dead)}",
+        f"  self-test: {manifest['samples']}; device: {manifest['device'] or 'none, so nothing was held against it'}",
+    ]  # fmt: skip
+
+
+def _removed(dead: Mapping[str, Any]) -> str:
+    if not dead["macs_removed"] and not dead["weights_removed"]:
+        return "no channel is dead"
+    return (
+        f"dead channels removed: {dead['macs_removed'] / dead['macs_before']:.1%} of the MACs, "
+        f"{dead['weights_removed'] / dead['weights_before']:.1%} of the weights"
+    )

@@ -1,0 +1,104 @@
+"""The gate: what firmware will need of a device, known before a compiler has seen it, and the refusal of too much."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...errors import BudgetError
+from ...program import Program
+from ...types import FIRMWARE_STACK_BYTES, Device
+from .emit import Firmware
+from .remedies import flash_remedy, ram_remedy
+
+# Vector table, start-up code and its variables, which any firmware has: those of the harness, as its linker counts.
+START_FLASH_BYTES = 1_076
+START_RAM_BYTES = 4
+CODE_BYTES_PER_CALL = 700  # of one call of a kernel, GCC 12 -O2; `tests/verify/firmware/test_gate.py` holds the error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """The memories of one device. `flash_bytes` is None where the device states none."""
+
+    device: str
+    ram_bytes: int
+    flash_bytes: int | None
+
+    @classmethod
+    def of(cls, device: Device) -> Limits:
+        """The device's own memories."""
+        return cls(device=device.name, ram_bytes=device.ram_bytes, flash_bytes=device.flash_bytes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Need:
+    """What counts as RAM and flash of a firmware; each part in bytes.
+
+    Attributes:
+        arena, floats: what the generated C holds: exact.
+        stack: set aside for the stack; how much of it is used is measured in the emulator.
+        tables: weights and other constants: exact.
+        code: of the kernels' calls, estimated.
+        start_ram, start_flash: vector table and start-up code.
+    """
+
+    arena: int
+    floats: int
+    tables: int
+    code: int
+    stack: int = FIRMWARE_STACK_BYTES
+    start_ram: int = START_RAM_BYTES
+    start_flash: int = START_FLASH_BYTES
+
+    @property
+    def ram_bytes(self) -> int:
+        return self.arena + self.floats + self.stack + self.start_ram
+
+    @property
+    def flash_bytes(self) -> int:
+        return self.tables + self.code + self.start_flash
+
+
+def need_of(firmware: Firmware) -> Need:
+    """What the firmware will need."""
+    return Need(
+        arena=firmware.plan.arena_bytes, floats=firmware.float_bytes, tables=firmware.table_bytes,
+        code=CODE_BYTES_PER_CALL * firmware.num_calls,
+    )  # fmt: skip
+
+
+def refuse_too_large(program: Program, firmware: Firmware, limits: Limits) -> None:
+    """Refuse firmware that needs one byte more than the device has.
+
+    Raises:
+        BudgetError: names the limit, by how many bytes it is broken, where, and the cheapest remedy.
+    """
+    need = need_of(firmware)
+    over_ram = need.ram_bytes - limits.ram_bytes
+    if over_ram > 0:
+        raise BudgetError(_ram_sentence(program, firmware, limits, over_ram))
+    if limits.flash_bytes is not None and need.flash_bytes > limits.flash_bytes:
+        raise BudgetError(_flash_sentence(program, firmware, limits, need.flash_bytes - limits.flash_bytes))
+
+
+def _ram_sentence(program: Program, firmware: Firmware, limits: Limits, over: int) -> str:
+    need, peak = need_of(firmware), program.operations[firmware.plan.peak_op]
+    return (
+        f"{program.name} needs {_bytes(over)} more RAM than the {limits.ram_bytes:,} of {limits.device} (arena "
+        f"{need.arena:,}, float outputs {need.floats:,}, stack {need.stack:,}, start-up {need.start_ram:,}); the arena "
+        f"is fullest at operation {firmware.plan.peak_op}, {peak.kind} {peak.output}: "
+        f"{ram_remedy(program, firmware.plan, need.arena - over)}."
+    )
+
+
+def _flash_sentence(program: Program, firmware: Firmware, limits: Limits, over: int) -> str:
+    need = need_of(firmware)
+    return (
+        f"{program.name} needs {_bytes(over)} more flash than the {limits.flash_bytes:,} of {limits.device} (weights "
+        f"and tables {need.tables:,}, code about {need.code:,}, start-up {need.start_flash:,}): "
+        f"{flash_remedy(program, over)}."
+    )
+
+
+def _bytes(count: int) -> str:
+    return f"{count:,} byte" if count == 1 else f"{count:,} bytes"

@@ -1,0 +1,121 @@
+"""A model as a folder of firmware: what is in it, byte by byte the same, and what is refused."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from edgewright.devices import device
+from edgewright.errors import BudgetError, ModelError
+from edgewright.export import export_c
+from edgewright.export.c import emit
+from edgewright.export.c.artifact import Writing, c_name, export_program
+from edgewright.export.c.gate import Limits, Need, need_of, refuse_too_large
+from edgewright.export.c.remedies import flash_remedy, ram_remedy
+from edgewright.program import input_codes, load_program, macs, output_values, run
+from edgewright.program.dead import eliminate_dead
+from edgewright.program.lowering import lower
+from edgewright.verify import read_artifact, read_expected
+
+GIVEN = {"name": "small", "preprocess": {"mean": [0.0]}}
+
+
+@pytest.fixture(scope="module")
+def program(nets):
+    return eliminate_dead(lower(nets.simulation, name="small"))[0]
+
+
+@pytest.fixture(scope="module")
+def firmware(program):
+    return emit(program)
+
+
+def images():
+    return torch.randn(4, 3, 12, 12, generator=torch.Generator().manual_seed(1))
+
+
+def test_the_same_model_gives_the_same_bytes(nets, tmp_path):
+    for name in ("a", "b"):
+        export_c(nets.simulation, tmp_path / name, **GIVEN, samples_BCHW=images())
+    first, second = (
+        {path.relative_to(tmp_path / name): path.read_bytes() for path in (tmp_path / name).rglob("*.*")}
+        for name in ("a", "b")
+    )
+    assert first == second and len(first) > 15
+
+
+def test_the_folder_holds_the_program_that_it_was_made_of(nets, tmp_path):
+    made = export_c(nets.simulation, tmp_path / "c", **GIVEN, samples_BCHW=images())
+    artifact, kept = read_artifact(made.folder), load_program(made.folder)
+    expected = read_expected(artifact)
+    assert {each["path"] for each in artifact.manifest["files"]} >= {"model.c", "kernels/conv.h", "plan.svg"}
+    assert np.array_equal(expected["input"], images().numpy())
+    for image, output in zip(expected["input"], expected["output"], strict=True):
+        (values,) = output_values(kept, run(kept, {kept.inputs[0]: input_codes(kept, image)}))
+        assert np.array_equal(values, output)
+    assert sum(macs(kept).values()) == artifact.manifest["macs"]
+    assert "main.c" not in artifact.manifest["parts"] and "weights.c" in artifact.manifest["parts"]
+
+
+def test_float_models_are_refused(nets, tmp_path):
+    with pytest.raises(ModelError, match="small is in float32, and firmware computes in integers: quantize it first"):
+        export_c(nets.float, tmp_path / "c", **GIVEN)
+    assert not (tmp_path / "c").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [("resnet8", "resnet8"), ("mobilenet_v1:0.25@96", "mobilenet_v1_0_25_96"), ("nets/my.py:two", "two"),
+     ("7net", "net_7net"), ("a b/é", "model")],
+)  # fmt: skip
+def test_any_name_becomes_a_name_of_c(name, wanted):
+    assert c_name(name) == wanted
+
+
+# -- the gate ---------------------------------------------------------------------------------------------------------
+def test_what_counts_as_ram_and_flash():
+    need = Need(arena=100, floats=40, tables=1000, code=300, stack=4096, start_ram=4, start_flash=1076)
+    assert (need.ram_bytes, need.flash_bytes) == (4240, 2376)
+
+
+@pytest.mark.parametrize("which", ["ram_bytes", "flash_bytes"])
+def test_a_model_at_its_limit_passes_and_one_byte_over_is_refused(program, firmware, which):
+    need = need_of(firmware)
+    fits = Limits(device="board", ram_bytes=need.ram_bytes, flash_bytes=need.flash_bytes)
+    refuse_too_large(program, firmware, fits)
+    memory = "RAM" if which == "ram_bytes" else "flash"
+    tight = dataclasses.replace(fits, **{which: getattr(need, which) - 1})
+    with pytest.raises(BudgetError, match=f"small needs 1 byte more {memory} than the .* of board"):
+        refuse_too_large(program, firmware, tight)
+
+
+def test_a_device_without_a_stated_flash_limits_none(program, firmware):
+    refuse_too_large(program, firmware, Limits(device="board", ram_bytes=2**20, flash_bytes=None))
+
+
+def test_the_refusal_names_the_operator_at_the_peak(program, firmware):
+    peak = program.operations[firmware.plan.peak_op]
+    with pytest.raises(BudgetError, match=rf"operation {firmware.plan.peak_op}, {peak.kind} {peak.output}: "):
+        refuse_too_large(program, firmware, Limits(device="board", ram_bytes=4500, flash_bytes=None))
+
+
+def test_a_smaller_input_is_offered_with_a_size_that_does(program, firmware):
+    """At 12 x 12 the peak is maps alone, so a side of s needs about (s / 12)^2 of the arena."""
+    told = ram_remedy(program, firmware.plan, firmware.plan.arena_bytes // 2)
+    assert told.startswith(("an input of ", "keeping "))
+    assert int(told.split("arena about ")[1].rstrip(")").replace(",", "")) <= firmware.plan.arena_bytes // 2
+
+
+def test_without_any_remedy_a_larger_device_is_named(program, firmware):
+    assert "choose a larger device" in ram_remedy(program, firmware.plan, 1)
+    assert "choose a larger device" in flash_remedy(program, 10**9)
+
+
+def test_nothing_is_written_for_a_device_that_is_too_small(nets, program, tmp_path):
+    small = dataclasses.replace(device("stm32l4r5"), ram_bytes=4500)
+    with pytest.raises(BudgetError, match="bytes more RAM than the 4,500 of stm32l4r5"):
+        export_c(nets.simulation, tmp_path / "c", **GIVEN, writing=Writing(device=small))
+    assert not (tmp_path / "c").exists()
+    told = export_program(program, tmp_path / "c", writing=Writing(device=small, gate=False)).manifest
+    assert told["need"]["ram_bytes"] > 4500 and told["device"] == "stm32l4r5"
