@@ -7,6 +7,7 @@ import pytest
 from hypothesis import strategies as st
 
 from c_cases import ODD, Bench, drawn, grids, proof_of
+from edgewright.export.c.kernel_sets import KERNEL_SETS
 from edgewright.program import KINDS
 from edgewright.reference.integer import Grid, Window, table
 
@@ -123,10 +124,10 @@ def build_bench():
     return bench.program("operations")
 
 
-@pytest.fixture(scope="module")
-def proven(tmp_path_factory):
+@pytest.fixture(scope="module", params=KERNEL_SETS)
+def proven(request, tmp_path_factory):
     program = build_bench()
-    return program, proof_of(program, tmp_path_factory.mktemp("operations") / "c", seed=2)
+    return program, proof_of(program, tmp_path_factory.mktemp("operations") / "c", seed=2, kernels=request.param)
 
 
 @needs_compiler

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from c_cases import ODD, Bench, drawn, grids, proof_of
 from edgewright.export.c import emit
+from edgewright.export.c.kernel_sets import KERNEL_SETS
 from edgewright.reference.integer import Grid, Window
 
 needs_compiler = pytest.mark.skipif(not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler")
@@ -74,17 +75,17 @@ def build_bench():
         add_conv(bench, case)
     for case in drawn(linears(), count=NUM // 2):
         add_linear(bench, case)
-    for channels, outputs in ((1, 1), (3, 5), (17, 33)):
+    for channels, outputs in ((1, 1), (3, 5), (17, 33), (16, 2), (6, 7)):
         x = Grid(scale=0.04, zero_point=-128, low=-128, high=127)
         window = Window(kernel=(1, 1))
         add_conv(bench, (window, (5, 3), channels, 1, outputs, x, x, channels))
     return bench.program("layers")
 
 
-@pytest.fixture(scope="module")
-def proven(tmp_path_factory):
+@pytest.fixture(scope="module", params=KERNEL_SETS)
+def proven(request, tmp_path_factory):
     program = build_bench()
-    return program, proof_of(program, tmp_path_factory.mktemp("layers") / "c", seed=1)
+    return program, proof_of(program, tmp_path_factory.mktemp("layers") / "c", seed=1, kernels=request.param)
 
 
 @needs_compiler

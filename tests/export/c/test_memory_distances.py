@@ -14,6 +14,7 @@ from edgewright.export.c.memory import (
     Buffer,
     Overlap,
     RowWindow,
+    block_lead_bytes,
     channel_lead_bytes,
     channel_rise_bytes,
     footprint_bytes,
@@ -170,6 +171,43 @@ def test_a_byte_less_than_the_distance_of_pixels_loses_a_byte(num_rows, num_colu
     lead, rise, place = pixel_lead_bytes(down, across), pixel_rise_bytes(down, across), 800
     assert loses(down, across, place + lead - 1, place, backwards=False)
     assert loses(down, across, place, place + rise - 1, backwards=True)
+
+
+def block_loses(down, across, offset_in, offset_out, *, at_once):
+    """`loses` of a kernel that reads the windows of so many pixels before it writes them, forwards."""
+    written = np.zeros(2000, dtype=bool)
+    pixels = [(row, column) for row in range(down.rows_out) for column in range(across.rows_out)]
+    for first in range(0, len(pixels), at_once):
+        for row, column in pixels[first : first + at_once]:
+            for y in range(row * down.stride - down.pad, row * down.stride - down.pad + down.kernel):
+                start, width = column * across.stride - across.pad, across.kernel
+                low, high = max(0, start), min(across.rows_in, start + width)
+                begin = offset_in + y * down.row_bytes_in
+                if 0 <= y < down.rows_in and low < high:
+                    taps = slice(begin + low * across.row_bytes_in, begin + high * across.row_bytes_in)
+                    if written[taps].any():
+                        return True
+        for row, column in pixels[first : first + at_once]:
+            start = offset_out + row * down.row_bytes_out + column * across.row_bytes_out
+            written[start : start + across.row_bytes_out] = True
+    return False
+
+
+@settings(max_examples=40, deadline=None)
+@given(axes(), axes(), st.integers(1, 3), st.integers(1, 3), st.integers(1, 4))
+def test_no_byte_is_lost_at_the_distance_of_blocks(rows, columns, channels_in, channels_out, at_once):
+    down, across = made(rows, columns, channels_in, channels_out)
+    lead = block_lead_bytes(down, across, at_once=at_once)
+    assert not block_loses(down, across, 800 + lead, 800, at_once=at_once)
+    assert lead <= pixel_lead_bytes(down, across)
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(2, 6), st.integers(2, 6), st.integers(1, 3), st.integers(1, 3))
+def test_a_byte_less_than_the_distance_of_blocks_loses_a_byte(num_rows, num_columns, channels, at_once):
+    down, across = made((num_rows, num_rows, 3, 1, 1), (num_columns, num_columns, 3, 1, 1), channels, channels)
+    lead = block_lead_bytes(down, across, at_once=at_once)
+    assert lead == 0 or block_loses(down, across, 800 + lead - 1, 800, at_once=at_once)
 
 
 @settings(max_examples=40, deadline=None)

@@ -1,4 +1,4 @@
-"""Which kernels an operation calls. A new kind is one line."""
+"""Which kernels an operation calls. A new kind is one line; a faster kernel for a call is one in `kernel_sets`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from ...program import Operation, Program
 from . import elementwise, layers, moves
+from .kernel_sets import fastest
 from .layout import Shape
 from .scene import Call, Scene
 
@@ -32,10 +33,16 @@ CALLS: dict[str, Callable[[Scene], tuple[Call, ...]]] = {
 }
 
 
-def calls_of(program: Program, operation: Operation, lying: Mapping[str, Shape]) -> tuple[Call, ...]:
+def calls_of(
+    program: Program, operation: Operation, lying: Mapping[str, Shape], *, kernels: str = "portable"
+) -> tuple[Call, ...]:
     """The calls of kernels that make an operation's output; none where its bytes lie ready.
+
+    Args:
+        kernels: a set of `KERNEL_SETS`.
 
     Raises:
         UnsupportedError: the kernels cannot compute it.
     """
-    return CALLS[operation.kind](Scene(program=program, operation=operation, lying=lying))
+    scene = Scene(program=program, operation=operation, lying=lying)
+    return tuple(fastest(scene, call, kernels) for call in CALLS[operation.kind](scene))

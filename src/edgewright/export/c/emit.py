@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from ...errors import ConfigError
 from ...files import folder_atomic, write_atomic
 from ...program import Program, macs
 from .calls import calls_of
+from .kernel_sets import check_set
 from .layout import layouts
 from .memory import Plan
 from .placing import placing_of
@@ -34,6 +36,7 @@ class Firmware:
     Attributes:
         files: path inside the folder -> content.
         plan: of the arena.
+        kernels: the set that the kernels are taken from.
         table_bytes: weights and tables, all of which lie in flash.
         macs: of each operation, by the name of its output.
         float_bytes: RAM of float outputs, which lie outside of the arena.
@@ -49,33 +52,39 @@ class Firmware:
     float_bytes: int = 0
     num_calls: int = 0
     may_overflow: tuple[str, ...] = ()
+    kernels: str = "portable"
 
 
-def emit(program: Program, images: Sequence[Mapping[str, np.ndarray]] = ()) -> Firmware:
+def emit(program: Program, images: Sequence[Mapping[str, np.ndarray]] = (), *, kernels: str = "portable") -> Firmware:
     """The files, the same bytes for the same program and images.
 
     Args:
         images: codes of the inputs of a few images, as `program.run` takes them; the self-test holds them and what the
             program makes of them.
+        kernels: a set of `KERNEL_SETS`, for the cores that the firmware will run on: the same bytes from each.
 
     Raises:
-        ConfigError: the program's name is no name in C, or it has nothing to compute.
+        ConfigError: the program's name is no name in C, it has nothing to compute, or there is no such set.
         UnsupportedError: the kernels cannot compute an operation; names it.
     """
     if not program.operations:
         raise ConfigError(f"The program {program.name} has no operations: there is nothing to make firmware of.")
     if identifier(program.name) != program.name:
         raise ConfigError(f"'{program.name}' is no name in C: use letters, digits and underscores.")
+    check_set(kernels)
     lying = layouts(program)
-    calls = [calls_of(program, operation, lying) for operation in program.operations]
+    calls = [calls_of(program, operation, lying, kernels=kernels) for operation in program.operations]
     placing = placing_of(program, calls, lying)
     vectors = [vector_of(program, each) for each in images]
-    rendering = Rendering(program=program, lying=lying, calls=calls, placing=placing, vectors=vectors)
+    rendering = Rendering(
+        program=program, lying=lying, calls=calls, placing=placing, vectors=vectors, kernels=kernels
+    )  # fmt: skip
     files = {name: _render(name, rendering) for name in FILES if rendering.tables or not name.startswith("weights")}
     files |= {"layout.json": rendering.layout_json()} | _kernels(calls)
     return Firmware(
         files=files, plan=placing.plan, table_bytes=rendering.table_bytes, macs=macs(program),
         float_bytes=rendering.float_bytes, num_calls=sum(map(len, calls)), may_overflow=rendering.may_overflow,
+        kernels=kernels,
     )  # fmt: skip
 
 
@@ -106,5 +115,6 @@ def _kernels(calls: Sequence[tuple[Call, ...]]) -> dict[str, str]:
         path = f"kernels/{name}.h"
         if path not in found:
             found[path] = (KERNELS / f"{name}.h").read_text(encoding="utf-8")
-            wanted += [line.split('"')[1][:-2] for line in found[path].splitlines() if line.startswith('#include "')]
+            included = [line.split('"')[1][:-2] for line in found[path].splitlines() if line.startswith('#include "')]
+            wanted += [posixpath.normpath(posixpath.join(posixpath.dirname(name), each)) for each in included]
     return dict(sorted(found.items()))

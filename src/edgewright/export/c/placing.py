@@ -33,7 +33,10 @@ def placing_of(program: Program, calls: Sequence[tuple[Call, ...]], lying: Mappi
 
     An operation of several calls reads its inputs again after it has written: it shares nothing.
     """
-    needs = buffers_of(program, lying=lying)
-    at_once = {each.output for each, own in zip(program.operations, calls, strict=True) if len(own) == 1}
+    made = list(zip(program.operations, calls, strict=True))
+    scratch = {each.output: max((call.scratch_bytes for call in own), default=0) for each, own in made}
+    rules = {each.output: own[0].distances for each, own in made if own and own[0].distances is not None}
+    needs = buffers_of(program, scratch=scratch, lying=lying, rules=rules)
+    at_once = {each.output for each, own in made if len(own) == 1}
     overlaps = [each for each in needs.overlaps if each.output in at_once]
     return Placing(root=needs.owner, plan=plan(needs.buffers, overlaps, alignment=ALIGNMENT), floats=needs.floats)

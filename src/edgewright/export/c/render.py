@@ -14,6 +14,7 @@ from ...program import Operation, Program, Tensor, macs
 from ...program.counts import WEIGHTS
 from ...reference.integer import largest_sum
 from .layout import Shape, axes_in_memory, sizes_in_memory
+from .memory.program import scratch_of
 from .multipliers import grid_of
 from .placing import Placing
 from .scene import Call
@@ -86,6 +87,7 @@ class Rendering:
     calls: Sequence[tuple[Call, ...]]
     placing: Placing
     vectors: Sequence[Vector]
+    kernels: str
 
     @property
     def prefix(self) -> str:
@@ -139,7 +141,8 @@ class Rendering:
             "offsets": [(identifier(name), offset) for name, offset in plan.offsets.items()], "floats": floats,
             "float_bytes": self.float_bytes, "steps": list(self._steps()),
             "num_macs": sum(macs(self.program).values()), "vectors": list(self._vectors()),
-            "may_overflow": self.may_overflow,
+            "may_overflow": self.may_overflow, "kernel_set": self.kernels,
+            "scratch_bytes": max((call.scratch_bytes for own in self.calls for call in own), default=0),
         }  # fmt: skip
 
     def layout_json(self) -> str:
@@ -148,6 +151,7 @@ class Rendering:
         facts = {
             "format": LAYOUT_FORMAT,
             "name": self.program.name,
+            "kernels": self.kernels,
             "run": f"{self.prefix}_run",
             "inputs": [self._fact(place.tensor, function=place.function) for place in self.places[: self._num_inputs]],
             "operations": [self._fact(self.program.tensors[name]) for name in names],
@@ -193,9 +197,11 @@ class Rendering:
     def _call(self, operation: Operation, call: Call) -> dict[str, Any]:
         arguments = [self._address(name) for name in call.inputs]
         arguments += [self._table_name(operation, call, constant.role) for constant in call.constants]
+        if call.scratch_bytes:
+            arguments.append(f"arena.codes + at_{identifier(scratch_of(operation.output))}")
         arguments.append(self._address(operation.output))
         return {
-            "kernel": call.kernel, "part": call.part, "sizes": lines_of(call.sizes), "arguments": arguments
+            "kernel": call.function, "part": call.part, "sizes": lines_of(call.sizes), "arguments": arguments
         }  # fmt: skip
 
     def _what(self, operation: Operation) -> str:

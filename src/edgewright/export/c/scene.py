@@ -9,17 +9,20 @@ from typing import Any
 from ...program import Operation, Program, Tensor
 from ...reference.integer import Grid
 from .layout import Shape, sizes_in_memory
+from .memory.program import Rule
 from .multipliers import Constant, grid_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One call: ew_KERNEL(&sizes, inputs, constants, output).
+    """One call: ew_KERNEL(&sizes, inputs, constants, output), with the scratch ahead of the output where there is any.
 
     Attributes:
-        kernel: name of the header in kernels/ and of its function.
+        kernel: path of the header in kernels/, and with _ for / the name of its function: "conv", "dsp/conv".
         sizes: fields of ew_KERNEL_sizes; a mapping is a struct of its own.
         part: sets the constants of several calls of one operation apart.
+        scratch_bytes: what the kernel needs beside its tensors, in the arena.
+        distances: how far its output may lie over an input; None: as `memory.program.OVERLAPS` says of the operation.
     """
 
     kernel: str
@@ -27,6 +30,13 @@ class Call:
     inputs: tuple[str, ...]
     constants: tuple[Constant, ...] = ()
     part: str = ""
+    scratch_bytes: int = 0
+    distances: Rule | None = None
+
+    @property
+    def function(self) -> str:
+        """Its name in C, without the prefix."""
+        return self.kernel.replace("/", "_")
 
 
 @dataclass(frozen=True, kw_only=True)

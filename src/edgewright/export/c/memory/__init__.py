@@ -8,6 +8,7 @@ Plain records in, plain records out: nothing here knows of networks but `program
 from .checking import check
 from .distances import (
     RowWindow,
+    block_lead_bytes,
     channel_lead_bytes,
     channel_rise_bytes,
     footprint_bytes,
@@ -29,6 +30,7 @@ __all__ = [
     "Overlap",
     "Plan",
     "RowWindow",
+    "block_lead_bytes",
     "channel_lead_bytes",
     "channel_rise_bytes",
     "check",

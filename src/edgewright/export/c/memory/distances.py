@@ -118,6 +118,17 @@ def channel_rise_bytes(rows: RowWindow, columns: RowWindow, *, at_once: int = 4)
     return max(0, int(np.max(within)), int(np.max(earlier - start[1:], initial=0)))
 
 
+def block_lead_bytes(rows: RowWindow, columns: RowWindow, *, at_once: int) -> int:
+    """`pixel_lead_bytes` for a kernel that reads the windows of `at_once` pixels and only then writes these.
+
+    What is written ahead of a block must leave alone what the block and all behind it read: with one tap and as many
+    channels as before, the output can lie in the very place of its input.
+    """
+    begin = _edges(rows, columns, ends=False)
+    needed = np.minimum.accumulate(begin[::-1])[::-1]
+    return max(0, int(np.max((_written(rows, columns) - needed)[::at_once])))
+
+
 def _written(rows: RowWindow, columns: RowWindow) -> np.ndarray:
     """First byte of each output pixel, in the order of their addresses."""
     row, column = np.divmod(np.arange(rows.rows_out * columns.rows_out, dtype=np.int64), columns.rows_out)

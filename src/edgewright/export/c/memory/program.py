@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ....program import Operation, Program
 from ....reference.integer import Window
@@ -20,7 +20,8 @@ from .distances import (
 )
 from .records import Buffer, Overlap
 
-Distances = tuple[int, int]  # lead and rise
+Distances = tuple[int, int | None]  # lead and rise; None: its kernels cannot run backwards
+Rule = Callable[[Program, Operation, str], Distances | None]  # of an operation's output over one of its inputs
 CHANNELS_AT_ONCE = 16  # bytes of a Helium register: no kernel reads more neighbours before it writes them
 
 
@@ -47,6 +48,7 @@ def buffers_of(
     scratch: Mapping[str, int] | None = None,
     may_run_backwards: bool = False,
     lying: Mapping[str, Shape] | None = None,
+    rules: Mapping[str, Rule] | None = None,
 ) -> Needs:
     """Buffers and overlaps of a program; operations keep their numbers, codes take a byte each.
 
@@ -57,6 +59,7 @@ def buffers_of(
         scratch: output of an operation -> bytes that its kernel needs beside its tensors.
         may_run_backwards: whether the kernels of windows can also run from the last pixel to the first.
         lying: the shapes in whose order the tensors lie, where they are known already.
+        rules: output of an operation -> how far it may lie over an input, where its kernel keeps an order of its own.
     """
     owner = _owners(program, layouts(program) if lying is None else lying)
     owned = [name for name, whose in owner.items() if name == whose]
@@ -67,13 +70,21 @@ def buffers_of(
         Buffer(name=name, num_bytes=program.tensors[name].num_values, first=lives[name][0], last=lives[name][1])
         for name in coded
     ] + [
-        Buffer(name=f"scratch of {name}", num_bytes=num_bytes, first=made[name], last=made[name])
+        Buffer(name=scratch_of(name), num_bytes=num_bytes, first=made[name], last=made[name])
         for name, num_bytes in (scratch or {}).items() if num_bytes
     ]  # fmt: skip
+    overlaps = tuple(_overlaps(program, owner, lives, rules or {}))
+    if not may_run_backwards:
+        overlaps = tuple(replace(each, rise=None) for each in overlaps)
     return Needs(
-        buffers=tuple(buffers), overlaps=tuple(_overlaps(program, owner, lives, may_run_backwards)), owner=owner,
+        buffers=tuple(buffers), overlaps=overlaps, owner=owner,
         floats=tuple(name for name in owned if name not in coded),
     )  # fmt: skip
+
+
+def scratch_of(name: str) -> str:
+    """The name of the buffer that holds the scratch of the operation that makes `name`."""
+    return f"scratch of {name}"
 
 
 def _owners(program: Program, lying: Mapping[str, Shape]) -> dict[str, str]:
@@ -97,20 +108,20 @@ def _lives(program: Program, owner: Mapping[str, str]) -> dict[str, tuple[int, i
 
 
 def _overlaps(
-    program: Program, owner: Mapping[str, str], lives: Mapping[str, tuple[int, int]], may_run_backwards: bool
+    program: Program, owner: Mapping[str, str], lives: Mapping[str, tuple[int, int]], rules: Mapping[str, Rule]
 ) -> Iterator[Overlap]:
     kept = {owner[name] for name in program.outputs}
     for index, operation in enumerate(program.operations):
         output = program.tensors[operation.output]
-        if operation.kind not in OVERLAPS or owner[output.name] != output.name or output.grid is None:
+        rule = rules.get(operation.output, OVERLAPS.get(operation.kind))
+        if rule is None or owner[output.name] != output.name or output.grid is None:
             continue
         for name in dict.fromkeys(operation.inputs):
             same_memory = [each for each in operation.inputs if owner[each] == owner[name]]
             dies = lives[owner[name]][1] == index and owner[name] not in kept and len(set(same_memory)) == 1
-            distances = OVERLAPS[operation.kind](program, operation, name) if dies else None
+            distances = rule(program, operation, name) if dies else None
             if distances is not None:
-                rise = distances[1] if may_run_backwards else None
-                yield Overlap(output=output.name, input=owner[name], lead=distances[0], rise=rise)
+                yield Overlap(output=output.name, input=owner[name], lead=distances[0], rise=distances[1])
 
 
 def _convolution(program: Program, operation: Operation, name: str) -> Distances | None:
@@ -123,20 +134,20 @@ def _convolution(program: Program, operation: Operation, name: str) -> Distances
         return lead_bytes(pixels), rise_bytes(pixels)
     if channels == channels_out == operation.settings["groups"]:
         return _channelwise(program, operation, name)
-    rows, columns = _axes(program, operation, name)
+    rows, columns = window_axes(program, operation, name)
     return pixel_lead_bytes(rows, columns), pixel_rise_bytes(rows, columns)
 
 
 def _channelwise(program: Program, operation: Operation, name: str) -> Distances | None:
     """Each channel of a pixel made of the same channel, `CHANNELS_AT_ONCE` neighbours at a time."""
-    rows, columns = _axes(program, operation, name)
+    rows, columns = window_axes(program, operation, name)
     return (
         channel_lead_bytes(rows, columns, at_once=CHANNELS_AT_ONCE),
         channel_rise_bytes(rows, columns, at_once=CHANNELS_AT_ONCE),
     )
 
 
-def _axes(program: Program, operation: Operation, name: str) -> tuple[RowWindow, RowWindow]:
+def window_axes(program: Program, operation: Operation, name: str) -> tuple[RowWindow, RowWindow]:
     """The window along rows, and along the pixels of one row, of maps that lie channels last."""
     window: Window = operation.settings["window"]
     x, y = program.tensors[name].shape, program.tensors[operation.output].shape
@@ -157,7 +168,7 @@ def _elementwise(program: Program, operation: Operation, name: str) -> Distances
     return (0, 0) if same else None
 
 
-OVERLAPS: dict[str, Callable[[Program, Operation, str], Distances | None]] = {
+OVERLAPS: dict[str, Rule] = {
     "conv": _convolution, "max_pool": _channelwise, "average_pool": _channelwise,
     "add": _elementwise, "mul": _elementwise, "look_up": _elementwise, "rescale": _elementwise,
     "leaky_relu": _elementwise,

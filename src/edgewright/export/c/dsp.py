@@ -1,0 +1,47 @@
+"""Kernels for cores with products of 16-bit pairs (Cortex-M4, M7, M33): which calls they take, and what they need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ...program import Operation, Program
+from .memory.distances import block_lead_bytes
+from .memory.program import Distances, window_axes
+from .scene import Call, Scene
+
+PIXELS = 3  # columns that kernels/dsp/products.h multiplies at once: read whole before their outputs are written
+FUSED_SHIFTS = range(2, 25)  # those for which kernels/dsp/requantize.h is exact
+
+
+def pointwise(scene: Scene, call: Call) -> Call | None:
+    """Three pixels with two output channels at a time."""
+    inputs, outputs = call.sizes["inputs"], call.sizes["outputs"]
+    if inputs < 4 or outputs < 2:
+        return None
+    sizes = {"rows": call.sizes["rows"], "inputs": inputs, "outputs": outputs, "end": end_of_layer(call)}
+    return replace(
+        call, kernel="dsp/pointwise", sizes=sizes, scratch_bytes=columns_bytes(inputs), distances=by_pixels
+    )  # fmt: skip
+
+
+def columns_bytes(count: int) -> int:
+    """Scratch of three columns of `count` codes: 16 bits each, in whole words."""
+    return PIXELS * 8 * -(-count // 4)
+
+
+def end_of_layer(call: Call) -> Mapping[str, Any]:
+    """How a layer's sums become codes, as the kernels' `ew_end`."""
+    (shifts,) = (each.values for each in call.constants if each.role == "shift")
+    fused = int(shifts.min()) in FUSED_SHIFTS and int(shifts.max()) in FUSED_SHIFTS
+    return {"high_word": call.sizes["high_word"], "fused": int(fused), "out": call.sizes["out"]}
+
+
+def by_pixels(program: Program, operation: Operation, name: str) -> Distances:
+    """Of a kernel that reads the windows of three pixels, then writes the pixels."""
+    rows, columns = window_axes(program, operation, name)
+    return block_lead_bytes(rows, columns, at_once=PIXELS), None
+
+
+KERNELS: dict[str, Callable[[Scene, Call], Call | None]] = {"pointwise": pointwise}

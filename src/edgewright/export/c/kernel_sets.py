@@ -1,0 +1,39 @@
+"""Sets of kernels: which faster kernel takes a call, for the instructions that a family of cores has.
+
+A set is a table: kernel of a call -> what makes a faster call of it, or None where it does not take it; then the call
+stays as it is. All sets give the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from ...errors import ConfigError
+from . import dsp, helium
+from .scene import Call, Scene
+
+Faster = Callable[[Scene, Call], Call | None]
+KernelSet = Mapping[str, Faster]
+
+KERNEL_SETS: dict[str, KernelSet] = {
+    "portable": {},
+    "dsp": dsp.KERNELS,
+    "helium": {**dsp.KERNELS, **helium.KERNELS},
+}
+"""Any compiler and core; Cortex-M4, M7 and M33 (products of 16-bit pairs); Cortex-M55 (vectors, beside those)."""
+
+
+def fastest(scene: Scene, call: Call, kernels: str) -> Call:
+    """The call, or the faster one that the set has for it."""
+    faster = KERNEL_SETS[kernels].get(call.kernel)
+    return (faster(scene, call) if faster else None) or call
+
+
+def check_set(kernels: str) -> None:
+    """Nothing, where there is such a set.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if kernels not in KERNEL_SETS:
+        raise ConfigError(f"There are no kernels '{kernels}': choose one of {', '.join(KERNEL_SETS)}.")

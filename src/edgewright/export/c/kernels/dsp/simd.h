@@ -1,0 +1,108 @@
+/* The instructions of Cortex-M4, M7 and M33 that work on pairs of 16 bits, and C that means the same elsewhere.
+ *
+ * A pair is an int32_t of two int16_t. Four codes of one word come apart as two pairs: the even ones, and the odd ones.
+ */
+#ifndef EW_DSP_SIMD_H
+#define EW_DSP_SIMD_H
+
+#include <string.h>
+
+#include "../numbers.h"
+
+/* Four codes that lie side by side, at any address. */
+EW_INLINE int32_t ew_four_codes(const int8_t *codes)
+{
+    int32_t word;
+    memcpy(&word, codes, 4);
+    return word;
+}
+
+/* A code in both halves of a pair. */
+EW_INLINE int32_t ew_pair_of(int32_t code)
+{
+    return (int32_t)((uint32_t)code * 0x10000u + ((uint32_t)code & 0xFFFFu));
+}
+
+#if defined(__GNUC__) && defined(__ARM_FEATURE_DSP) && __ARM_FEATURE_DSP
+
+#define EW_HAS_DSP 1
+
+EW_INLINE int32_t ew_even(int32_t word)
+{
+    int32_t pair;
+    __asm("sxtb16 %0, %1" : "=r"(pair) : "r"(word));
+    return pair;
+}
+
+EW_INLINE int32_t ew_odd(int32_t word)
+{
+    int32_t pair;
+    __asm("sxtb16 %0, %1, ror #8" : "=r"(pair) : "r"(word));
+    return pair;
+}
+
+EW_INLINE int32_t ew_smlad(int32_t a, int32_t b, int32_t sum)
+{
+    int32_t out;
+    __asm("smlad %0, %1, %2, %3" : "=r"(out) : "r"(a), "r"(b), "r"(sum));
+    return out;
+}
+
+EW_INLINE int32_t ew_smmla(int32_t a, int32_t b, int32_t sum)
+{
+    int32_t out;
+    __asm("smmla %0, %1, %2, %3" : "=r"(out) : "r"(a), "r"(b), "r"(sum));
+    return out;
+}
+
+EW_INLINE int32_t ew_ssat8(int32_t value)
+{
+    int32_t out;
+    __asm("ssat %0, #8, %1" : "=r"(out) : "r"(value));
+    return out;
+}
+
+#else
+
+#define EW_HAS_DSP 0
+
+EW_INLINE int32_t ew_low(int32_t pair)
+{
+    return (int16_t)(pair & 0xFFFF);
+}
+
+EW_INLINE int32_t ew_pack(int32_t low, int32_t high)
+{
+    return (int32_t)(((uint32_t)low & 0xFFFFu) | ((uint32_t)high << 16));
+}
+
+EW_INLINE int32_t ew_even(int32_t word)
+{
+    return ew_pack((int8_t)(word & 0xFF), (int8_t)((word >> 16) & 0xFF));
+}
+
+EW_INLINE int32_t ew_odd(int32_t word)
+{
+    return ew_even(word >> 8);
+}
+
+/* sum + a.low * b.low + a.high * b.high */
+EW_INLINE int32_t ew_smlad(int32_t a, int32_t b, int32_t sum)
+{
+    return ew_plus(sum, ew_plus(ew_low(a) * ew_low(b), (a >> 16) * (b >> 16)));
+}
+
+/* sum + the high word of a * b */
+EW_INLINE int32_t ew_smmla(int32_t a, int32_t b, int32_t sum)
+{
+    return ew_plus(sum, (int32_t)(((int64_t)a * b) >> 32));
+}
+
+EW_INLINE int32_t ew_ssat8(int32_t value)
+{
+    return value < -128 ? -128 : value > 127 ? 127 : value;
+}
+
+#endif
+
+#endif

@@ -1,0 +1,81 @@
+"""Sets of kernels: what they call, what memory they ask for, and that their outputs lie as close as they can."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from c_cases import images_of
+from dead_programs import Builder
+from edgewright.errors import ConfigError
+from edgewright.export.c import emit, write
+from edgewright.export.c.dsp import columns_bytes
+from edgewright.export.c.memory import program as memory
+from edgewright.reference.integer import Window
+from edgewright.verify.firmware.host import compare_on_host
+
+needs_compiler = pytest.mark.skipif(not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler")
+
+
+def net(channels, outputs, *, kernel=(1, 1), stride=1, size=(5, 5), depthwise=False):
+    """One convolution, ahead of it one of a tap that makes its input: the input of a program never dies too early."""
+    rng = np.random.default_rng(0)
+    builder = Builder(shape=(channels, *size))
+    groups = channels if depthwise else 1
+    weight = rng.integers(-127, 128, (outputs, channels // groups, *kernel))
+    window = Window(kernel=kernel, stride=(stride, stride), padding=tuple((each // 2, each // 2) for each in kernel))
+    last = builder.conv("x", weight, rng.integers(-99, 99, outputs), window=window, groups=groups, scale=0.0004)
+    return builder.program(last)
+
+
+def test_a_set_that_does_not_exist_is_refused():
+    with pytest.raises(ConfigError, match="no kernels 'neon': choose one of portable, dsp, helium"):
+        emit(net(8, 8), kernels="neon")
+
+
+def test_a_folder_names_its_set_and_holds_its_kernels():
+    files = emit(net(8, 8), kernels="dsp").files
+    assert {name for name in files if name.startswith("kernels/")} == {
+        f"kernels/{name}.h" for name in ("dsp/pointwise", "dsp/products", "dsp/requantize", "dsp/simd", "numbers")
+    }  # fmt: skip
+    assert json.loads(files["layout.json"])["kernels"] == "dsp"
+    assert "with the dsp kernels" in files["README.md"] and "| 48 |" in files["README.md"]
+
+
+def test_what_a_set_has_no_kernel_for_stays_portable():
+    assert "ew_pointwise(&" in emit(net(3, 8), kernels="dsp").files["model.c"]
+    assert emit(net(3, 8), kernels="dsp").plan == emit(net(3, 8)).plan
+
+
+def test_scratch_counts_as_memory_of_the_operation():
+    assert columns_bytes(16) == 3 * 16 * 2 and columns_bytes(17) == 3 * 20 * 2
+    made = emit(net(16, 16), kernels="dsp").plan
+    (scratch,) = (each for each in made.buffers if each.name.startswith("scratch of"))
+    assert scratch.num_bytes == 96 and made.arena_bytes == 25 * 16 + 96
+
+
+TIGHT = {  # the least bytes that an output may begin before its input, by hand
+    "pointwise of fewer channels": ({"channels": 16, "outputs": 8}, 0),
+    "pointwise of more channels": ({"channels": 8, "outputs": 16}, 24 * 8),  # 24 pixels lie before the last three
+}
+
+
+@needs_compiler
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "closer"), [(name, 0) for name in TIGHT] + [(name, 4) for name in TIGHT if TIGHT[name][1]]
+)
+def test_an_output_lies_as_close_to_its_input_as_the_kernel_allows_and_no_closer(name, closer, tmp_path, monkeypatch):
+    made, lead = TIGHT[name]
+    program = net(**made)
+    rule = memory.Overlap
+    monkeypatch.setattr(memory, "Overlap", lambda **fields: rule(**fields | {"lead": fields["lead"] - closer}))
+    firmware = emit(program, kernels="dsp")
+    (overlap,) = firmware.plan.overlaps
+    assert overlap.lead == lead - closer
+    offsets = firmware.plan.offsets
+    assert offsets[overlap.input] - offsets[overlap.output] == lead - closer
+    write(firmware, tmp_path / "c")
+    parity = compare_on_host(program, tmp_path / "c", images_of(program, count=4, seed=5))
+    assert (parity.differing == 0) == (closer == 0)
