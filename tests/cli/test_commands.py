@@ -20,62 +20,223 @@ LEARNING = {
     "--weight-decay", "--l1", "--find-lr",
 }  # fmt: skip
 FLAGS = {
-    "fit": STAGE | {
-        "--max-drop", "--min-score", "--latency-ms", "--ram-kb", "--flash-kb", "--energy-mj", "--recipe", "--keep-macs",
+    "fit": STAGE
+    | {
+        "--max-drop",
+        "--min-score",
+        "--latency-ms",
+        "--ram-kb",
+        "--flash-kb",
+        "--energy-mj",
+        "--recipe",
+        "--keep-macs",
         "--epochs",
     },
     "analyze": {
-        "--input", "--device", "--by", "--dtype", "--sizes", "--bits", "--data", "--data-root", "--num-images",
-        "--optimizer", "--train-ram-gb", "--num-classes", "--weights", "--image-size", "--channels", "--json", "--csv",
-        "--html", "--debug",
+        "--input",
+        "--device",
+        "--by",
+        "--dtype",
+        "--sizes",
+        "--bits",
+        "--data",
+        "--data-root",
+        "--num-images",
+        "--optimizer",
+        "--train-ram-gb",
+        "--num-classes",
+        "--weights",
+        "--image-size",
+        "--channels",
+        "--json",
+        "--csv",
+        "--html",
+        "--debug",
     },
-    "train": STAGE | TRAINING | LEARNING | {
-        "--ema-decay", "--patience", "--loss", "--label-smoothing", "--new-head", "--freeze",
-        "--unfreeze-every", "--layer-decay", "--folds",
-        "--accumulate", "--checkpointing", "--checkpoint-seconds", "--dtype", "--mixup", "--cutmix", "--processes",
-        "--log", "--dry-run", "--clip-norm", "--clip-value", "--dropout",
+    "train": STAGE
+    | TRAINING
+    | LEARNING
+    | {
+        "--ema-decay",
+        "--patience",
+        "--loss",
+        "--label-smoothing",
+        "--new-head",
+        "--freeze",
+        "--unfreeze-every",
+        "--layer-decay",
+        "--folds",
+        "--accumulate",
+        "--checkpointing",
+        "--checkpoint-seconds",
+        "--dtype",
+        "--mixup",
+        "--cutmix",
+        "--processes",
+        "--log",
+        "--dry-run",
+        "--clip-norm",
+        "--clip-value",
+        "--dropout",
     },
     "tune": STAGE | TRAINING | {"--vary", "--method", "--trials", "--folds"},
-    "advise": STAGE - {"--device", "--out", "--resume", "--accelerator"} | {
-        "--similar", "--different", "--small-below",
+    "advise": STAGE - {"--device", "--out", "--resume", "--accelerator"}
+    | {
+        "--similar",
+        "--different",
+        "--small-below",
     },
-    "prune": STAGE | TRAINING | {
-        "--keep-macs", "--keep-params", "--keep-bytes", "--keep-latency", "--keep-ram", "--dtype", "--plan",
-        "--schedule", "--steps", "--scan", "--recover", "--round-to", "--score", "--ranking", "--prepare",
-        "--prepare-strength", "--prepare-epochs", "--whole", "--min-keep", "--min-steps",
+    "prune": STAGE
+    | TRAINING
+    | {
+        "--keep-macs",
+        "--keep-params",
+        "--keep-bytes",
+        "--keep-latency",
+        "--keep-ram",
+        "--dtype",
+        "--plan",
+        "--schedule",
+        "--steps",
+        "--scan",
+        "--recover",
+        "--round-to",
+        "--score",
+        "--ranking",
+        "--prepare",
+        "--prepare-strength",
+        "--prepare-epochs",
+        "--whole",
+        "--min-keep",
+        "--min-steps",
     },
-    "sparsify": STAGE | TRAINING | {
-        "--sparsity", "--pattern", "--permute", "--scope", "--score", "--schedule", "--steps", "--until", "--dense",
-        "--dense-ends", "--recover",
+    "sparsify": STAGE
+    | TRAINING
+    | {
+        "--sparsity",
+        "--pattern",
+        "--permute",
+        "--scope",
+        "--score",
+        "--schedule",
+        "--steps",
+        "--until",
+        "--dense",
+        "--dense-ends",
+        "--recover",
     },
-    "distill": STAGE | TRAINING | {
-        "--teacher", "--teacher-weights", "--kind", "--alpha", "--temperature", "--features", "--generations",
-        "--peers", "--keep-answers",
+    "distill": STAGE
+    | TRAINING
+    | {
+        "--teacher",
+        "--teacher-weights",
+        "--kind",
+        "--alpha",
+        "--temperature",
+        "--features",
+        "--generations",
+        "--peers",
+        "--keep-answers",
     },
-    "cluster": STAGE | TRAINING - {"--preset"} | {
-        "--bits", "--conv-bits", "--init", "--fold", "--recover", "--teacher", "--teacher-weights",
+    "cluster": STAGE
+    | TRAINING - {"--preset"}
+    | {
+        "--bits",
+        "--conv-bits",
+        "--init",
+        "--fold",
+        "--recover",
+        "--teacher",
+        "--teacher-weights",
     },
-    "quantize": STAGE | {
-        "--bits", "--activation-bits", "--method", "--percentile", "--weight-method", "--num-calibration", "--repair",
-        "--repair-if-drop-over", "--ends-at-8-bits", "--weight-kb", "--activation-kb", "--bit-operations", "--measure",
-        "--latency-ms", "--mean-bits", "--pareto",
-        "--scheme", "--format", "--per", "--affine", "--qat", "--qat-if-drop-over", "--compare",
-    } | TRAINING,
-    "tickets": (STAGE - {"--weights"}) | TRAINING | {
-        "--rounds", "--rate", "--last-rate", "--scope", "--rewind", "--seeds",
+    "quantize": STAGE
+    | {
+        "--bits",
+        "--activation-bits",
+        "--method",
+        "--percentile",
+        "--weight-method",
+        "--num-calibration",
+        "--repair",
+        "--repair-if-drop-over",
+        "--ends-at-8-bits",
+        "--weight-kb",
+        "--activation-kb",
+        "--bit-operations",
+        "--measure",
+        "--latency-ms",
+        "--mean-bits",
+        "--pareto",
+        "--scheme",
+        "--format",
+        "--per",
+        "--affine",
+        "--qat",
+        "--qat-if-drop-over",
+        "--compare",
+    }
+    | TRAINING,
+    "tickets": (STAGE - {"--weights"})
+    | TRAINING
+    | {
+        "--rounds",
+        "--rate",
+        "--last-rate",
+        "--scope",
+        "--rewind",
+        "--seeds",
     },
     "export": {"--format", "--device", "--out", "--json", "--debug"},
     "verify": {
-        "--data", "--split", "--fp32", "--threads", "--turns", "--data-root", "--download", "--image-size",
-        "--channels", "--val-from", "--seed", "--json", "--debug",
+        "--data",
+        "--split",
+        "--fp32",
+        "--threads",
+        "--turns",
+        "--data-root",
+        "--download",
+        "--image-size",
+        "--channels",
+        "--val-from",
+        "--seed",
+        "--json",
+        "--debug",
     },
     "bench": {
-        "--runtime", "--threads", "--turns", "--runs", "--starts", "--batch", "--data", "--data-root", "--download",
-        "--input", "--num-classes", "--weights", "--image-size", "--channels", "--json", "--debug",
+        "--runtime",
+        "--threads",
+        "--turns",
+        "--runs",
+        "--starts",
+        "--batch",
+        "--data",
+        "--data-root",
+        "--download",
+        "--input",
+        "--num-classes",
+        "--weights",
+        "--image-size",
+        "--channels",
+        "--json",
+        "--debug",
     },
     "pays": {
-        "--sparsity", "--device", "--layers", "--turns", "--data", "--data-root", "--download", "--val-from", "--input",
-        "--num-classes", "--weights", "--image-size", "--channels", "--seed", "--json", "--debug",
+        "--sparsity",
+        "--device",
+        "--layers",
+        "--turns",
+        "--data",
+        "--data-root",
+        "--download",
+        "--val-from",
+        "--input",
+        "--num-classes",
+        "--weights",
+        "--image-size",
+        "--channels",
+        "--seed",
+        "--json",
+        "--debug",
     },
     "calibrate": {"--out", "--name", "--threads", "--base", "--quick", "--resume", "--json", "--debug"},
     "report": {"--open", "--json", "--debug"},
@@ -84,6 +245,12 @@ FLAGS = {
     "datasets": {"--json", "--debug"},
     "doctor": {"--json", "--debug"},
     "calc": set(),
+    "lab": set(),
+}
+LAB_FLAGS = {
+    "list": {"--theme", "--json", "--debug"},
+    "run": {"--fast", "--seed", "--json", "--debug"},
+    "all": {"--fast", "--seed", "--theme", "--processes", "--out", "--resume", "--debug"},
 }  # fmt: skip
 
 
@@ -106,6 +273,10 @@ def test_the_commands_are_the_pinned_ones():
 @pytest.mark.parametrize("name", FLAGS)
 def test_the_flags_of_each_command_are_the_pinned_ones(name):
     assert flags_of(command_table()[name]) == FLAGS[name]
+
+
+def test_the_flags_of_the_lab_are_the_pinned_ones():
+    assert {name: flags_of(each) for name, each in command_table()["lab"].commands.items()} == LAB_FLAGS
 
 
 def test_every_closed_form_is_a_command():

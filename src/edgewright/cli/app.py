@@ -17,6 +17,7 @@ from . import (
     distill,
     doctor,
     fit,
+    lab,
     listing,
     pays,
     prune,
@@ -62,11 +63,12 @@ COMMANDS: dict[str, tuple[Callable[..., Any], str]] = {
     "datasets": (listing.datasets, "List the data sets."),
     "doctor": (doctor.doctor, "Say what this machine can run."),
 }
-"""Name -> function and its line on the help page; `calc` stands beside them with commands of its own."""
+"""Name -> function and its line on the help page; `calc` and `lab` stand beside them with commands of their own."""
 
 for _name, (_function, _line) in COMMANDS.items():
     app.command(_name, short_help=_line)(guarded(_function))
 app.add_typer(calculate.app, name="calc", short_help="Closed-form answers, worked step by step.")
+app.add_typer(lab.app, name="lab", short_help="Every claim of the theory as a runnable experiment.")
 
 
 def _print_version(wanted: bool) -> None:

@@ -31,19 +31,28 @@ class Section:
 
 
 @cache
-def environment() -> Environment:
-    """Templates with every value escaped, and a missing value an error of ours rather than a blank."""
-    loader = FileSystemLoader(TEMPLATES)
+def environment(own: Path | None = None) -> Environment:
+    """Templates with every value escaped, and a missing value an error of ours rather than a blank.
+
+    Args:
+        own: a folder of templates of another room, looked at before those of this one.
+    """
+    loader = FileSystemLoader([*([own] if own else []), TEMPLATES])
     return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 
 
-def fill(template: str, *, styles: Sequence[str], scripts: Sequence[str], **values: Any) -> str:
+def fill(
+    template: str, *, styles: Sequence[str], scripts: Sequence[str], own: Path | None = None, **values: Any
+) -> str:  # fmt: skip
     """The page as text: `template` with the style sheets and scripts of these names inside it.
 
     All scripts become one, the only one that the page's security policy lets run.
+
+    Args:
+        own: the folder of another room's templates, style sheets and scripts.
     """
-    style, script = _joined(styles), _joined(scripts)
-    page = environment().get_template(template)
+    style, script = _joined(styles, own), _joined(scripts, own)
+    page = environment(own).get_template(template)
     return page.render(style=Markup(style), script=Markup(script), script_hash=script_hash(script), **values)
 
 
@@ -53,5 +62,8 @@ def script_hash(script: str) -> str:
     return f"sha256-{base64.b64encode(digest).decode()}"
 
 
-def _joined(names: Sequence[str]) -> str:
-    return "\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in names)
+def _joined(names: Sequence[str], own: Path | None) -> str:
+    """Texts one after the other, in the form in which the template loader finds them: another room's come first."""
+    loader = environment(own).loader
+    assert loader is not None
+    return "\n".join(loader.get_source(environment(own), name)[0] for name in names)

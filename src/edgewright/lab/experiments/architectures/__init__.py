@@ -1,0 +1,4 @@
+"""Architectures.
+
+Residual paths, cheap convolutions, shuffles, and what depth needs.
+"""

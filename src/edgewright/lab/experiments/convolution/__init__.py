@@ -1,0 +1,4 @@
+"""Convolution.
+
+What sliding windows keep, cost and see.
+"""

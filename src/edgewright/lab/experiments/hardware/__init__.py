@@ -1,0 +1,4 @@
+"""Hardware.
+
+Where time and energy go: rooflines, memory, bits.
+"""

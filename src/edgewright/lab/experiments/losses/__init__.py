@@ -1,0 +1,4 @@
+"""Losses.
+
+Which mistakes a loss sees, and how loudly it says so.
+"""

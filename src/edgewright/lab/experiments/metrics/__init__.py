@@ -1,0 +1,4 @@
+"""Metrics.
+
+What a score tells, and what it cannot.
+"""

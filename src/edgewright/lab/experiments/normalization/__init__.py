@@ -1,0 +1,4 @@
+"""Normalization.
+
+Batch, layer, instance and group norm, and folding them away.
+"""

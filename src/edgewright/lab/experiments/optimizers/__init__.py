@@ -1,0 +1,4 @@
+"""Optimizers.
+
+How steps are chosen: momentum, adaptive rates, schedules, and when each of them pays.
+"""

@@ -1,0 +1,4 @@
+"""Pose.
+
+Heat maps, coordinates and people in a crowd.
+"""

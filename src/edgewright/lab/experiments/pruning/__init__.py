@@ -1,0 +1,4 @@
+"""Pruning.
+
+What can be left out of a network, and what that pays on real hardware.
+"""

@@ -1,0 +1,4 @@
+"""Quantization.
+
+Numbers of few bits: grids, clipping, calibration, outliers.
+"""

@@ -1,0 +1,4 @@
+"""Transfer.
+
+What a network that learnt elsewhere brings along.
+"""
