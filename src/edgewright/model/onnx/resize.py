@@ -7,48 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch.nn import functional as F
 
+from ...formats.onnx_rules import HALF_PIXEL, Axis
 from .op import Builder, Built, Op, aten
 from .values import Size, Value
-
-HALF_PIXEL = ("half_pixel", "pytorch_half_pixel")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Axis:
-    """One axis to resize. `scale` is output by input, as the file gives it."""
-
-    axis: int
-    before: int
-    after: int
-    scale: float
-
-    def place(self, index: int, mode: str) -> float:
-        """Where output number `index` lies on the input axis."""
-        at, scale = np.float32(index), np.float32(self.scale)  # the runtime's precision decides where it rounds
-        if mode == "asymmetric":
-            return float(at / scale)
-        if mode == "align_corners":
-            return float(at * np.float32(self.before - 1) / np.float32(self.after - 1)) if self.after > 1 else 0.0
-        if mode == "pytorch_half_pixel" and self.after == 1:
-            return 0.0
-        middle = float((at + np.float32(0.5)) / scale - np.float32(0.5))
-        if mode == "half_pixel_symmetric":
-            return self.before / 2 * (1 - self.after / (self.scale * self.before)) + middle
-        return middle
-
-
-ROUNDINGS = {
-    "floor": math.floor,
-    "ceil": math.ceil,
-    "round_prefer_floor": lambda place: math.ceil(place - 0.5),
-    "round_prefer_ceil": lambda place: math.floor(place + 0.5),
-}
 
 
 def resize(op: Op) -> Built:
@@ -123,18 +88,13 @@ def _sizes(op: Op, axes: Sequence[Axis]) -> tuple[list[int], list[float]]:
 
 
 def _nearest(op: Op, axes: Sequence[Axis], where: str, rounding: str) -> Value:
-    picked = {each: _nearest_index(each, where, rounding) for each in axes}
+    picked = {each: each.nearest(where, rounding) for each in axes}
     if _is_image(op, axes) and all(_as_torch(each) == index for each, index in picked.items()):
         return op.call(aten.upsample_nearest2d.vec, op.x, _sizes(op, axes)[0], None)
     x = op.x
     for each, index in picked.items():
         x = op.call(aten.index_select.default, x, each.axis, op.emit.constant(torch.tensor(index)))
     return x
-
-
-def _nearest_index(axis: Axis, where: str, rounding: str) -> list[int]:
-    places = (ROUNDINGS[rounding](axis.place(index, where)) for index in range(axis.after))
-    return [min(max(place, 0), axis.before - 1) for place in places]
 
 
 def _as_torch(axis: Axis) -> list[int]:

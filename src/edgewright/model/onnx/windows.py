@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from ...errors import UnsupportedError
+from ...formats.onnx_rules import same_padding
 from .layers import weighted
 from .op import Builder, Built, Op, aten
 from .values import Size, Value
@@ -74,14 +75,9 @@ def window_of(op: Op, kernel: Sequence[int]) -> PaddedWindow:
 
 def _same(op: Op, window: tuple[tuple[int, ...], ...], *, upper: bool) -> list[int]:
     """Output size = input size / stride, rounded up; an odd rest goes behind (`upper`) or before."""
-    begins, ends = [], []
-    for axis, (kernel, stride, dilation) in enumerate(zip(*window, strict=True)):
-        length = op.fixed(axis + 2)
-        total = max((-(-length // stride) - 1) * stride + (kernel - 1) * dilation + 1 - length, 0)
-        less, more = total // 2, total - total // 2
-        begins.append(less if upper else more)
-        ends.append(more if upper else less)
-    return begins + ends
+    places = enumerate(zip(*window, strict=True))
+    pairs = [same_padding(op.fixed(axis + 2), each, upper=upper) for axis, each in places]
+    return [pair[end] for end in (0, 1) for pair in pairs]
 
 
 # --- convolutions ---------------------------------------------------------------------------------------------------
