@@ -9,8 +9,9 @@ import numpy as np
 
 from ..errors import ConfigError, ShapeError
 from ..reference import integer
-from ..reference.integer import Grid
-from .sums import code_values, sum_scale, sum_values
+from ..reference.integer import Grid, tflm
+from .rounding import check_rounding
+from .sums import REQUANTIZE, code_values, sum_codes, sum_scale, sum_values
 from .types import Operation, Program, Tensor
 
 
@@ -24,13 +25,15 @@ def run(program: Program, codes: Mapping[str, np.ndarray]) -> dict[str, np.ndarr
         ShapeError: an input is missing, unknown, or of another shape.
         ConfigError: a code lies outside its grid.
         OverflowError: a sum does not fit into 32 bits.
+        UnsupportedError: an operation has no arithmetic in the program's rounding.
     """
+    check_rounding(program)
     values = _checked(program, codes)
     for operation in program.operations:
         inputs = [program.tensors[name] for name in operation.inputs]
         arrays = [values[name][np.newaxis] for name in operation.inputs]
         output = program.tensors[operation.output]
-        values[output.name] = RUNS[operation.kind](Step(operation, inputs, arrays, output))[0]
+        values[output.name] = run_step(Step(operation, inputs, arrays, output, rounding=program.rounding))[0]
     return values
 
 
@@ -94,8 +97,11 @@ def _grid(tensor: Tensor) -> Grid:
 class Step:
     """One operation with its values. Arrays have a leading axis of one image, as the reference takes them."""
 
-    def __init__(self, operation: Operation, inputs: list[Tensor], arrays: list[np.ndarray], output: Tensor) -> None:
+    def __init__(
+        self, operation: Operation, inputs: list[Tensor], arrays: list[np.ndarray], output: Tensor, *, rounding: str
+    ) -> None:  # fmt: skip
         self.operation, self.inputs, self.arrays, self.output = operation, inputs, arrays, output
+        self.rounding = rounding
 
     @property
     def x(self) -> np.ndarray:
@@ -119,6 +125,10 @@ class Step:
         """Rows and columns of the output."""
         return self.output.shape[1], self.output.shape[2]
 
+    @property
+    def requantize(self) -> Callable[..., np.ndarray]:
+        return REQUANTIZE[self.rounding]
+
     def __getitem__(self, name: str) -> Any:
         """A setting or an array of the operation."""
         return self.operation.settings[name] if name in self.operation.settings else self.operation.arrays[name]
@@ -126,10 +136,9 @@ class Step:
 
 def _finished(step: Step, acc: np.ndarray, *, axis: int) -> np.ndarray:
     """Sums on the grid of the output, or as float32."""
-    scale = sum_scale(step.grid, step["weight_scale_O"])
     if step.output.grid is None:
-        return sum_values(acc, scale, axis=axis)
-    return integer.requantize(acc, scale / step.out.scale, step.out, axis=axis)
+        return sum_values(acc, sum_scale(step.grid, step["weight_scale_O"]), axis=axis)
+    return sum_codes(step.operation, acc, x=step.grid, out=step.out, rounding=step.rounding, axis=axis)
 
 
 def _conv(step: Step) -> np.ndarray:
@@ -152,11 +161,13 @@ def _add(step: Step) -> np.ndarray:
 
 def _mul(step: Step) -> np.ndarray:
     first, second = step.grids
-    return integer.mul(*step.arrays, grids=(first, second), out=step.out)
+    return integer.mul(*step.arrays, grids=(first, second), out=step.out, by=step.requantize)
 
 
 def _concat(step: Step) -> np.ndarray:
-    return integer.concatenate(step.arrays, grids=step.grids, out=step.out, axis=step["axis"] + 1)
+    return integer.concatenate(
+        step.arrays, grids=step.grids, out=step.out, axis=step["axis"] + 1, by=step.requantize
+    )  # fmt: skip
 
 
 def _slice(step: Step) -> np.ndarray:
@@ -194,7 +205,7 @@ RUNS: dict[str, Callable[[Step], np.ndarray]] = {
     "average_pool": _average_pool,
     "global_average": lambda step: integer.average(step.x, grid=step.grid, out=step.out, axes=(2, 3)),
     "look_up": _look_up,
-    "rescale": lambda step: integer.change_grid(step.x, step.grid, step.out),
+    "rescale": lambda step: integer.change_grid(step.x, step.grid, step.out, by=step.requantize),
     "leaky_relu": lambda step: integer.leaky_relu(step.x, step["slope"], grid=step.grid, out=step.out),
     "pad": _pad,
     "nearest": lambda step: integer.nearest2d(step.x, step.size, steps=step["steps"]),
@@ -204,3 +215,24 @@ RUNS: dict[str, Callable[[Step], np.ndarray]] = {
     "transpose": lambda step: step.x.transpose(0, *(axis + 1 for axis in step["order"])),
     "dequantize": lambda step: code_values(step.x, step.grid),
 }
+
+
+def _tflm_add(step: Step) -> np.ndarray:
+    first, second = step.grids
+    return tflm.add(*step.arrays, grids=(first, second), out=step.out, sign=step["sign"])
+
+
+TFLM_RUNS: dict[str, Callable[[Step], np.ndarray]] = {
+    "add": _tflm_add,
+    "average_pool": lambda step: tflm.average_pool2d(step.x, step["window"], out=step.out),
+    "global_average": lambda step: tflm.average(step.x, grid=step.grid, out=step.out, axes=(2, 3)),
+    "leaky_relu": lambda step: tflm.leaky_relu(step.x, step["slope"], grid=step.grid, out=step.out),
+    "softmax": lambda step: tflm.softmax(step.x, grid=step.grid, out=step.out, axis=step["axis"] + 1),
+}
+"""What is more than another requantization in the rounding "tflm"."""
+STEPS_OF = {"single": RUNS, "tflm": {**RUNS, **TFLM_RUNS}}
+
+
+def run_step(step: Step) -> np.ndarray:
+    """What an operation makes, with a leading axis of one image."""
+    return STEPS_OF[step.rounding][step.operation.kind](step)

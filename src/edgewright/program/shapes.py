@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from ..errors import ModelError
 from ..reference.integer import Window
+from .rounding import check_rounding
 from .types import Operation, Program, Tensor
 
 Shape = tuple[int, ...]
@@ -18,6 +19,7 @@ def check(program: Program) -> Program:
 
     Raises:
         ModelError: names the first that does not.
+        UnsupportedError: names one that has no arithmetic in the program's rounding.
     """
     for operation in program.operations:
         inputs = [program.tensors[name] for name in operation.inputs]
@@ -34,6 +36,7 @@ def check(program: Program) -> Program:
         if tuple(shape) != output.shape:
             raise ModelError(f"The operation {output.name} makes the shape {tuple(shape)}, expected {output.shape}.")
         _check_grids(operation, inputs, output)
+    check_rounding(program)
     return program
 
 

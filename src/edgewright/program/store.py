@@ -85,6 +85,7 @@ def _describe(program: Program) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "name": program.name,
+        "rounding": program.rounding,
         "inputs": list(program.inputs),
         "outputs": list(program.outputs),
         "tensors": [_describe_tensor(tensor) for tensor in program.tensors.values()],
@@ -126,6 +127,7 @@ def _build(described: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Pr
     program = Program(
         name=_name(described["name"]), tensors=dict(zip(names, tensors, strict=True)), operations=operations,
         inputs=tuple(described["inputs"]), outputs=tuple(described["outputs"]),
+        rounding=str(described.get("rounding", "single")),
     )  # fmt: skip
     if any(program.tensors[name].grid is None for name in program.inputs) or not program.outputs:
         raise ModelError("A program has outputs, and each of its inputs has a grid.")

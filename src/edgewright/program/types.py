@@ -41,6 +41,10 @@ output's grid ends where they do. "dequantize" hands an output of the program ou
 """
 
 
+ROUNDINGS = ("single", "tflm")
+"""How sums come to an output's scale: with one rounding, or as TensorFlow Lite Micro's reference kernels do it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tensor:
     """Codes of one image: (C, H, W) or (I,) as the model has them, whatever a device's layout makes of it.
@@ -94,6 +98,7 @@ class Program:
         tensors: every tensor by name; inputs, and the output of each operation.
         inputs: names of the tensors that the caller fills.
         outputs: names of the tensors that the caller reads.
+        rounding: one of `ROUNDINGS`; in "tflm", `check` refuses what has no arithmetic there.
     """
 
     name: str
@@ -101,13 +106,16 @@ class Program:
     operations: tuple[Operation, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    rounding: str = "single"
 
     def __post_init__(self) -> None:
-        """Refuse a tensor that is read before it is made, made twice, or unknown.
+        """Refuse a tensor that is read before it is made, made twice, or unknown, and an unknown rounding.
 
         Raises:
             ModelError: names it.
         """
+        if self.rounding not in ROUNDINGS:
+            raise ModelError(f"There is no rounding '{self.rounding}': use one of {', '.join(ROUNDINGS)}.")
         made = set(self.inputs)
         for operation in self.operations:
             for name in operation.inputs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ...program import Operation, Program
-from . import elementwise, layers, moves
+from . import elementwise, layers, moves, tflm
 from .kernel_sets import fastest
 from .layout import Shape
 from .scene import Call, Scene
@@ -31,6 +31,14 @@ CALLS: dict[str, Callable[[Scene], tuple[Call, ...]]] = {
     "transpose": moves.move,
     "dequantize": elementwise.dequantize,
 }
+TFLM_CALLS: dict[str, Callable[[Scene], tuple[Call, ...]]] = {
+    "add": tflm.add,
+    "average_pool": tflm.average_pool,
+    "global_average": tflm.global_average,
+    "leaky_relu": tflm.leaky_relu,
+    "softmax": tflm.softmax,
+}
+CALLS_OF = {"single": CALLS, "tflm": {**CALLS, **TFLM_CALLS}}
 
 
 def calls_of(
@@ -45,4 +53,4 @@ def calls_of(
         UnsupportedError: the kernels cannot compute it.
     """
     scene = Scene(program=program, operation=operation, lying=lying)
-    return tuple(fastest(scene, call, kernels) for call in CALLS[operation.kind](scene))
+    return tuple(fastest(scene, call, kernels) for call in CALLS_OF[program.rounding][operation.kind](scene))

@@ -12,7 +12,7 @@ from .memory.program import Distances, window_axes
 from .scene import Call, Scene
 
 PIXELS = 3  # columns that kernels/dsp/products.h multiplies at once: read whole before their outputs are written
-FUSED_SHIFTS = range(2, 25)  # those for which kernels/dsp/requantize.h is exact
+FUSED_SHIFTS = range(2, 23)  # those for which kernels/dsp/requantize.h is exact in both roundings
 
 
 def pointwise(scene: Scene, call: Call) -> Call | None:
@@ -34,8 +34,9 @@ def columns_bytes(count: int) -> int:
 def end_of_layer(call: Call) -> Mapping[str, Any]:
     """How a layer's sums become codes, as the kernels' `ew_end`."""
     (shifts,) = (each.values for each in call.constants if each.role == "shift")
-    fused = int(shifts.min()) in FUSED_SHIFTS and int(shifts.max()) in FUSED_SHIFTS
-    return {"high_word": call.sizes["high_word"], "fused": int(fused), "out": call.sizes["out"]}
+    high_word = call.sizes["high_word"]
+    fused = high_word and int(shifts.min()) in FUSED_SHIFTS and int(shifts.max()) in FUSED_SHIFTS
+    return {"high_word": high_word, "fused": int(fused), "out": call.sizes["out"]}
 
 
 def by_pixels(program: Program, operation: Operation, name: str) -> Distances:

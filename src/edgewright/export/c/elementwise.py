@@ -21,7 +21,7 @@ def add(scene: Scene) -> tuple[Call, ...]:
     _, shift = fixed_point(max(ratios))
     first, second = (round(ratio * 2.0 ** (31 + shift)) for ratio in ratios)
     sizes = {
-        "pair": _pair(scene), "a_zero_point": grids[0].zero_point, "b_zero_point": grids[1].zero_point,
+        "pair": pair_sizes(scene), "a_zero_point": grids[0].zero_point, "b_zero_point": grids[1].zero_point,
         "a_factor": first, "b_factor": scene.operation.settings["sign"] * second, "shift": shift,
         "out": end_of(scene.out),
     }  # fmt: skip
@@ -32,13 +32,13 @@ def mul(scene: Scene) -> tuple[Call, ...]:
     """A product."""
     a, b = (grid_of(each) for each in scene.inputs)
     sizes = {
-        "pair": _pair(scene), "a_zero_point": a.zero_point, "b_zero_point": b.zero_point,
+        "pair": pair_sizes(scene), "a_zero_point": a.zero_point, "b_zero_point": b.zero_point,
         **multiplier(a.scale * b.scale / scene.out.scale), "out": end_of(scene.out),
     }  # fmt: skip
     return (Call(kernel="mul", sizes=sizes, inputs=scene.operation.inputs),)
 
 
-def _pair(scene: Scene) -> dict[str, int]:
+def pair_sizes(scene: Scene) -> dict[str, int]:
     """Counts and steps of two tensors along three axes; neighbouring axes that both take in step are one."""
     shape = scene.y.shape
     steps = [_steps(each.shape, shape) for each in scene.inputs]

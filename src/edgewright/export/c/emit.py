@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ...errors import ConfigError
 from ...files import folder_atomic, write_atomic
 from ...program import Program, macs
+from ...program.rounding import check_rounding
 from .calls import calls_of
 from .kernel_sets import check_set
 from .layout import layouts
@@ -65,8 +66,9 @@ def emit(program: Program, images: Sequence[Mapping[str, np.ndarray]] = (), *, k
 
     Raises:
         ConfigError: the program's name is no name in C, it has nothing to compute, or there is no such set.
-        UnsupportedError: the kernels cannot compute an operation; names it.
+        UnsupportedError: the kernels cannot compute an operation, or not in the program's rounding; names it.
     """
+    check_rounding(program)
     if not program.operations:
         raise ConfigError(f"The program {program.name} has no operations: there is nothing to make firmware of.")
     if identifier(program.name) != program.name:

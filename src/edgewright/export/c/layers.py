@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from ...errors import UnsupportedError
-from ...program.sums import sum_scale
-from ...reference.integer import Window
+from ...program.sums import sum_multipliers, sum_scale
+from ...reference.integer import Window, largest_sums
 from .layout import places
 from .multipliers import Constant, end_of, folded_bias, grid_of, multiplier, per_channel
 from .scene import Call, Scene
+
+DOUBLED = 2**30  # twice a smaller sum fits into 32 bits
 
 
 def conv(scene: Scene) -> tuple[Call, ...]:
@@ -72,11 +74,14 @@ def _product(scene: Scene, weight_OI: np.ndarray, *, rows: int, kernel: str) -> 
 
 
 def layer_arrays(scene: Scene, weight: np.ndarray) -> tuple[tuple[Constant, ...], int]:
-    """Bias, mantissas and shifts of a layer, and whether all shifts can use the high word alone."""
+    """Bias, mantissas and shifts of a layer, and whether all of its sums can do with 32 bits behind the product."""
     arrays = scene.operation.arrays
     bias = folded_bias(arrays["bias_O"], weight, scene.grid)
-    reals = sum_scale(scene.grid, arrays["weight_scale_O"]) / scene.out.scale
+    reals = sum_multipliers(scene.operation, x=scene.grid, out=scene.out, rounding=scene.program.rounding)
     multipliers, high_word = per_channel(np.broadcast_to(reals, bias.shape))
+    if scene.program.rounding == "tflm":  # its form of 32 bits doubles the sums
+        most_O = largest_sums(weight, arrays["bias_O"].astype(np.int64), scene.grid)
+        high_word &= int(most_O.max() < DOUBLED)
     return (Constant(role="bias", values=bias), *multipliers), high_word
 
 

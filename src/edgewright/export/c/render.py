@@ -12,7 +12,8 @@ import numpy as np
 
 from ...program import Operation, Program, Tensor, macs
 from ...program.counts import WEIGHTS
-from ...reference.integer import largest_sum
+from ...program.sums import sum_limits
+from ...reference.integer import largest_sums
 from .layout import Shape, axes_in_memory, sizes_in_memory
 from .memory.program import scratch_of
 from .multipliers import grid_of
@@ -21,7 +22,6 @@ from .scene import Call
 from .text import array_body, c_type, identifier, lines_of
 from .vectors import Vector
 
-INT32_MAX = 2**31 - 1
 LAYOUT_FORMAT = "edgewright-firmware-layout-1"
 
 
@@ -118,12 +118,13 @@ class Rendering:
         return tuple(
             operation.output
             for operation in self.program.operations
-            if operation.kind in WEIGHTS
-            and largest_sum(
-                operation.arrays[WEIGHTS[operation.kind]], operation.arrays["bias_O"].astype(np.int64),
-                grid_of(self.program.tensors[operation.inputs[0]]),
-            ) > INT32_MAX
-        )  # fmt: skip
+            if operation.kind in WEIGHTS and self._overflows(operation)
+        )
+
+    def _overflows(self, operation: Operation) -> bool:
+        x, out = grid_of(self.program.tensors[operation.inputs[0]]), self.program.tensors[operation.output].grid
+        most = largest_sums(operation.arrays[WEIGHTS[operation.kind]], operation.arrays["bias_O"].astype(np.int64), x)
+        return bool((most > sum_limits(operation, x=x, out=out, rounding=self.program.rounding)).any())
 
     @cached_property
     def places(self) -> list[Place]:
@@ -141,7 +142,7 @@ class Rendering:
             "offsets": [(identifier(name), offset) for name, offset in plan.offsets.items()], "floats": floats,
             "float_bytes": self.float_bytes, "steps": list(self._steps()),
             "num_macs": sum(macs(self.program).values()), "vectors": list(self._vectors()),
-            "may_overflow": self.may_overflow, "kernel_set": self.kernels,
+            "may_overflow": self.may_overflow, "kernel_set": self.kernels, "rounding": self.program.rounding,
             "scratch_bytes": max((call.scratch_bytes for own in self.calls for call in own), default=0),
         }  # fmt: skip
 

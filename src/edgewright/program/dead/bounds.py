@@ -19,10 +19,10 @@ from itertools import product
 import numpy as np
 
 from ...reference.integer import convolve
+from ..sums import sum_limits
 from ..types import Operation, Program, Tensor
 from .evaluate import codes_of_sums, evaluate
 
-INT32 = np.iinfo(np.int32)
 MONOTONE = frozenset(
     {"concat", "slice", "max_pool", "average_pool", "global_average", "rescale", "leaky_relu", "pad", "nearest",
      "bilinear", "reshape", "transpose"}
@@ -55,7 +55,8 @@ Known = Mapping[str, Bounds]
 def bound_program(program: Program) -> dict[str, Bounds]:
     """Bounds of every tensor of codes, from all codes of the inputs' grids; tensors of float values have none.
 
-    Where the bounds of a sum leave 32 bits they end there: no run has such a sum, it is refused (`OverflowError`).
+    Where the bounds of a sum leave what it can hold they end there: no run has such a sum, it is refused
+    (`OverflowError`).
     """
     known = {name: _whole(program.tensors[name]) for name in program.inputs}
     for operation in program.operations:
@@ -112,14 +113,16 @@ def _look_up(operation: Operation, program: Program, known: Known) -> Bounds:
 def _layer(operation: Operation, program: Program, known: Known) -> Bounds:
     x, grid = known[operation.inputs[0]], program.tensors[operation.inputs[0]].grid
     assert grid is not None, "a layer reads codes"
+    out = program.tensors[operation.output].grid
     sums = _conv_sums if operation.kind == "conv" else _linear_sums
     middle = sums(operation, x.low + x.high - 2 * grid.zero_point, absolute=False)
     radius = sums(operation, x.high - x.low, absolute=True)
     bias = operation.arrays["bias_O"].astype(np.int64)
+    most = sum_limits(operation, x=grid, out=out, rounding=program.rounding)
     if operation.kind == "conv":
-        bias = bias.reshape(-1, 1, 1)
+        bias, most = bias.reshape(-1, 1, 1), most.reshape(-1, 1, 1)
     ends = [bias + twice // 2 for twice in (middle - radius, middle + radius)]  # both are even
-    low, high = (codes_of_sums(operation, np.clip(acc, INT32.min, INT32.max), program) for acc in ends)
+    low, high = (codes_of_sums(operation, np.clip(acc, -most - 1, most), program) for acc in ends)
     return Bounds(low=low, high=high)
 
 

@@ -12,15 +12,17 @@ scale per output channel. Source: Jacob et al. 2018, sections 2.2 and 2.4.
 Every other operator is a form of the same: a sum, a product or a mean is an int32 and one requantization; a function of
 one number is a table; moving codes (reshapes, maxima, padding, nearest neighbours) needs no arithmetic.
 
+A second mode, `tflm`, rounds twice, as TensorFlow Lite Micro does; what differs in it is there, under the same names.
+
 Activations have 2 to 8 or 16 bits. A sum that does not fit into 32 bits is refused (`OverflowError`): with 8 bits this
 takes more than 66,311 products, with 16 bits 259 can be enough (`largest_sum` tells what a layer can reach).
 
 Axes: B batch, C input channels, O output channels, H and W rows and columns, I features, G groups, K kernel.
 """
 
-from . import functions
+from . import functions, tflm
 from .elementwise import add, change_grid, concatenate, leaky_relu, look_up, mul, table
-from .fixed_point import as_int32, fixed_point, largest_sum, requantize, rescale
+from .fixed_point import as_int32, fixed_point, largest_sum, largest_sums, requantize, rescale
 from .grid import Grid
 from .layers import conv2d, conv_transpose2d, convolve, linear, matmul
 from .pooling import average, average_pool2d, max_pool2d
@@ -44,6 +46,7 @@ __all__ = [
     "fixed_point",
     "functions",
     "largest_sum",
+    "largest_sums",
     "leaky_relu",
     "linear",
     "look_up",
@@ -57,4 +60,5 @@ __all__ = [
     "rescale",
     "softmax",
     "table",
+    "tflm",
 ]

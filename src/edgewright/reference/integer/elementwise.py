@@ -9,6 +9,9 @@ import numpy as np
 from .fixed_point import as_int32, fixed_point, requantize
 from .grid import Grid
 
+Requantize = Callable[[np.ndarray, float, Grid], np.ndarray]
+"""Sums, what one is worth in steps of the output, and its grid -> codes."""
+
 
 def add(a: np.ndarray, b: np.ndarray, *, grids: tuple[Grid, Grid], out: Grid, sign: int = 1) -> np.ndarray:
     """Codes of a + b, or of a - b with `sign` -1; shapes are broadcast.
@@ -24,22 +27,30 @@ def add(a: np.ndarray, b: np.ndarray, *, grids: tuple[Grid, Grid], out: Grid, si
     return out.saturate(out.zero_point + rounded)
 
 
-def mul(a: np.ndarray, b: np.ndarray, *, grids: tuple[Grid, Grid], out: Grid) -> np.ndarray:
-    """Codes of a * b; shapes are broadcast. The products are int32, requantized once."""
+def mul(
+    a: np.ndarray, b: np.ndarray, *, grids: tuple[Grid, Grid], out: Grid, by: Requantize = requantize
+) -> np.ndarray:  # fmt: skip
+    """Codes of a * b; shapes are broadcast. The products are int32, requantized once.
+
+    Args:
+        by: the requantization of a rounding mode, here and below.
+    """
     first, second = (each.astype(np.int64) - grid.zero_point for each, grid in zip((a, b), grids, strict=True))
-    return requantize(as_int32(first * second), grids[0].scale * grids[1].scale / out.scale, out)
+    return by(as_int32(first * second), grids[0].scale * grids[1].scale / out.scale, out)
 
 
-def concatenate(parts: Sequence[np.ndarray], *, grids: Sequence[Grid], out: Grid, axis: int) -> np.ndarray:
+def concatenate(
+    parts: Sequence[np.ndarray], *, grids: Sequence[Grid], out: Grid, axis: int, by: Requantize = requantize
+) -> np.ndarray:  # fmt: skip
     """Codes of the parts behind each other. A part on the grid of `out` is copied, any other brought to it."""
-    return np.concatenate([change_grid(part, grid, out) for part, grid in zip(parts, grids, strict=True)], axis)
+    return np.concatenate([change_grid(part, grid, out, by=by) for part, grid in zip(parts, grids, strict=True)], axis)
 
 
-def change_grid(codes: np.ndarray, grid: Grid, out: Grid) -> np.ndarray:
+def change_grid(codes: np.ndarray, grid: Grid, out: Grid, *, by: Requantize = requantize) -> np.ndarray:
     """The same values on another grid. Clamps are this too: where `out` is the part that a clamp leaves."""
     if (grid.scale, grid.zero_point) == (out.scale, out.zero_point):
         return out.saturate(codes.astype(np.int64))
-    return requantize(codes.astype(np.int64) - grid.zero_point, grid.scale / out.scale, out)
+    return by(codes.astype(np.int64) - grid.zero_point, grid.scale / out.scale, out)
 
 
 def leaky_relu(codes: np.ndarray, slope: float, *, grid: Grid, out: Grid) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -14,20 +15,19 @@ INT32 = np.iinfo(np.int32)
 def fixed_point(multiplier: float) -> tuple[int, int]:
     """`multiplier` as (m, n): m * 2**-(31 + n), with m in [2**30, 2**31).
 
-    (0, 0) for a multiplier below 2**-32, which no 32-bit sum can bring to a half.
+    The mantissa is rounded to the nearest, halves up. (0, 0) for a multiplier below 2**-32, which no 32-bit sum can
+    bring to a half.
 
     Raises:
         ValueError: the multiplier is negative, not finite, or 2**30 or more.
     """
     if not (math.isfinite(multiplier) and 0 <= multiplier < 2**30):
         raise ValueError(f"A multiplier must be in [0, 2**30), got {multiplier}.")
-    if multiplier < 2**-32:
-        return 0, 0
-    fraction, exponent = math.frexp(multiplier)  # fraction in [0.5, 1)
-    mantissa = round(fraction * 2**31)
+    fraction, exponent = math.frexp(multiplier)  # fraction in [0.5, 1), or 0
+    mantissa = math.floor(fraction * 2**31 + 0.5)
     if mantissa == 2**31:
         mantissa, exponent = 2**30, exponent + 1
-    return mantissa, -exponent
+    return (mantissa, -exponent) if mantissa and exponent >= -31 else (0, 0)
 
 
 def rescale(values: np.ndarray, mantissa: np.ndarray | np.int64, shift: np.ndarray | np.int64) -> np.ndarray:
@@ -47,12 +47,20 @@ def requantize(acc: np.ndarray, multipliers: float | np.ndarray, out: Grid, *, a
     Raises:
         OverflowError: a sum does not fit into 32 bits.
     """
-    mantissa, shift = np.vectorize(fixed_point, otypes=[np.int64, np.int64])(multipliers)
+    mantissa, shift = spread(fixed_point, multipliers, rank=acc.ndim, axis=axis)
+    return out.saturate(out.zero_point + rescale(as_int32(acc), mantissa, shift))
+
+
+def spread(
+    make: Callable[[float], tuple[int, int]], multipliers: float | np.ndarray, *, rank: int, axis: int
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """What `make` makes of each multiplier, mantissas and shifts, lying along `axis` of arrays of `rank` axes."""
+    mantissa, shift = np.vectorize(make, otypes=[np.int64, np.int64])(multipliers)
     if mantissa.ndim:
-        shape = [1] * acc.ndim
+        shape = [1] * rank
         shape[axis] = -1
         mantissa, shift = mantissa.reshape(shape), shift.reshape(shape)
-    return out.saturate(out.zero_point + rescale(as_int32(acc), mantissa, shift))
+    return mantissa, shift
 
 
 def as_int32(acc: np.ndarray) -> np.ndarray:
@@ -70,7 +78,12 @@ def as_int32(acc: np.ndarray) -> np.ndarray:
 
 
 def largest_sum(weight_OI: np.ndarray, bias_O: np.ndarray, x: Grid) -> int:
-    """The largest magnitude that a layer's sums can have for any codes of `x`: int32 is safe up to 2**31 - 1.
+    """The largest magnitude that a layer's sums can have for any codes of `x`: int32 is safe up to 2**31 - 1."""
+    return int(largest_sums(weight_OI, bias_O, x).max())
+
+
+def largest_sums(weight_OI: np.ndarray, bias_O: np.ndarray, x: Grid) -> np.ndarray:
+    """The same for each output, int64.
 
     Args:
         weight_OI: codes, all axes behind the first are inputs of one output.
@@ -80,4 +93,4 @@ def largest_sum(weight_OI: np.ndarray, bias_O: np.ndarray, x: Grid) -> int:
     top, bottom = x.high - x.zero_point, x.low - x.zero_point
     highest = bias_O + top * positive + bottom * negative
     lowest = bias_O + bottom * positive + top * negative
-    return int(max(abs(highest).max(), abs(lowest).max()))
+    return np.maximum(abs(highest), abs(lowest))

@@ -40,7 +40,7 @@ def average_pool2d(
     """
     centered = x_BCHW.astype(np.int64) - grid.zero_point
     sums = as_int32(np.sum([each for _, _, each in window.taps(centered, fill=0)], axis=0))
-    counts_HW = np.broadcast_to(divisor, sums.shape[2:]) if divisor else _counts(x_BCHW, window, count_include_pad)
+    counts_HW = np.broadcast_to(divisor, sums.shape[2:]) if divisor else counts(x_BCHW, window, count_include_pad)
     codes = np.empty_like(sums)
     for count in np.unique(counts_HW):  # one multiplier for the inside, and one for each kind of edge
         places = counts_HW == count
@@ -48,11 +48,11 @@ def average_pool2d(
     return codes
 
 
-def _counts(x_BCHW: np.ndarray, window: Window, include_padding: bool) -> np.ndarray:
+def counts(x_BCHW: np.ndarray, window: Window, include_padding: bool) -> np.ndarray:
     """How many places each window averages, (H', W')."""
     ones = np.ones((1, 1, *x_BCHW.shape[2:]), dtype=np.int64)
     ones = np.pad(ones, ((0, 0), (0, 0), *window.padding), constant_values=int(include_padding))
     inside = Window(kernel=window.kernel, stride=window.stride, dilation=window.dilation, ceil=window.ceil)
     sizes = tuple(window.count(axis, x_BCHW.shape[2 + axis]) for axis in (0, 1))
-    counts = np.sum([each for _, _, each in inside.taps(ones, fill=0)], axis=0)[0, 0]
-    return counts[: sizes[0], : sizes[1]]
+    found = np.sum([each for _, _, each in inside.taps(ones, fill=0)], axis=0)[0, 0]
+    return found[: sizes[0], : sizes[1]]

@@ -14,7 +14,7 @@ typedef struct {
     int32_t zero_point;
     int32_t above, below, before, behind; /* padding that is counted, as places with the value 0 */
     int32_t uniform;
-    int32_t high_word; /* 1 where every shift is 2 or more */
+    int32_t high_word; /* 1 where `ew_scale_high` holds for all sums */
     ew_grid out;
 } ew_average_pool_sizes;
 
@@ -30,18 +30,10 @@ EW_INLINE int32_t ew_average_count(const ew_average_pool_sizes *s, int32_t row, 
 }
 
 /* The sum of a window's codes on the map, each less the zero point. */
-EW_INLINE int32_t ew_sum_of(const ew_average_pool_sizes *s, ew_taps rows, ew_taps columns, int32_t first,
-                            const int8_t *x)
+EW_INLINE int32_t ew_centered_sum(const ew_average_pool_sizes *s, ew_taps rows, ew_taps columns, const int8_t *x)
 {
-    const ew_window *w = &s->window;
-    int32_t sum = -s->zero_point * (rows.end - rows.first) * (columns.end - columns.first);
-    for (int32_t row = rows.first; row < rows.end; row++) {
-        for (int32_t column = columns.first; column < columns.end; column++) {
-            const int32_t pixel = row * w->row_dilation * w->columns + column * w->column_dilation;
-            sum += x[first + pixel * s->channels];
-        }
-    }
-    return sum;
+    const int32_t zeros = s->zero_point * (rows.end - rows.first) * (columns.end - columns.first);
+    return ew_sum_of(&s->window, rows, columns, s->channels, x) - zeros;
 }
 
 EW_INLINE void ew_average_pool(const ew_average_pool_sizes *s, const int8_t *x, const int32_t *mantissa,
@@ -56,8 +48,8 @@ EW_INLINE void ew_average_pool(const ew_average_pool_sizes *s, const int8_t *x, 
             const int32_t inside = ew_row_inside(w, row) && ew_column_inside(w, column);
             const int32_t count = ew_average_count(s, row, column);
             for (int32_t c = 0; c < s->channels; c++) {
-                const int32_t sum = inside ? ew_sum_of(s, all_rows, all_columns, first + c, x)
-                                           : ew_sum_of(s, rows, columns, first + c, x);
+                const int32_t sum = inside ? ew_centered_sum(s, all_rows, all_columns, x + first + c)
+                                           : ew_centered_sum(s, rows, columns, x + first + c);
                 *y++ = ew_requantize(sum, mantissa[count], shift[count], s->high_word, &s->out);
             }
         }

@@ -12,7 +12,7 @@ typedef struct {
     ew_window window;
     int32_t channels;
     int32_t zero_point; /* of x: the code of every tap beside the map */
-    int32_t high_word;  /* 1 where every shift is 2 or more */
+    int32_t high_word;  /* 1 where `ew_scale_high` holds for all sums */
     ew_grid out;
 } ew_depthwise_sizes;
 

@@ -9,7 +9,7 @@
 
 typedef struct {
     int32_t rows, inputs, outputs;
-    int32_t high_word; /* 1 where every shift is 2 or more */
+    int32_t high_word; /* 1 where `ew_scale_high` holds for all sums */
     ew_grid out;
 } ew_linear_sizes;
 

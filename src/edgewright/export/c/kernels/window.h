@@ -37,6 +37,18 @@ EW_INLINE ew_taps ew_taps_of_column(const ew_window *w, int32_t column)
     return ew_taps_between(column * w->column_stride - w->left, w->kernel_columns, w->column_dilation, 0, w->columns);
 }
 
+/* The sum of one channel's codes over the taps of a window, whose tap (0, 0) would lie at x. */
+EW_INLINE int32_t ew_sum_of(const ew_window *w, ew_taps rows, ew_taps columns, int32_t channels, const int8_t *x)
+{
+    int32_t sum = 0;
+    for (int32_t row = rows.first; row < rows.end; row++) {
+        for (int32_t column = columns.first; column < columns.end; column++) {
+            sum += x[(row * w->row_dilation * w->columns + column * w->column_dilation) * channels];
+        }
+    }
+    return sum;
+}
+
 /* Whether all taps along an axis lie on the map. */
 EW_INLINE int32_t ew_inside(int32_t start, int32_t kernel, int32_t dilation, int32_t size)
 {

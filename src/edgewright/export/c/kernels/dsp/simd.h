@@ -55,6 +55,13 @@ EW_INLINE int32_t ew_smmla(int32_t a, int32_t b, int32_t sum)
     return out;
 }
 
+EW_INLINE int32_t ew_smmulr(int32_t a, int32_t b)
+{
+    int32_t out;
+    __asm("smmulr %0, %1, %2" : "=r"(out) : "r"(a), "r"(b));
+    return out;
+}
+
 EW_INLINE int32_t ew_ssat8(int32_t value)
 {
     int32_t out;
@@ -96,6 +103,12 @@ EW_INLINE int32_t ew_smlad(int32_t a, int32_t b, int32_t sum)
 EW_INLINE int32_t ew_smmla(int32_t a, int32_t b, int32_t sum)
 {
     return ew_plus(sum, (int32_t)(((int64_t)a * b) >> 32));
+}
+
+/* The high word of a * b, halves up. */
+EW_INLINE int32_t ew_smmulr(int32_t a, int32_t b)
+{
+    return (int32_t)(((int64_t)a * b + ((int64_t)1 << 31)) >> 32);
 }
 
 EW_INLINE int32_t ew_ssat8(int32_t value)
