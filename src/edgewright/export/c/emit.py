@@ -6,6 +6,7 @@ import os
 import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -101,11 +102,16 @@ def write(firmware: Firmware, folder: Path) -> None:
 
 
 def _render(name: str, rendering: Rendering) -> str:
-    environment = Environment(
+    return _templates().get_template(f"{name}.j2").render(rendering.facts())
+
+
+@cache
+def _templates() -> Environment:
+    """Compiled once: that takes longer than to fill them."""
+    return Environment(
         loader=FileSystemLoader(HERE / "templates"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         keep_trailing_newline=True, autoescape=False,
     )  # fmt: skip
-    return environment.get_template(f"{name}.j2").render(rendering.facts())
 
 
 def _kernels(calls: Sequence[tuple[Call, ...]]) -> dict[str, str]:

@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...errors import BudgetError, ExportError, ModelError
+from ...errors import BudgetError, ExportError
 from .sizes import Sizes, measure_sizes
 from .subject import START, Interface, Target, board_header, linker_script, subject_header
-from .tools import call, first_error, need_tools
+from .tools import call, first_error, need_tools, sources_of
 
 COMPILER = "arm-none-eabi-gcc"
 HARNESS = "harness"  # folder of the harness's objects
@@ -21,7 +21,6 @@ COMMON = (
     "-Wno-aggressive-loop-optimizations", "-isystem", str(START / "include"),
 )  # fmt: skip
 LINK = ("-nostdlib", "-Wl,--gc-sections", "-Wl,--no-warn-rwx-segments", "-Wl,-Map=firmware.map", "-T", "link.ld")
-NOT_FOR_BOARDS = frozenset({"main.c"})  # the folder's own example for the host
 LONGEST_COMPILATION_S = 300.0
 _OVERFLOW = re.compile(r"region `(\w+)' overflowed by (\d+) bytes?")
 
@@ -54,9 +53,7 @@ def build(folder: Path, out: Path, *, target: Target, interface: Interface, trac
         ExportError: the code does not compile or link.
     """
     need_tools()
-    sources = sorted(path for path in folder.rglob("*.c") if path.name not in NOT_FOR_BOARDS)
-    if not sources:
-        raise ModelError(f"{folder} holds no C files of a model: give a folder that `export.c.write` wrote.")
+    sources = sources_of(folder)
     objects = out / HARNESS
     objects.mkdir(parents=True, exist_ok=True)
     (out / "link.ld").write_text(linker_script(target), encoding="utf-8")

@@ -15,7 +15,7 @@ from ...errors import ConfigError, ExportError, UnsupportedError
 from ...program import Program, run
 from .layout import Layout, Lying, read_layout, read_layout_of
 from .subject import subject_header
-from .tools import call, first_error
+from .tools import call, first_error, sources_of
 
 PROOF = Path(__file__).parent / "proof"
 COMPILERS = ("cc", "gcc", "clang")
@@ -88,12 +88,16 @@ def has_sanitizers(compiler: str) -> bool:
         return call(built, limit_s=LONGEST_BUILD_S).returncode == 0
 
 
-def build_on_host(folder: Path, out: Path, *, sanitize: bool = True, optimize: str = "-O1") -> HostBuild:
+def build_on_host(
+    folder: Path, out: Path, *, sanitize: bool = True, optimize: str = "-O1", specialize: bool = True
+) -> HostBuild:  # fmt: skip
     """Compile a folder of generated C with every warning an error; `out` receives the executable.
 
     Args:
         sanitize: watch addresses and undefined behaviour; the run ends at the first fault.
         optimize: the compiler's level.
+        specialize: make code of its own for each layer, as firmware has it; otherwise a kernel is compiled once and
+            reads its sizes, the same C in a fraction of the compiler's time.
 
     Raises:
         UnsupportedError: there is no C compiler, or it lacks the sanitizers.
@@ -103,11 +107,11 @@ def build_on_host(folder: Path, out: Path, *, sanitize: bool = True, optimize: s
     compiler, layout = find_compiler(), read_layout(folder)
     out.mkdir(parents=True, exist_ok=True)
     (out / "subject.h").write_text(subject_header(layout.interface), encoding="utf-8")
-    sources = [path for path in (folder / "model.c", folder / "weights.c") if path.exists()]
+    shared = () if specialize else ("-DEW_INLINE=static inline", "-fno-inline")
     executable = out / "proof"
     arguments = [
-        compiler, "-std=c99", optimize, *WARNINGS, *(SANITIZERS if sanitize else ()), "-DEW_TRACE", f"-I{folder}",
-        f"-I{out}", *map(str, sources), str(PROOF / "host.c"), "-o", str(executable),
+        compiler, "-std=c99", optimize, *WARNINGS, *(SANITIZERS if sanitize else ()), *shared, "-DEW_TRACE",
+        f"-I{folder}", f"-I{out}", *map(str, sources_of(folder)), str(PROOF / "host.c"), "-o", str(executable),
     ]  # fmt: skip
     done = call(arguments, limit_s=LONGEST_BUILD_S)
     if done.returncode and sanitize and not has_sanitizers(compiler):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from ...errors import ExportError, UnsupportedError
+from ...errors import ExportError, ModelError, UnsupportedError
 
 TOOLS = MappingProxyType(
     {
@@ -18,6 +18,7 @@ TOOLS = MappingProxyType(
     }
 )
 """Program -> the Debian package that holds it."""
+OWN_EXAMPLE = "main.c"
 
 
 def missing_tools() -> tuple[str, ...]:
@@ -42,6 +43,18 @@ def need_tools() -> None:
     told = remedy(missing_tools())
     if told:
         raise UnsupportedError(f"Firmware cannot be built and run here, {told}.")
+
+
+def sources_of(folder: Path) -> list[Path]:
+    """The C files of a model, without the folder's own example for the host.
+
+    Raises:
+        ModelError: it holds none.
+    """
+    sources = sorted(path for path in folder.rglob("*.c") if path.name != OWN_EXAMPLE)
+    if not sources:
+        raise ModelError(f"{folder} holds no C files of a model: give a folder that `export.c.write` wrote.")
+    return sources
 
 
 def call(
