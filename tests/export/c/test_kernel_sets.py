@@ -37,7 +37,8 @@ def test_a_set_that_does_not_exist_is_refused():
 def test_a_folder_names_its_set_and_holds_its_kernels():
     files = emit(net(8, 8), kernels="dsp").files
     assert {name for name in files if name.startswith("kernels/")} == {
-        f"kernels/{name}.h" for name in ("dsp/pointwise", "dsp/products", "dsp/requantize", "dsp/simd", "numbers")
+        f"kernels/{name}.h"
+        for name in ("dsp/dot_six", "dsp/pointwise", "dsp/products", "dsp/requantize", "dsp/simd", "numbers")
     }  # fmt: skip
     assert json.loads(files["layout.json"])["kernels"] == "dsp"
     assert "with the dsp kernels" in files["README.md"] and "| 48 |" in files["README.md"]
@@ -57,7 +58,11 @@ def test_scratch_counts_as_memory_of_the_operation():
 
 TIGHT = {  # the least bytes that an output may begin before its input, by hand
     "pointwise of fewer channels": ({"channels": 16, "outputs": 8}, 0),
-    "pointwise of more channels": ({"channels": 8, "outputs": 16}, 24 * 8),  # 24 pixels lie before the last three
+    "pointwise of more channels": ({"channels": 8, "outputs": 16}, 24 * 8),  # 24 pixels lie before the last one
+    # pixels 0 to 11 are written, and pixel 12 at row 2, column 2 reads row 1 from its column 1 on; as later ones
+    "convolution": ({"channels": 8, "outputs": 8, "kernel": (3, 3)}, 48),
+    # pixels 0 to 5 are written, and pixel 6 at row 1, column 1 reads row 1 from its column 1 on
+    "strided convolution": ({"channels": 4, "outputs": 8, "kernel": (3, 3), "stride": 2, "size": (9, 9)}, 8),
 }
 
 

@@ -26,6 +26,22 @@ def pointwise(scene: Scene, call: Call) -> Call | None:
     )  # fmt: skip
 
 
+def conv(scene: Scene, call: Call) -> Call | None:
+    """Three windows of one group with two output channels at a time."""
+    window, channels = call.sizes["window"], call.sizes["channels"]
+    count = window["kernel_rows"] * window["kernel_columns"] * channels
+    if call.sizes["groups"] > 1 or count < 4 or call.sizes["out_channels"] < 2:
+        return None
+    sizes = {
+        "window": window, "channels": channels, "out_channels": call.sizes["out_channels"],
+        "zero_point": call.sizes["zero_point"], "end": end_of_layer(call),
+    }  # fmt: skip
+    codes_bytes = -(-count // 4) * 4 if channels % 4 else 0
+    return replace(
+        call, kernel="dsp/conv", sizes=sizes, scratch_bytes=columns_bytes(count) + codes_bytes, distances=by_pixels
+    )  # fmt: skip
+
+
 def columns_bytes(count: int) -> int:
     """Scratch of three columns of `count` codes: 16 bits each, in whole words."""
     return PIXELS * 8 * -(-count // 4)
@@ -45,4 +61,4 @@ def by_pixels(program: Program, operation: Operation, name: str) -> Distances:
     return block_lead_bytes(rows, columns, at_once=PIXELS), None
 
 
-KERNELS: dict[str, Callable[[Scene, Call], Call | None]] = {"pointwise": pointwise}
+KERNELS: dict[str, Callable[[Scene, Call], Call | None]] = {"conv": conv, "pointwise": pointwise}
