@@ -35,3 +35,27 @@ def test_validation_error_turns_and_chooses_well(find):
     assert choice["log of error over the oracle's, training"].exceeds(
         choice["log of error over the oracle's, validation"]
     )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "maximum_likelihood_equals_the_closed_forms", "cross_entropy_is_negative_log_likelihood",
+        "conjugate_posteriors_equal_bayes_rule_on_a_grid",
+    ],
+)  # fmt: skip
+def test_two_ways_to_one_estimate_agree(find, name):
+    found = find(name)
+    assert found.told == "holds" and not found.disagreeing
+
+
+def test_least_squares_is_maximum_likelihood_only_for_one_sigma(find):
+    found = find("least_squares_is_maximum_likelihood_for_fixed_sigma")
+    assert found.told == "holds when sigma does not depend on the input" and not found.disagreeing
+    assert abs(found["slope, sigma of x, learned"].value - found["slope, one sigma, learned"].value) > 1e-3
+
+
+def test_a_prior_matters_less_and_less(find):
+    found = find("map_estimates_tend_to_maximum_likelihood")
+    assert found.told == "holds" and not found.disagreeing
+    assert abs(found["MAP minus ML, n=5"].value) > 50 * abs(found["MAP minus ML, n=5120"].value)
