@@ -20,6 +20,7 @@ takes more than 66,311 products, with 16 bits 259 can be enough (`largest_sum` t
 Axes: B batch, C input channels, O output channels, H and W rows and columns, I features, G groups, K kernel.
 """
 
+from ..windows import Window
 from . import functions, tflm
 from .elementwise import add, change_grid, concatenate, leaky_relu, look_up, mul, table
 from .fixed_point import as_int32, fixed_point, largest_sum, largest_sums, requantize, rescale
@@ -28,7 +29,6 @@ from .layers import conv2d, conv_transpose2d, convolve, linear, matmul
 from .pooling import average, average_pool2d, max_pool2d
 from .resizing import bilinear2d, nearest2d, neighbours, pad
 from .softmax import softmax
-from .windows import Window
 
 __all__ = [
     "Grid",

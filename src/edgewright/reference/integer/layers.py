@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import convolution
+from ..windows import Pair, Window
 from .fixed_point import as_int32
-from .windows import Pair, Window
 
 
 def linear(x_I: np.ndarray, weight_OI: np.ndarray, bias_O: np.ndarray, *, zero_point: int) -> np.ndarray:
@@ -52,14 +53,8 @@ def convolve(
     Args:
         fill: the number that stands for what is padded.
     """
-    weight_GOIKK = weight_OIKK.reshape(groups, -1, *weight_OIKK.shape[1:])
-    sums: np.ndarray | int = 0
-    for row, column, each_BCHW in window.taps(x_BCHW.astype(np.float64), fill=fill):
-        batch, channels, height, width = each_BCHW.shape
-        each_BGIP = each_BCHW.reshape(batch, groups, channels // groups, height * width)
-        sums = sums + weight_GOIKK[..., row, column].astype(np.float64) @ each_BGIP
-    assert isinstance(sums, np.ndarray)
-    return sums.astype(np.int64).reshape(batch, len(weight_OIKK), height, width)
+    x_BCHW, weight_OIKK = x_BCHW.astype(np.float64), weight_OIKK.astype(np.float64)
+    return convolution.correlate(x_BCHW, weight_OIKK, window=window, groups=groups, fill=fill).astype(np.int64)
 
 
 def conv_transpose2d(
@@ -79,24 +74,11 @@ def conv_transpose2d(
         window: where the windows lie in the output; its padding is cut off.
         output_padding: rows below and columns to the right that no window need reach.
     """
-    batch, channels, height, width = x_BCHW.shape
-    parts = (groups, channels // groups)
-    x_BGIP = (x_BCHW.astype(np.float64) - zero_point).reshape(batch, *parts, height * width)
-    weight_GOIKK = np.swapaxes(weight_IOKK.reshape(*parts, *weight_IOKK.shape[1:]), 1, 2).astype(np.float64)
-    rows, columns = (
-        (size - 1) * window.stride[axis] + window.reach(axis) + output_padding[axis]
-        for axis, size in enumerate((height, width))
+    x_BCHW, weight_IOKK = x_BCHW.astype(np.float64) - zero_point, weight_IOKK.astype(np.float64)
+    sums_BOHW = convolution.conv_transpose2d(
+        x_BCHW, weight_IOKK, window=window, output_padding=output_padding, groups=groups
     )
-    sums_BOHW = np.zeros((batch, len(bias_O), rows, columns))
-    for row in range(window.kernel[0]):
-        for column in range(window.kernel[1]):
-            spread = (weight_GOIKK[..., row, column] @ x_BGIP).reshape(batch, -1, height, width)
-            top, left = row * window.dilation[0], column * window.dilation[1]
-            target = sums_BOHW[:, :, top :: window.stride[0], left :: window.stride[1]]
-            target[:, :, :height, :width] += spread
-    (above, below), (left, right) = window.padding
-    kept = sums_BOHW[:, :, above : rows - below, left : columns - right]
-    return as_int32(kept.astype(np.int64) + bias_O.astype(np.int64).reshape(1, -1, 1, 1))
+    return as_int32(sums_BOHW.astype(np.int64) + bias_O.astype(np.int64).reshape(1, -1, 1, 1))
 
 
 def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import pooling
+from ..windows import Window
 from .fixed_point import as_int32, requantize
 from .grid import Grid
-from .windows import Window
 
 
 def max_pool2d(x_BCHW: np.ndarray, window: Window) -> np.ndarray:
     """The largest code of each window, on the grid of x. What is padded never wins."""
-    codes = x_BCHW.astype(np.int64)
-    taps = [each for _, _, each in window.taps(codes, fill=np.iinfo(np.int64).min)]
-    return np.max(taps, axis=0)
+    return pooling.max_pool2d(x_BCHW.astype(np.int64), window)
 
 
 def average(x: np.ndarray, *, grid: Grid, out: Grid, axes: tuple[int, ...], keepdims: bool = True) -> np.ndarray:
@@ -40,19 +39,11 @@ def average_pool2d(
     """
     centered = x_BCHW.astype(np.int64) - grid.zero_point
     sums = as_int32(np.sum([each for _, _, each in window.taps(centered, fill=0)], axis=0))
-    counts_HW = np.broadcast_to(divisor, sums.shape[2:]) if divisor else counts(x_BCHW, window, count_include_pad)
+    counts_HW = pooling.counts(x_BCHW, window, count_padding=count_include_pad)
+    if divisor:
+        counts_HW = np.full_like(counts_HW, divisor)
     codes = np.empty_like(sums)
     for count in np.unique(counts_HW):  # one multiplier for the inside, and one for each kind of edge
         places = counts_HW == count
         codes[:, :, places] = requantize(sums[:, :, places], grid.scale / (out.scale * float(count)), out)
     return codes
-
-
-def counts(x_BCHW: np.ndarray, window: Window, include_padding: bool) -> np.ndarray:
-    """How many places each window averages, (H', W')."""
-    ones = np.ones((1, 1, *x_BCHW.shape[2:]), dtype=np.int64)
-    ones = np.pad(ones, ((0, 0), (0, 0), *window.padding), constant_values=int(include_padding))
-    inside = Window(kernel=window.kernel, stride=window.stride, dilation=window.dilation, ceil=window.ceil)
-    sizes = tuple(window.count(axis, x_BCHW.shape[2 + axis]) for axis in (0, 1))
-    found = np.sum([each for _, _, each in inside.taps(ones, fill=0)], axis=0)[0, 0]
-    return found[: sizes[0], : sizes[1]]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...pooling import counts
+from ...windows import Window
 from ..fixed_point import as_int32, fixed_point
 from ..grid import Grid
-from ..pooling import counts
-from ..windows import Window
 from .roundings import divide, requantize, rescale
 
 ADD_SHIFT = 20  # bits by which both terms of a sum are raised first
@@ -41,7 +41,7 @@ def add(a: np.ndarray, b: np.ndarray, *, grids: tuple[Grid, Grid], out: Grid, si
 def average_pool2d(x_BCHW: np.ndarray, window: Window, *, out: Grid) -> np.ndarray:
     """Codes of the mean of each window's places on the map: codes themselves are added and divided by their number."""
     sums = np.sum([each for _, _, each in window.taps(x_BCHW.astype(np.int64), fill=0)], axis=0)
-    return out.saturate(divide(sums, counts(x_BCHW, window, False)))
+    return out.saturate(divide(sums, counts(x_BCHW, window, count_padding=False)))
 
 
 def average_multiplier(grid: Grid, out: Grid, *, count: int) -> tuple[int, int]:
