@@ -10,21 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-
-def log_softmax(logits_K: np.ndarray) -> np.ndarray:
-    """z_k - log sum_j e^z_j, of differences to the largest logit so that no exponential overflows."""
-    shifted_K = np.asarray(logits_K, dtype=np.float64) - np.max(logits_K)
-    return shifted_K - math.log(np.exp(shifted_K).sum())
-
-
-def sigmoid(logit: float) -> float:
-    """1 / (1 + e^-z), by the exponential of a negative number on either side."""
-    return 1 / (1 + math.exp(-logit)) if logit >= 0 else math.exp(logit) / (1 + math.exp(logit))
-
-
-def log_sigmoid(logit: float) -> float:
-    """log of the sigmoid: min(z, 0) - log(1 + e^-|z|)."""
-    return min(logit, 0.0) - math.log1p(math.exp(-abs(logit)))
+from .stable import log_sigmoid, log_softmax, sigmoid
 
 
 def cross_entropy(logits_BK: np.ndarray, shares_BK: np.ndarray, *, label_smoothing: float = 0.0) -> float:
