@@ -72,6 +72,8 @@ def value_text(number: Number) -> str:
 
 
 def _digits(value: float, error: float | None) -> str:
+    if not math.isfinite(value):
+        return str(value)
     if error is None or error == 0 or value == 0:
         return tick_text(float(f"{value:.6g}")) if abs(value) >= 1e6 or 0 < abs(value) < 1e-3 else f"{value:.6g}"
     return f"{value:.{max(2, min(7, _magnitude(value) - _magnitude(error) + 2))}g}"

@@ -40,8 +40,8 @@ def run(seed: int, fast: bool) -> Finding:
     zeros = int((np.array(paths) == 0).sum())
     return judged(
         all(each.agrees for each in numbers), zeros == 0,
-        summary=f"Penalty and prior give one solution for {len(ALPHAS)} strengths; of {5 * len(ALPHAS)} weights {zeros} "
-        "are exactly zero.",
+        summary=f"Penalty and prior give one solution for {len(ALPHAS)} strengths; of {5 * len(ALPHAS)} weights "
+        f"{zeros} are exactly zero.",
         numbers=numbers,
         figure=chart("Weights against the precision of the prior.", *curves, x="alpha", y="weight", log_x=True),
     )  # fmt: skip
