@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import ConfigError, UnsupportedError
-from ..types import ARTIFACT_FOLDERS, RUN_FILE, Device
+from ..types import ARTIFACT_FOLDERS, FIRMWARE_FOLDER, RUN_FILE, Device
 from . import options
-from .firmware import firmware_lines, samples_for, writing_for
+from .firmware import C, firmware_lines, judge_firmware, samples_for, show_firmware, writing_for
 from .show import as_json, lines, table
 
 if TYPE_CHECKING:
     from torch import fx
 
     from ..types import Budget, Check, Score
-    from ..verify import Verification
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
 ARTIFACT, FP32 = ARTIFACT_FOLDERS["int8"], ARTIFACT_FOLDERS["fp32"]
@@ -113,6 +112,7 @@ class Subject:
     """What `verify` judges, and what a run knows besides the files."""
 
     folder: Path
+    run: Path | None = None
     fp32: Path | None = None
     simulation: fx.GraphModule | None = None
     baseline: Score | None = None
@@ -122,7 +122,13 @@ class Subject:
 
 def verify(
     artifact: Annotated[Path, typer.Argument(metavar="ARTIFACT", help="An artifact folder, or a run that made one.")],
-    data: options.Data,
+    data: Annotated[
+        str | None, typer.Option("--data", metavar="DATA", help=f"{options.DATA_HELP} Firmware can do without.")
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option("--device", metavar="DEVICE", help="For firmware: the device to emulate; default: its own."),
+    ] = None,
     split: Annotated[str, typer.Option("--split", metavar="train|val|test", help="The images to judge on.")] = "test",
     fp32: Annotated[
         Path | None, typer.Option("--fp32", metavar="DIR", help="The float artifact to be smaller and faster than.")
@@ -147,12 +153,24 @@ def verify(
     from .progress import progress_for
 
     subject = _subject(artifact, split)
-    preprocess = read_artifact(subject.folder).manifest["preprocess"]
-    loaded = load_data(
-        data, root=data_root, download=download, seed=seed, image_size=image_size, channels=channels,
-        val_from=val_from,  # type: ignore[arg-type]
-    )  # fmt: skip
-    fitted = loaded.fitted_to(tuple(preprocess["shape"]), tuple(preprocess["mean"]), tuple(preprocess["std"]))
+    manifest = read_artifact(subject.folder).manifest
+    is_c, preprocess, fitted = manifest.get("runtime") == C, manifest["preprocess"], None
+    if not is_c and (data is None or device is not None):
+        wrong = "--data is needed" if data is None else "--device is for firmware"
+        raise ConfigError(f"{subject.folder} holds {manifest['model']}, and {wrong}.")
+    if data is not None:
+        loaded = load_data(
+            data, root=data_root, download=download, seed=seed, image_size=image_size, channels=channels,
+            val_from=val_from,  # type: ignore[arg-type]
+        )  # fmt: skip
+        fitted = loaded.fitted_to(tuple(preprocess["shape"]), tuple(preprocess["mean"]), tuple(preprocess["std"]))
+    if is_c:
+        judged = judge_firmware(subject, fitted, split=split, device=device)
+        if not as_json(judged, json_file):
+            show_firmware(judged)
+            _show_checks(judged.checks)
+        return 0 if judged.passed else 1
+    assert fitted is not None
     found = verify_artifact(
         subject.folder,
         task=Classify(num_classes=fitted.num_classes),
@@ -167,7 +185,7 @@ def verify(
         progress=progress_for(),
     )
     if not as_json(found, json_file):
-        _show_verification(found)
+        _show_checks(found.checks)
     return 0 if found.passed else 1
 
 
@@ -176,9 +194,11 @@ def _subject(path: Path, split: str) -> Subject:
     from ..runs import load_final_model, read_run
     from ..verify import read_artifact
 
-    if path.name.endswith((".onnx", ".xml", ".pte", ".coded")):
+    if path.name.endswith((".onnx", ".xml", ".pte", ".coded", ".c")):
         path = path.parent
     folder = ARTIFACT
+    if path.match(f"*/{FIRMWARE_FOLDER}") and (path.parent.parent / RUN_FILE).exists():
+        path, folder = path.parent.parent, FIRMWARE_FOLDER
     if path.name in FORMAT_FOLDERS.values() and (path.parent / RUN_FILE).exists():
         path, folder = path.parent, path.name
     if path.name in ARTIFACT_FOLDERS.values() and (path.parent / RUN_FILE).exists():
@@ -190,6 +210,7 @@ def _subject(path: Path, split: str) -> Subject:
     before = (content.get("scores") or {}).get("before")
     return Subject(
         folder=path / folder,
+        run=path,
         fp32=path / FP32 if (path / FP32).is_dir() else None,
         simulation=load_final_model(path),
         baseline=_score(before, split),
@@ -212,13 +233,14 @@ def _budget(content: dict[str, Any]) -> Budget:
     return Budget(max_drop=asked["max_drop"], min_score=asked["min_score"])
 
 
-def _show_verification(found: Verification) -> None:
-    table(("", "check", "value", "limit", "how"), [_check_row(each) for each in found.checks], right=("value", "limit"))
-    for each in found.checks:
+def _show_checks(checks: Sequence[Check]) -> None:
+    table(("", "check", "value", "limit", "how"), [_check_row(each) for each in checks], right=("value", "limit"))
+    for each in checks:
         if each.blame:
             print(f"{each.name}: {each.blame}")
-    judged = any(check.name == "score" and check.limit is not None for check in found.checks)
-    print("FAILED" if not found.passed else "PASSED" if judged else "PASSED, but the score was not judged")
+    passed = all(check.passed for check in checks)
+    judged = any(check.name.startswith("score") and check.limit is not None for check in checks)
+    print("FAILED" if not passed else "PASSED" if judged else "PASSED, but the score was not judged")
 
 
 def _check_row(check: Check) -> tuple[str, ...]:

@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..types import ARTIFACT_FOLDERS, Device
+from .show import table
 
 if TYPE_CHECKING:
     import torch
     from torch import fx
 
+    from ..data import Data
     from ..export.c.artifact import Writing
+    from ..verify.firmware.judge import FirmwareVerification
+    from .artifacts import Subject
 
 NUM_SAMPLES = 8  # golden vectors of an export
 NEEDS_NO_FILES = ("digits",)  # data sets that are there whatever was typed
@@ -91,3 +95,46 @@ def _removed(dead: Mapping[str, Any]) -> str:
         f"dead channels removed: {dead['macs_removed'] / dead['macs_before']:.1%} of the MACs, "
         f"{dead['weights_removed'] / dead['weights_before']:.1%} of the weights"
     )
+
+
+def judge_firmware(subject: Subject, data: Data | None, *, split: str, device: str | None) -> FirmwareVerification:
+    """The verdict on a folder of C, beside what its run knows."""
+    from ..devices import device as find_device
+    from ..tasks import Classify
+    from ..verify import OnnxRunner
+    from ..verify.firmware.judge import Trial, verify_firmware
+    from .progress import progress_for
+
+    others: dict[str, Any] = {}
+    onnx = None if subject.run is None else subject.run / ARTIFACT_FOLDERS["int8"] / "model.onnx"
+    if onnx is not None and onnx.is_file():
+        others["ONNX Runtime"] = OnnxRunner(onnx)
+    if subject.simulation is not None:
+        others["the simulation"] = subject.simulation
+    trial = Trial(
+        task=None if data is None else Classify(num_classes=data.num_classes), data=data, split=split, others=others,
+        baseline=subject.baseline, budget=subject.budget, must_run=device is not None,
+    )  # fmt: skip
+    named = None if device is None else find_device(device)
+    return verify_firmware(subject.folder, device=named, trial=trial, progress=progress_for())
+
+
+def show_firmware(found: FirmwareVerification) -> None:
+    """The tables of a verification of firmware: operations, scores."""
+    counted = found.board is not None
+    names = ("operation", "kind", "MACs", "instructions", "per MAC", "differing bytes")
+    rows = [
+        (
+            each["tensor"], each["kind"], f"{each['macs']:,}" if each["macs"] else "",
+            f"{each['instructions']:,}" if counted else "not run",
+            "" if each["per_mac"] is None else f"{each['per_mac']:.2f}",
+            f"{each['differing']:,} of {each['compared']:,}",
+        )
+        for each in found.layers
+    ]  # fmt: skip
+    table(names, rows, right=("MACs", "instructions", "per MAC", "differing bytes"))
+    if found.scores:
+        print()
+        scored = [(each.name, f"{each.score.value:.2f}", f"{each.score.num_samples}") for each in found.scores]
+        table((found.scores[0].score.metric, "points", "images"), scored, right=("points", "images"))
+    print()

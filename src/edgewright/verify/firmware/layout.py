@@ -17,7 +17,7 @@ from .subject import Interface
 
 LAYOUT_FILE = "layout.json"
 LAYOUT_FORMAT = "edgewright-firmware-layout-1"
-REMEDY = "write the C again with `export.c.write`"
+REMEDY = "write the C again with `edgewright export RUN --format c`"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +85,7 @@ class Layout:
 
 
 def read_layout(folder: Path) -> Layout:
-    """The layout of a folder that `export.c.write` wrote.
+    """The layout of a folder that `export --format c` wrote.
 
     Raises:
         ModelError: the folder has none.

@@ -64,7 +64,7 @@ def prove_on_board(
     tensor. The outputs of both count as compared.
 
     Args:
-        folder: what `export.c.write` wrote of this very program.
+        folder: what `export --format c` wrote of this very program.
         images: for each, the codes of every input by name.
 
     Raises:

@@ -53,7 +53,7 @@ def sources_of(folder: Path) -> list[Path]:
     """
     sources = sorted(path for path in folder.rglob("*.c") if path.name != OWN_EXAMPLE)
     if not sources:
-        raise ModelError(f"{folder} holds no C files of a model: give a folder that `export.c.write` wrote.")
+        raise ModelError(f"{folder} holds no C files of a model: `edgewright export RUN --format c` writes some.")
     return sources
 
 

@@ -1,0 +1,139 @@
+"""Firmware from the command line: written, proven, refused, and the same bytes each time."""
+
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from edgewright.cli import app
+from edgewright.files import read_json
+from edgewright.verify.firmware import judge
+
+
+def run(*words):
+    return CliRunner().invoke(app, list(words))
+
+
+def refused(*words, code=2):
+    """The one sentence of a command that must fail."""
+    done = run(*words)
+    assert done.exit_code == code, (done.exit_code, done.stdout, done.stderr, done.exception)
+    assert done.stdout == ""
+    (sentence,) = [line for line in done.stderr.splitlines() if not line.startswith("Verify")]
+    return sentence
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """A float run, the same quantized, and its firmware for an stm32l4r5."""
+    place = tmp_path_factory.mktemp("firmware")
+    for words in (
+        ("train", "simple_cnn@8", "--data", "digits", "--epochs", "1", "--out", str(place / "float")),
+        ("quantize", str(place / "float"), "--data", "digits", "--method", "minmax", "--out", str(place / "int8")),
+        ("export", str(place / "int8"), "--format", "c", "--device", "stm32l4r5"),
+    ):
+        done = run(*words)
+        assert done.exit_code == 0, (words, done.stdout, done.stderr)
+    return place
+
+
+def small_device(folder, **limits):
+    """The device file of an stm32l4r5 with other memories."""
+    from edgewright.devices import DATA
+
+    text = (DATA / "stm32l4r5.toml").read_text()
+    for name, value in limits.items():
+        text = re.sub(rf"^{name} = .*$", f"{name} = {value}", text, flags=re.M)
+    path = folder / "small.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def test_export_says_what_the_firmware_needs(folders):
+    done = run("export", str(folders / "int8"), "--format", "c", "--device", "stm32l4r5")
+    need = read_json(folders / "int8" / "artifact-c" / "manifest.json")["need"]
+    assert f"RAM    {need['ram_bytes']:>10,}  arena {need['arena']:,}" in done.stdout
+    assert f"flash  {need['flash_bytes']:>10,}  weights and tables {need['tables']:,}" in done.stdout
+    assert "self-test: test images of digits; device: stm32l4r5" in done.stdout
+
+
+def test_the_same_run_gives_the_same_bytes(folders, tmp_path):
+    run("export", str(folders / "int8"), "--format", "c", "--device", "stm32l4r5", "--out", str(tmp_path / "again"))
+    kept = {
+        place: {path.relative_to(place): path.read_bytes() for path in place.rglob("*") if path.is_file()}
+        for place in (folders / "int8" / "artifact-c", tmp_path / "again")
+    }
+    first, second = kept.values()
+    assert first == second and len(first) > 15
+
+
+@pytest.mark.slow
+def test_verify_proves_every_byte_and_shows_each_operation(folders):
+    done = run("verify", str(folders / "int8" / "artifact-c"), "--data", "digits")
+    assert done.exit_code == 0, (done.stdout, done.stderr, done.exception)
+    assert re.search(r"^ok +bytes on this machine +0 bytes that differ", done.stdout, re.M)
+    if "emulator" not in done.stdout:  # its tools are not installed: then the host alone has proven it
+        return
+    assert re.search(r"^firmware in the emulator +\d", done.stdout, re.M)
+    assert re.search(r"^ok +bytes on M4 +0 bytes that differ", done.stdout, re.M)
+    assert re.search(r"^the simulation +\d", done.stdout, re.M)
+
+
+def test_without_data_the_images_of_the_artifact_are_run(folders, monkeypatch):
+    monkeypatch.setattr(judge, "missing_tools", lambda: ("qemu-system-arm",))
+    done = run("verify", str(folders / "int8" / "artifact-c" / "model.c"))
+    assert done.exit_code == 0, (done.stdout, done.stderr)
+    assert "on 8 images against the integer reference" in done.stdout
+    assert "not run" in done.stdout and "qemu-system-arm" in done.stdout
+    asked = run("verify", str(folders / "int8" / "artifact-c"), "--device", "stm32l4r5")
+    assert asked.exit_code == 1 and "FAILED" in asked.stdout
+
+
+def test_devices_without_an_exact_emulator_take_the_c(folders, tmp_path):
+    out = str(tmp_path / "c")
+    assert run("export", str(folders / "int8"), "--format", "c", "--device", "rp2040", "--out", out).exit_code == 0
+    done = run("verify", out)
+    assert done.exit_code == 0, (done.stdout, done.stderr)
+    assert "only the proof on the host is possible" in done.stdout
+
+
+@pytest.mark.parametrize(("name", "memory"), [("ram_bytes", "RAM"), ("flash_bytes", "flash")])
+def test_the_gate_lets_pass_what_fits_to_the_byte_and_refuses_one_byte_more(folders, tmp_path, name, memory):
+    need = read_json(folders / "int8" / "artifact-c" / "manifest.json")["need"][name]
+    words = ("export", str(folders / "int8"), "--format", "c", "--out", str(tmp_path / "c"), "--device")
+    assert run(*words, small_device(tmp_path, **{name: need})).exit_code == 0
+    before = (tmp_path / "c" / "manifest.json").read_bytes()
+    sentence = refused(*words, small_device(tmp_path, **{name: need - 1}), code=1)
+    assert f"simple_cnn_8 needs 1 byte more {memory} than the {need - 1:,} of stm32l4r5" in sentence
+    assert (tmp_path / "c" / "manifest.json").read_bytes() == before
+
+
+# -- wrong input ------------------------------------------------------------------------------------------------------
+def test_a_float_run_is_no_firmware(folders):
+    sentence = refused("export", str(folders / "float"), "--format", "c")
+    assert "is in float32, and firmware computes in integers: quantize it first" in sentence
+
+
+def test_an_unknown_device_offers_near_matches(folders):
+    words = ("export", str(folders / "int8"), "--format", "c", "--device", "stm32l4r")
+    assert "Unknown device 'stm32l4r': did you mean stm32l4r5" in refused(*words)
+    assert "Unknown device 'm4'" in refused("verify", str(folders / "int8" / "artifact-c"), "--device", "m4")
+
+
+def test_a_device_belongs_to_firmware(folders):
+    assert "--device is for --format c" in refused("export", str(folders / "int8"), "--device", "stm32l4r5")
+
+
+def test_verify_needs_an_artifact(folders):
+    assert "is not an artifact" in refused("verify", str(folders))
+
+
+def test_edited_programs_and_missing_weights_are_refused(folders, tmp_path):
+    out = tmp_path / "c"
+    run("export", str(folders / "int8"), "--format", "c", "--out", str(out))
+    path = out / "program.json"
+    path.write_text(path.read_text().replace("conv", "cnov", 1))
+    assert "is not the file that was exported" in refused("verify", str(out))
+    (out / "weights.c").unlink()
+    path.write_text(path.read_text().replace("cnov", "conv", 1))
+    assert "lacks weights.c: export it again" in refused("verify", str(out))

@@ -1,0 +1,157 @@
+"""The judge of firmware: zero differing bytes passes, anything else is blamed on an operation, a limit or a tool."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from torch import nn
+
+from edgewright.devices import device
+from edgewright.errors import ConfigError, DataError
+from edgewright.export.c.artifact import Writing, export_program
+from edgewright.export.c.gate import START_FLASH_BYTES, START_RAM_BYTES
+from edgewright.files import read_json, sha256_file, write_json
+from edgewright.program.lowering import lower
+from edgewright.types import Budget, Score
+from edgewright.verify.firmware import judge
+from edgewright.verify.firmware.checks import CYCLES_PER_INSTRUCTION, EMULATOR, HOST, Scored, scores
+from edgewright.verify.firmware.judge import Trial, verify_firmware
+from lowered_nets import images, simulation
+
+LAYERS = [nn.Conv2d(2, 6, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 6, 3, groups=6), nn.Flatten()]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """An artifact for an stm32l4r5, with three images."""
+    x = images(3, 2, 8, 8)
+    program = lower(simulation(nn.Sequential(*LAYERS, nn.Linear(24, 5)), x), name="small")
+    folder = tmp_path_factory.mktemp("judge") / "c"
+    return export_program(program, folder, images_BCHW=x.numpy(), writing=Writing(device=device("stm32l4r5")))
+
+
+@pytest.fixture
+def copied(made, tmp_path):
+    """A copy that may be spoilt."""
+    import shutil
+
+    shutil.copytree(made.folder, tmp_path / "c")
+    return tmp_path / "c"
+
+
+def sealed(folder):
+    """Hashes of the manifest made anew, as if the files had been exported like this."""
+    manifest = read_json(folder / "manifest.json")
+    for each in manifest["files"]:
+        path = folder / each["path"]
+        each.update(bytes=path.stat().st_size, sha256=sha256_file(path))
+    write_json(folder / "manifest.json", manifest)
+
+
+def named(found, name):
+    return next(check for check in found.checks if check.name == name)
+
+
+def test_firmware_of_its_own_program_passes_on_host_and_board(tools, made):
+    found = verify_firmware(made)
+    assert found.passed and not found.missing and found.board is not None
+    assert found.host.differing == found.board.parity.differing == 0
+    assert found.host.total == found.board.parity.total > 0
+    assert [row["tensor"] for row in found.layers] == [each.tensor for each in found.host.operations]
+    assert all(row["instructions"] > 0 for row in found.layers)
+    seconds = max(found.board.instructions) * CYCLES_PER_INSTRUCTION["M4"] / 120e6
+    assert found.latency_s == pytest.approx(seconds) and "estimated" in named(found, "latency_s").how
+
+
+def test_what_is_measured_stays_within_what_was_predicted(tools, made):
+    found, need = verify_firmware(made), made.manifest["need"]
+    assert found.board.sizes.static_ram_bytes + need["stack"] == need["ram_bytes"]
+    assert found.board.sizes.harness_ram_bytes == START_RAM_BYTES
+    assert found.board.sizes.harness_flash_bytes <= START_FLASH_BYTES
+    assert named(found, "ram_bytes").value == found.board.ram_bytes <= need["ram_bytes"]
+
+
+def test_a_wrong_weight_is_blamed_on_its_operation(copied):
+    text = (copied / "weights.c").read_text()
+    at = text.index("{", text.index("_weight[")) + 2
+    end = text.index(",", at)
+    (copied / "weights.c").write_text(text[:at] + ("1" if text[at:end].strip() != "1" else "2") + text[end:])
+    sealed(copied)
+    found = verify_firmware(copied, device=device("rp2040"))
+    check = named(found, "bytes on this machine")
+    assert not found.passed and check.value > 0
+    assert "the first operation that differs is conv" in check.blame
+
+
+def test_edited_and_missing_files_are_refused(copied):
+    path = copied / "program.json"
+    path.write_text(path.read_text().replace('"small"', '"large"', 1))
+    with pytest.raises(DataError, match=r"program\.json is not the file that was exported"):
+        verify_firmware(copied)
+    (copied / "program.safetensors").unlink()
+    with pytest.raises(DataError, match=r"program\.(json|safetensors)"):
+        verify_firmware(copied)
+
+
+def test_a_folder_with_another_model_or_without_images_is_refused(copied):
+    manifest = read_json(copied / "manifest.json")
+    write_json(copied / "manifest.json", {**manifest, "runtime": "onnxruntime"})
+    with pytest.raises(DataError, match="and no C: write some with --format c"):
+        verify_firmware(copied)
+    files = [each for each in manifest["files"] if each["path"] != "expected.npz"]
+    write_json(copied / "manifest.json", {**manifest, "files": files})
+    (copied / "expected.npz").unlink()
+    with pytest.raises(DataError, match="came with no images: give some with --data"):
+        verify_firmware(copied)
+
+
+def test_a_manifest_may_not_speak_of_files_elsewhere(copied):
+    manifest = read_json(copied / "manifest.json")
+    for path in ("../a", "/etc/hosts", "kernels//conv.h", ""):
+        manifest["files"][0]["path"] = path
+        (copied / "manifest.json").write_text(json.dumps(manifest))
+        with pytest.raises(DataError, match="is incomplete"):
+            verify_firmware(copied)
+
+
+@pytest.mark.parametrize("name", ["rp2040", "esp32-s3"])
+def test_devices_without_an_exact_emulator_get_the_proof_on_the_host(made, name):
+    found = verify_firmware(made, device=device(name))
+    assert found.passed and found.board is None and found.host.differing == 0
+    assert "only the proof on the host is possible" in named(found, "emulator").blame
+    assert not verify_firmware(made, device=device(name), trial=Trial(must_run=True)).passed
+
+
+def test_without_the_tools_the_host_still_proves_and_the_remedy_is_told(made, monkeypatch):
+    monkeypatch.setattr(judge, "missing_tools", lambda: ("qemu-system-arm",))
+    found = verify_firmware(made)
+    assert found.passed and found.host.differing == 0
+    assert named(found, "emulator").blame.endswith("apt-get install --no-install-recommends qemu-system-arm.")
+    assert named(found, "ram_bytes").how.startswith("predicted: arena ")
+
+
+def test_a_device_that_is_too_small_fails_by_the_linker(tools, made):
+    small = dataclasses.replace(device("stm32l4r5"), ram_bytes=4096 + 64)
+    found = verify_firmware(made, device=small)
+    assert not found.passed and found.board is None
+    assert "bytes more RAM than the 4,160 bytes" in found.missing
+    assert "times the limit: use a smaller input" in named(found, "ram_bytes").blame
+
+
+def test_memory_that_cannot_be_fenced_is_refused(tools, made):
+    with pytest.raises(ConfigError, match="takes multiples of 32"):
+        verify_firmware(made, device=dataclasses.replace(device("stm32l4r5"), ram_bytes=65_537))
+
+
+def scored(name, value):
+    return Scored(name=name, score=Score(metric="top-1", value=value, num_samples=500, split="test"))
+
+
+@pytest.mark.parametrize(("emulated", "passes"), [(92.8, True), (92.79, False), (93.2, True), (93.21, False)])
+def test_the_score_may_be_two_tenths_of_a_point_apart(emulated, passes):
+    found = [scored(EMULATOR, emulated), scored(HOST, emulated), scored("ONNX Runtime", 93.0)]
+    decided = {each.name: np.zeros(500, dtype=int) for each in found}
+    made = {check.name: check for check in scores(found, decided, None, Budget(max_drop=1.0))}
+    assert made["score against ONNX Runtime"].passed is passes
+    assert made["agreement with ONNX Runtime"].value == 100
