@@ -43,7 +43,7 @@ def small_device(folder, **limits):
 
     text = (DATA / "stm32l4r5.toml").read_text()
     for name, value in limits.items():
-        text = re.sub(rf"^{name} = .*$", f"{name} = {value}", text, flags=re.M)
+        text = re.sub(rf"^{name} = .*$", f"{name} = {value}", text, count=1, flags=re.M)
     path = folder / "small.toml"
     path.write_text(text)
     return str(path)
