@@ -38,6 +38,12 @@ class Floats:
     tensor: Tensor | None = None
 
 
+def identifier(name: str) -> str:
+    """A name as C allows it."""
+    plain = re.sub(r"\W", "_", name, flags=re.ASCII)
+    return f"t{plain}" if not plain or plain[0].isdigit() else plain
+
+
 @dataclass
 class Builder:
     """Collects tensors and operations."""
@@ -48,8 +54,7 @@ class Builder:
 
     def tensor(self, name: str, shape: tuple[int, ...], grid: Grid | None) -> Tensor:
         """A new tensor, called `name` as far as C and other tensors allow."""
-        plain = re.sub(r"\W", "_", name, flags=re.ASCII)
-        plain = f"t{plain}" if not plain or plain[0].isdigit() else plain
+        plain = identifier(name)
         free, number = plain, 2
         while free in self.tensors:
             free, number = f"{plain}_{number}", number + 1

@@ -28,11 +28,13 @@ class Reading:
 
     Attributes:
         entered: inputs of the file -> the tensor that the program has for each.
+        values: every value of the file so far, by its name.
         rounded: layers whose bias was no multiple of the scale of their sums.
     """
 
     graph: Graph
     builder: Builder = field(default_factory=Builder)
+    values: dict[str, Value] = field(default_factory=dict)
     entered: dict[str, Tensor] = field(default_factory=dict)
     made: dict[tuple[int, Any], tuple[Value, Tensor]] = field(default_factory=dict)
     rounded: list[str] = field(default_factory=list)

@@ -129,7 +129,7 @@ def dequantize(call: Call) -> Value:
     grid = grid_of(call, _code_type(call))
     if not holds(grid, x.grid):
         raise call.refused(
-            f"has the scale {grid.scale:.6g} and not the {x.grid.scale:.6g} of the codes it reads, or another zero point",
+            f"has the scale {grid.scale:.6g} and not the {x.grid.scale:.6g} of its codes, or another zero point",
             remedy="dequantize with the grid that the codes were made with",
         )
     return Coded(tensor=x.tensor)

@@ -88,7 +88,7 @@ def _gemm(op: _Rewriting) -> Nodes:
 
 def _two(operator: str) -> Callable[[_Rewriting], Nodes]:
     def rewrite(op: _Rewriting) -> Nodes:
-        a, b = (op.dequantized(*(op.input(first + each) for each in range(3))) for first in (0, 3))
+        a, b = (op.dequantized(op.input(first), op.input(first + 1), op.input(first + 2)) for first in (0, 3))
         return op.finish(operator, [a, b], (op.input(6), op.input(7)))
 
     return rewrite
@@ -104,14 +104,16 @@ def _one(operator: str, *drop: str) -> Callable[[_Rewriting], Nodes]:
 
 def _concat(op: _Rewriting) -> Nodes:
     parts = [
-        op.dequantized(*(op.input(first + each) for each in range(3))) for first in range(2, len(op.node.inputs), 3)
+        op.dequantized(op.input(first), op.input(first + 1), op.input(first + 2))
+        for first in range(2, len(op.node.inputs), 3)
     ]
     return op.finish("Concat", parts, (op.input(0), op.input(1)))
 
 
 REWRITES: dict[str, Callable[[_Rewriting], Nodes]] = {
     "QLinearConv": _conv, "QLinearMatMul": _matmul, "QGemm": _gemm, "QLinearAdd": _two("Add"),
-    "QLinearMul": _two("Mul"), "QLinearConcat": _concat, "QLinearSigmoid": _one("Sigmoid"), "QLinearLeakyRelu": _one("LeakyRelu"),
+    "QLinearMul": _two("Mul"), "QLinearConcat": _concat, "QLinearSigmoid": _one("Sigmoid"),
+    "QLinearLeakyRelu": _one("LeakyRelu"),
     "QLinearGlobalAveragePool": _one("GlobalAveragePool"), "QLinearAveragePool": _one("AveragePool"),
     "QLinearReduceMean": _one("ReduceMean"), "QLinearSoftmax": _one("Softmax", "opset"),
 }  # fmt: skip

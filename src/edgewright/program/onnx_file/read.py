@@ -10,7 +10,7 @@ import numpy as np
 
 from ...errors import ModelError, UnsupportedError, first_line
 from ...formats.onnx_file import STANDARD
-from ..building import tidied
+from ..building import identifier, tidied
 from ..shapes import check
 from ..types import Program
 from . import integers, layers, parts, pointwise, resize, windows
@@ -62,7 +62,11 @@ def read_onnx(path: Path | str, *, name: str | None = None) -> Program:
     """
     path = Path(path)
     reading, outputs = read_values(path)
-    return check(tidied(program_of(reading, outputs, name=name or path.stem)))
+    program = program_of(reading, outputs, name=name or path.stem)
+    try:
+        return check(tidied(program))
+    except ModelError as error:
+        raise ModelError(f"{path} is damaged: {error}") from error
 
 
 def read_values(path: Path) -> tuple[Reading, list[str]]:
@@ -81,7 +85,7 @@ def program_of(reading: Reading, outputs: Sequence[str], *, name: str) -> Progra
     if reading.rounded:
         log.warning("Biases of %s are no integers of their sums' scale: rounded.", ", ".join(reading.rounded))
     return Program(
-        name=plain_name(name), tensors=builder.tensors, operations=tuple(builder.operations),
+        name=identifier(plain_name(name)), tensors=builder.tensors, operations=tuple(builder.operations),
         inputs=tuple(builder.inputs), outputs=tuple(outputs),
     )  # fmt: skip
 
@@ -91,9 +95,9 @@ class _Walk:
 
     def __init__(self, graph: Graph) -> None:
         self.graph, self.reading = graph, Reading(graph=graph)
-        self.values: dict[str, Value] = {
-            key: Known(values=array, bits=graph.bits.get(key)) for key, array in graph.arrays.items()
-        }
+        self.values = self.reading.values
+        for key, array in graph.arrays.items():
+            self.values[key] = Known(values=array, bits=graph.bits.get(key))
         for entry in graph.inputs:
             batch, *sizes = entry.shape
             if batch not in (None, 1) or None in sizes or not sizes:
