@@ -59,6 +59,8 @@ def test_scratch_counts_as_memory_of_the_operation():
 TIGHT = {  # the least bytes that an output may begin before its input, by hand
     "pointwise of fewer channels": ({"channels": 16, "outputs": 8}, 0),
     "pointwise of more channels": ({"channels": 8, "outputs": 16}, 24 * 8),  # 24 pixels lie before the last one
+    # channels 0 to 3 of all 3 pixels are written while channel 4 on of the very first pixel are still read
+    "strided depthwise": ({"channels": 8, "outputs": 8, "kernel": (3, 3), "stride": 2, "depthwise": True}, 2 * 8),
     # pixels 0 to 11 are written, and pixel 12 at row 2, column 2 reads row 1 from its column 1 on; as later ones
     "convolution": ({"channels": 8, "outputs": 8, "kernel": (3, 3)}, 48),
     # pixels 0 to 5 are written, and pixel 6 at row 1, column 1 reads row 1 from its column 1 on
@@ -84,3 +86,33 @@ def test_an_output_lies_as_close_to_its_input_as_the_kernel_allows_and_no_closer
     write(firmware, tmp_path / "c")
     parity = compare_on_host(program, tmp_path / "c", images_of(program, count=4, seed=5))
     assert (parity.differing == 0) == (closer == 0)
+
+
+@needs_compiler
+@pytest.mark.slow
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_depthwise_layer_lies_in_the_place_of_its_input_unless_that_is_needed(kept, tmp_path):
+    rng = np.random.default_rng(0)
+    builder = Builder(shape=(8, 6, 5))
+    weight, window = rng.integers(-127, 128, (8, 1, 3, 3)), Window(kernel=(3, 3), padding=((1, 1), (1, 1)))
+    first = builder.same("rescale", "x")
+    last = builder.conv(first, weight, np.zeros(8), window=window, groups=8, scale=0.0004)
+    program = builder.program(*([first, last] if kept else [last]))
+    firmware = emit(program, kernels="dsp")
+    assert ("at_conv1" in firmware.files["model.c"]) == kept
+    assert firmware.plan.arena_bytes == (2 if kept else 1) * 240 + 4 * 4 * (10 + 3 * 4)
+    write(firmware, tmp_path / "c")
+    assert compare_on_host(program, tmp_path / "c", images_of(program, count=4, seed=5)).differing == 0
+
+
+def test_an_output_leaves_the_place_of_its_input_where_the_arena_is_smaller_so():
+    """Behind a large input: the last output begins far ahead of what it reads, which then wants to lie at the end."""
+    rng = np.random.default_rng(0)
+    builder = Builder(shape=(24, 32, 32))
+    window = Window(kernel=(3, 3), padding=((1, 1), (1, 1)))
+    x = builder.conv("x", rng.integers(-127, 128, (8, 24, 1, 1)), np.zeros(8))
+    x = builder.conv(x, rng.integers(-127, 128, (8, 1, 3, 3)), np.zeros(8), window=window, groups=8)
+    x = builder.conv(x, rng.integers(-127, 128, (32, 8, 1, 1)), np.zeros(32))
+    made = emit(builder.program(x), kernels="dsp").plan
+    assert made.offsets["conv1"] > made.offsets["conv0"]
+    assert made.arena_bytes < 32 * 1024 + 1024

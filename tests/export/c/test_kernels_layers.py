@@ -8,26 +8,28 @@ from hypothesis import strategies as st
 
 from c_cases import ODD, Bench, drawn, grids, proof_of
 from edgewright.export.c import emit
+from edgewright.export.c.dsp import KERNELS as DSP
 from edgewright.export.c.kernel_sets import KERNEL_SETS
 from edgewright.reference.integer import Grid, Window
 
 needs_compiler = pytest.mark.skipif(not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler")
-NUM = 24  # of convolutions and of depthwise ones; each is a function of its own to the compiler
+NUM = 16  # of convolutions and of depthwise ones; each is a function of its own to the compiler
+WHOLE_WORDS = st.sampled_from((4, 8, 12))  # channels that the kernels of some sets want
 
 
 @st.composite
-def windows(draw):
+def windows(draw, kernels=((1, 1), (1, 3), (1, 5), (2, 1), (3, 3), (3, 2), (4, 4)), dilated=True):
     pair = lambda low, high: (draw(st.integers(low, high)), draw(st.integers(low, high)))  # noqa: E731
-    kernel = draw(st.sampled_from(((1, 1), (1, 3), (1, 5), (2, 1), (3, 3), (3, 2), (4, 4))))
-    window = Window(kernel=kernel, stride=pair(1, 3), padding=(pair(0, 2), pair(0, 3)), dilation=pair(1, 2))
+    kernel, dilation = draw(st.sampled_from(kernels)), pair(1, 2 if dilated else 1)
+    window = Window(kernel=kernel, stride=pair(1, 3), padding=(pair(0, 2), pair(0, 3)), dilation=dilation)
     sizes = tuple(max(draw(st.integers(1, 8)), window.reach(axis) - sum(window.padding[axis])) for axis in (0, 1))
     return window, sizes
 
 
 @st.composite
-def convs(draw, depthwise=False):
-    window, sizes = draw(windows())
-    channels = draw(ODD)
+def convs(draw, depthwise=False, many=ODD, places=windows()):  # noqa: B008 - a strategy is a constant
+    window, sizes = draw(places)
+    channels = draw(many)
     groups = channels if depthwise else draw(st.sampled_from([each for each in (1, 1, 3, 5) if channels % each == 0]))
     outputs = channels if depthwise else groups * draw(st.integers(1, 9))
     return window, sizes, channels, groups, outputs, draw(grids()), draw(grids()), draw(st.integers(0, 2**31))
@@ -73,6 +75,10 @@ def build_bench():
         add_conv(bench, case)
     for case in drawn(convs(depthwise=True), count=NUM):
         add_conv(bench, case)
+    for case in drawn(convs(many=WHOLE_WORDS), count=NUM // 2):
+        add_conv(bench, case)
+    for case in drawn(convs(True, WHOLE_WORDS, windows(kernels=((3, 3),), dilated=False)), count=NUM // 2):
+        add_conv(bench, case)
     for case in drawn(linears(), count=NUM // 2):
         add_linear(bench, case)
     for channels, outputs in ((1, 1), (3, 5), (17, 33), (16, 2), (6, 7)):
@@ -98,8 +104,12 @@ def test_every_layer_gives_the_bytes_of_the_reference(proven, name):
     assert parity[name].differing == 0, operation
 
 
-def test_the_cases_hold_every_kernel_and_both_roundings():
+def test_the_cases_hold_every_kernel_and_all_forms_of_rounding():
     text = emit(build_bench()).files["model.c"]
     for kernel in ("conv", "depthwise", "pointwise", "linear", "linear_float"):
         assert f"ew_{kernel}(&" in text
     assert ".high_word = 0" in text and ".high_word = 1" in text
+    text = emit(build_bench(), kernels="dsp").files["model.c"]
+    for kernel in DSP:
+        assert text.count(f"ew_dsp_{kernel}(&") > 1
+    assert ".fused = 0" in text and ".fused = 1" in text

@@ -17,6 +17,7 @@ from edgewright.export.c.memory import (
     block_lead_bytes,
     channel_lead_bytes,
     channel_rise_bytes,
+    channel_row_lead_bytes,
     footprint_bytes,
     lead_bytes,
     pixel_by_pixel,
@@ -200,6 +201,40 @@ def test_no_byte_is_lost_at_the_distance_of_blocks(rows, columns, channels_in, c
     lead = block_lead_bytes(down, across, at_once=at_once)
     assert not block_loses(down, across, 800 + lead, 800, at_once=at_once)
     assert lead <= pixel_lead_bytes(down, across)
+
+
+def row_loses(down, across, offset_in, offset_out, *, at_once):
+    """`loses` of a kernel that makes so many channels of a row before the next, each of the same channel."""
+    written = np.zeros(2000, dtype=bool)
+    channels = across.row_bytes_out
+    for row in range(down.rows_out):
+        for first in range(0, channels, at_once):
+            end = min(first + at_once, channels)
+            for y in range(row * down.stride - down.pad, row * down.stride - down.pad + down.kernel):
+                begin = offset_in + y * down.row_bytes_in
+                for x in range(across.rows_in if 0 <= y < down.rows_in else 0):
+                    if written[begin + x * channels + first : begin + x * channels + end].any():
+                        return True
+            for x in range(across.rows_out):
+                begin = offset_out + row * down.row_bytes_out + x * channels
+                written[begin + first : begin + end] = True
+    return False
+
+
+@settings(max_examples=40, deadline=None)
+@given(axes(), axes(), st.integers(1, 5), st.integers(1, 4))
+def test_no_byte_is_lost_at_the_distance_of_channels_of_a_row(rows, columns, channels, at_once):
+    down, across = made(rows, columns, channels, channels)
+    lead = channel_row_lead_bytes(down, across, at_once=at_once)
+    assert not row_loses(down, across, 800 + lead, 800, at_once=at_once)
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(2, 6), st.integers(2, 6), st.integers(1, 4))
+def test_a_byte_less_than_the_distance_of_channels_of_a_row_loses_a_byte(num_rows, num_columns, channels):
+    down, across = made((num_rows, num_rows, 3, 1, 1), (num_columns, num_columns, 3, 1, 1), channels, channels)
+    lead = channel_row_lead_bytes(down, across, at_once=1)
+    assert row_loses(down, across, 800 + lead - 1, 800, at_once=1)
 
 
 @settings(max_examples=12, deadline=None)

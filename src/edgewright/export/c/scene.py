@@ -22,6 +22,7 @@ class Call:
         sizes: fields of ew_KERNEL_sizes; a mapping is a struct of its own.
         part: sets the constants of several calls of one operation apart.
         scratch_bytes: what the kernel needs beside its tensors, in the arena.
+        in_place: its output can lie in the very place of its first input where nothing else reads that.
         distances: how far its output may lie over an input; None: as `memory.program.OVERLAPS` says of the operation.
     """
 
@@ -31,6 +32,7 @@ class Call:
     constants: tuple[Constant, ...] = ()
     part: str = ""
     scratch_bytes: int = 0
+    in_place: bool = False
     distances: Rule | None = None
 
     @property

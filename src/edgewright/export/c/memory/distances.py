@@ -118,6 +118,18 @@ def channel_rise_bytes(rows: RowWindow, columns: RowWindow, *, at_once: int = 4)
     return max(0, int(np.max(within)), int(np.max(earlier - start[1:], initial=0)))
 
 
+def channel_row_lead_bytes(rows: RowWindow, columns: RowWindow, *, at_once: int) -> int:
+    """`lead_bytes` for a kernel that makes `at_once` channels of a row, each of its own, before the next channels.
+
+    What is written of a row must leave alone what its next channels read, which begins `at_once` bytes later too; the
+    last channels of the last pixel only what the next row reads.
+    """
+    row = np.arange(rows.rows_out, dtype=np.int64)
+    ahead = row * rows.row_bytes_out - np.maximum(0, row * rows.stride - rows.pad) * rows.row_bytes_in
+    within = ahead + rows.row_bytes_out - columns.row_bytes_out if columns.row_bytes_out > at_once else ahead
+    return max(0, int(np.max(ahead[1:], initial=0)), int(np.max(within)))
+
+
 def block_lead_bytes(rows: RowWindow, columns: RowWindow, *, at_once: int) -> int:
     """`pixel_lead_bytes` for a kernel that reads the windows of `at_once` pixels and only then writes these.
 

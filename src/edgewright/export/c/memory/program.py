@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ....program import Operation, Program
@@ -32,7 +32,8 @@ class Needs:
     Attributes:
         buffers: tensors of codes, named after the tensor whose memory they are; scratch.
         overlaps: of outputs with inputs that die under them.
-        owner: tensor -> the tensor whose buffer it lies in: itself, or what a reshape passes on without moving a byte.
+        owner: tensor -> the tensor whose buffer it lies in: itself, or what a reshape passes on without moving a byte,
+            or what a kernel writes over in its place.
         floats: float outputs, which lie in memory of the caller.
     """
 
@@ -49,6 +50,7 @@ def buffers_of(
     may_run_backwards: bool = False,
     lying: Mapping[str, Shape] | None = None,
     rules: Mapping[str, Rule] | None = None,
+    in_place: Container[str] = (),
 ) -> Needs:
     """Buffers and overlaps of a program; operations keep their numbers, codes take a byte each.
 
@@ -59,9 +61,10 @@ def buffers_of(
         scratch: output of an operation -> bytes that its kernel needs beside its tensors.
         may_run_backwards: whether the kernels of windows can also run from the last pixel to the first.
         lying: the shapes in whose order the tensors lie, where they are known already.
+        in_place: outputs of kernels that can leave them in the very place of their first inputs, of the same size.
         rules: output of an operation -> how far it may lie over an input, where its kernel keeps an order of its own.
     """
-    owner = _owners(program, layouts(program) if lying is None else lying)
+    owner = _owners(program, layouts(program) if lying is None else lying, in_place)
     owned = [name for name, whose in owner.items() if name == whose]
     coded = [name for name in owned if program.tensors[name].grid is not None]
     lives = _lives(program, owner)
@@ -87,12 +90,21 @@ def scratch_of(name: str) -> str:
     return f"scratch of {name}"
 
 
-def _owners(program: Program, lying: Mapping[str, Shape]) -> dict[str, str]:
+def _owners(program: Program, lying: Mapping[str, Shape], in_place: Container[str]) -> dict[str, str]:
     owner = {name: name for name in program.inputs}
-    for operation in program.operations:
-        moves_nothing = is_alias(program, operation, lying)
-        owner[operation.output] = owner[operation.inputs[0]] if moves_nothing else operation.output
+    for index, operation in enumerate(program.operations):
+        stays = is_alias(program, operation, lying) or (
+            operation.output in in_place and _is_last_read(program, owner, index)
+        )
+        owner[operation.output] = owner[operation.inputs[0]] if stays else operation.output
     return owner
+
+
+def _is_last_read(program: Program, owner: Mapping[str, str], index: int) -> bool:
+    """Whether nothing needs the memory of an operation's first input after it, given the owners of all before it."""
+    root = owner[program.operations[index].inputs[0]]
+    later = [name for operation in program.operations[index + 1 :] for name in operation.inputs]
+    return all(owner.get(name) != root for name in (*later, *program.outputs))
 
 
 def _lives(program: Program, owner: Mapping[str, str]) -> dict[str, tuple[int, int]]:

@@ -1,6 +1,7 @@
 /* The instructions of Cortex-M4, M7 and M33 that work on pairs of 16 bits, and C that means the same elsewhere.
  *
  * A pair is an int32_t of two int16_t. Four codes of one word come apart as two pairs: the even ones, and the odd ones.
+ * Words hold their first code lowest.
  */
 #ifndef EW_DSP_SIMD_H
 #define EW_DSP_SIMD_H
@@ -8,6 +9,10 @@
 #include <string.h>
 
 #include "../numbers.h"
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "these kernels are for little-endian memory: take the portable ones"
+#endif
 
 /* Four codes that lie side by side, at any address. */
 EW_INLINE int32_t ew_four_codes(const int8_t *codes)
@@ -45,6 +50,27 @@ EW_INLINE int32_t ew_smlad(int32_t a, int32_t b, int32_t sum)
 {
     int32_t out;
     __asm("smlad %0, %1, %2, %3" : "=r"(out) : "r"(a), "r"(b), "r"(sum));
+    return out;
+}
+
+EW_INLINE int32_t ew_smlabt(int32_t a, int32_t b, int32_t sum)
+{
+    int32_t out;
+    __asm("smlabt %0, %1, %2, %3" : "=r"(out) : "r"(a), "r"(b), "r"(sum));
+    return out;
+}
+
+EW_INLINE int32_t ew_lows(int32_t a, int32_t b)
+{
+    int32_t out;
+    __asm("pkhbt %0, %1, %2, lsl #16" : "=r"(out) : "r"(a), "r"(b));
+    return out;
+}
+
+EW_INLINE int32_t ew_highs(int32_t a, int32_t b)
+{
+    int32_t out;
+    __asm("pkhtb %0, %1, %2, asr #16" : "=r"(out) : "r"(b), "r"(a));
     return out;
 }
 
@@ -97,6 +123,24 @@ EW_INLINE int32_t ew_odd(int32_t word)
 EW_INLINE int32_t ew_smlad(int32_t a, int32_t b, int32_t sum)
 {
     return ew_plus(sum, ew_plus(ew_low(a) * ew_low(b), (a >> 16) * (b >> 16)));
+}
+
+/* sum + a.low * b.high */
+EW_INLINE int32_t ew_smlabt(int32_t a, int32_t b, int32_t sum)
+{
+    return ew_plus(sum, ew_low(a) * (b >> 16));
+}
+
+/* (a.low, b.low) */
+EW_INLINE int32_t ew_lows(int32_t a, int32_t b)
+{
+    return ew_pack(a, b);
+}
+
+/* (a.high, b.high) */
+EW_INLINE int32_t ew_highs(int32_t a, int32_t b)
+{
+    return ew_pack(a >> 16, b >> 16);
 }
 
 /* sum + the high word of a * b */
