@@ -23,10 +23,13 @@ def mean_of(
 
 
 def variance_of(values: np.ndarray, name: str, *, expected: float | None = None) -> Number:
-    """Variance of independent draws; its standard error from their fourth moment, sqrt((m4 - s^4) / n)."""
+    """Variance of independent draws, s^2 with n - 1, and its standard error.
+
+    Var(s^2) = (m4 - sigma^4 (n - 3)/(n - 1)) / n, with the fourth central moment m4.
+    """
     drawn = np.asarray(values, dtype=np.float64).ravel()
-    variance, fourth = drawn.var(ddof=1), ((drawn - drawn.mean()) ** 4).mean()
-    error = math.sqrt(max(0.0, fourth - variance**2) / drawn.size)
+    n, variance, fourth = drawn.size, drawn.var(ddof=1), ((drawn - drawn.mean()) ** 4).mean()
+    error = math.sqrt(max(0.0, fourth - variance**2 * (n - 3) / (n - 1)) / n)
     return Number(name=name, value=float(variance), error=error, expected=expected)
 
 

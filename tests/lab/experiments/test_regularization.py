@@ -24,3 +24,15 @@ def test_l2_does_not_shrink_evenly(find):
     assert found.told == "does not hold" and not found.disagreeing
     assert found["factor on a weak direction"].value < found["factor on the strongest direction"].value - 0.05
     assert found["least median validation error"].value < found["median validation error without penalty"].value / 2
+
+
+def test_dropout_has_the_moments_of_theory(find):
+    found = find("dropout_keeps_the_mean_and_adds_variance")
+    assert found.told == "holds" and not found.disagreeing
+    assert found["variance, p=0.5"].expected == 1.5**2
+
+
+def test_the_place_of_dropout_matters_only_where_zero_does_not_stay(find):
+    found = find("dropout_before_and_after_relu_are_one")
+    assert found.told == "does not hold" and not found.disagreeing
+    assert found["largest difference of the orders, sigmoid"].value > 0.4
