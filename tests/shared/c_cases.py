@@ -1,7 +1,7 @@
 """Programs of many small operations side by side, so that one compilation proves all of them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from edgewright.errors import UnsupportedError
 from edgewright.export.c import emit, write
 from edgewright.program import Operation, Program, Tensor, check
 from edgewright.reference.integer import Grid
@@ -85,6 +86,46 @@ def images_of(program: Program, *, count: int, seed: int) -> list[dict[str, np.n
          for name in program.inputs}
         for index in range(count)
     ]  # fmt: skip
+
+
+def in_tflm(program: Program, *, every: int) -> Program:
+    """The operations of a bench that the second rounding has, one of `every`, without those that may overflow there.
+
+    Grids that it prescribes are given first.
+    """
+    tensors = dict(program.tensors)
+    for operation in program.operations:
+        grid, out = tensors[operation.inputs[0]].grid, tensors[operation.output].grid
+        if operation.kind in PRESCRIBED and grid is not None and out is not None:
+            tensors[operation.output] = replace(tensors[operation.output], grid=PRESCRIBED[operation.kind](grid, out))
+    alone = [_alone(program, tensors, each) for each in program.operations[::every]]
+    kept = [each for each in alone if _is_safe(each)]
+    return replace(
+        program, rounding="tflm", tensors={name: tensor for each in kept for name, tensor in each.tensors.items()},
+        operations=tuple(each.operations[0] for each in kept), outputs=kept[-1].outputs,
+        inputs=tuple(name for each in kept for name in each.inputs),
+    )  # fmt: skip
+
+
+PRESCRIBED: dict[str, Callable[[Grid, Grid], Grid]] = {
+    "average_pool": lambda grid, out: replace(out, scale=grid.scale, zero_point=grid.zero_point),
+    "softmax": lambda grid, out: Grid(scale=1 / 256, zero_point=-128, low=-128, high=127),
+}
+
+
+def _alone(program: Program, tensors: dict[str, Tensor], operation: Operation) -> Program:
+    names = (*operation.inputs, operation.output)
+    return replace(
+        program, rounding="tflm", tensors={name: tensors[name] for name in names}, operations=(operation,),
+        inputs=operation.inputs, outputs=(operation.output,),
+    )  # fmt: skip
+
+
+def _is_safe(program: Program) -> bool:
+    try:
+        return not emit(program).may_overflow
+    except UnsupportedError:
+        return False
 
 
 PROVEN: dict[str, dict[str, OperationBytes]] = {}  # by the calls in model.c: sets that make the same ones share a proof

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from c_cases import ODD, Bench, drawn, grids, proof_of
+from c_cases import ODD, Bench, drawn, grids, in_tflm, proof_of
 from edgewright.export.c.kernel_sets import KERNEL_SETS
 from edgewright.program import KINDS
 from edgewright.reference.integer import Grid, Window, table
@@ -138,3 +138,13 @@ def test_every_operation_gives_the_bytes_of_the_reference(proven, kind):
     rows = [each for each in parity.values() if each.kind == kind]
     assert rows and all(each.total >= 6 * program.tensors[each.tensor].num_values for each in rows)
     assert [each for each in rows if each.differing] == []
+
+
+@needs_compiler
+@pytest.mark.slow
+def test_every_operation_rounds_twice_where_the_program_does(tmp_path):
+    program = in_tflm(build_bench(), every=2)
+    kinds = {each.kind for each in program.operations}
+    assert {"add", "mul", "concat", "average_pool", "global_average", "rescale", "leaky_relu", "softmax"} <= kinds
+    parity = proof_of(program, tmp_path / "c", seed=3, kernels="helium")
+    assert [each for each in parity.values() if each.differing] == [] and len(parity) == len(program.operations)

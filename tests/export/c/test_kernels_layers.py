@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from c_cases import ODD, Bench, drawn, grids, proof_of
+from c_cases import ODD, Bench, drawn, grids, in_tflm, proof_of
 from edgewright.export.c import emit
 from edgewright.export.c.dsp import KERNELS as DSP
 from edgewright.export.c.kernel_sets import KERNEL_SETS
@@ -102,6 +102,17 @@ def test_every_layer_gives_the_bytes_of_the_reference(proven, name):
     operation = next(each for each in program.operations if each.output == name)
     assert parity[name].total == 6 * program.tensors[name].num_values * (4 if program.tensors[name].grid is None else 1)
     assert parity[name].differing == 0, operation
+
+
+@needs_compiler
+@pytest.mark.slow
+def test_layers_round_twice_where_the_program_does(tmp_path):
+    """With the sets whose layers have forms of their own, beside what is left to the portable kernels."""
+    program = in_tflm(build_bench(), every=3)
+    parity = proof_of(program, tmp_path / "c", seed=4, kernels="helium")
+    assert [each for each in parity.values() if each.differing] == [] and len(parity) == len(program.operations)
+    text = emit(program, kernels="helium").files["model.c"]
+    assert all(f".{form} = {flag}" in text for form in ("high_word", "fused") for flag in (0, 1))
 
 
 def test_the_cases_hold_every_kernel_and_all_forms_of_rounding():
