@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 from sklearn import metrics
 
@@ -43,6 +43,7 @@ def test_saying_no_to_all_is_99_percent_right_and_worth_nothing():
 
 
 @given(pairs)
+@settings(max_examples=40)  # scikit-learn checks its input at length
 def test_counts_are_scikit_learns_and_the_products(found):
     true, said = (np.array(each) for each in zip(*found, strict=True))
     counts = decisions.confusion(true, said, 4)
@@ -56,6 +57,7 @@ def test_counts_are_scikit_learns_and_the_products(found):
 
 
 @given(pairs)
+@settings(max_examples=40)  # scikit-learn checks its input at length
 def test_ratios_are_scikit_learns(found):
     true, said = (np.array(each) for each in zip(*found, strict=True))
     counts = decisions.confusion(true, said, 4)

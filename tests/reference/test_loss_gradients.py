@@ -93,6 +93,27 @@ def test_negative_sampling_pushes_what_is_drawn_twice_twice():
     check([gradients.negative_sampling(LOGITS, LABELS, drawn)], pulled)
 
 
+NOISE, DRAWN = np.array([0.4, 0.3, 0.2, 0.1]), [1, 1, 3, 0]
+
+
+@pytest.mark.parametrize("name", ["sampled_softmax", "noise_contrastive"])
+def test_losses_over_drawn_classes_have_the_slope_of_a_difference_quotient(name):
+    value, slope = (getattr(module, name) for module in (reference, gradients))
+    found = slope(LOGITS, LABELS, DRAWN, noise_K=NOISE)
+    for row, k in np.ndindex(*LOGITS.shape):
+        step = np.zeros_like(LOGITS)
+        step[row, k] = 1e-6
+        ahead, behind = (value(LOGITS + sign * step, LABELS, DRAWN, noise_K=NOISE) for sign in (1, -1))
+        assert found[row, k] == pytest.approx((ahead - behind) / 2e-6, abs=1e-8)
+
+
+def test_with_many_draws_the_sampled_gradient_is_the_whole_softmaxs():
+    rng = np.random.default_rng(0)
+    drawn = rng.choice(4, size=20_000, p=NOISE)
+    found = gradients.sampled_softmax(LOGITS, LABELS, drawn, noise_K=NOISE)
+    np.testing.assert_allclose(found, gradients.cross_entropy(LOGITS, np.eye(4)[LABELS]), atol=0.01)
+
+
 def test_of_a_sure_mistake_cross_entropy_learns_and_the_squared_error_does_not():
     z, y = np.array([-8.0]), np.array([1.0])
     assert gradients.binary_cross_entropy(z, y)[0] == pytest.approx(-0.999665, abs=1e-6)

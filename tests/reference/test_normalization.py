@@ -9,6 +9,8 @@ from torch import nn
 from torch.nn import functional
 
 from autograd_oracle import check, torch_gradients
+from edgewright.model import capture
+from edgewright.model.fold import fold_batch_norms
 from edgewright.reference import normalization as norm
 from edgewright.reference.convolution import conv2d
 from edgewright.reference.dropout import dropout, standard_dropout
@@ -145,6 +147,25 @@ def test_a_folded_convolution_is_convolution_and_batch_norm(groups):
     flat = weight.reshape(6, -1)[:, :9]
     apart = norm.batch_norm_inference(linear(rows, flat, bias), *scale, running)
     np.testing.assert_allclose(linear(rows, *norm.folded(flat, bias, scale, running)), apart, atol=1e-12)
+
+
+def test_the_products_folding_is_the_references():
+    layers = nn.Conv2d(4, 6, 3, padding=1, groups=2), nn.BatchNorm2d(6)
+    conv, norm_layer = (layer.double() for layer in layers)
+    norm_layer.weight.data.uniform_(0.5, 2)
+    norm_layer.bias.data.normal_()
+    norm_layer.running_mean.normal_()
+    norm_layer.running_var.uniform_(0.5, 2)
+    net, folding = fold_batch_norms(capture(nn.Sequential(conv, norm_layer).eval().float(), (4, 5, 5)))
+    running = norm.RunningStatistics(
+        mean_C=norm_layer.running_mean.double().numpy(), var_C=norm_layer.running_var.double().numpy()
+    )
+    arrays = {name: value.detach().double().numpy() for name, value in nn.Sequential(*layers).state_dict().items()}
+    wanted = norm.folded(arrays["0.weight"], arrays["0.bias"], (arrays["1.weight"], arrays["1.bias"]), running)
+    assert len(folding.folded) == 1
+    found = [value.detach().numpy() for value in net.parameters()]
+    for ours, theirs in zip(wanted, found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)  # the product's are float32
 
 
 def test_dropout_keeps_the_mean_and_has_the_variance_of_its_formula():

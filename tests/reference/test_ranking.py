@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 from sklearn import metrics
 
@@ -23,6 +23,7 @@ def parts(found):
 
 
 @given(samples)
+@settings(max_examples=40)  # scikit-learn checks its input at length
 def test_pairs_ranks_and_area_are_one_number_and_scikit_learns_ties_included(found):
     scores, labels = parts(found)
     wanted = metrics.roc_auc_score(labels, scores)
@@ -32,6 +33,7 @@ def test_pairs_ranks_and_area_are_one_number_and_scikit_learns_ties_included(fou
 
 
 @given(samples)
+@settings(max_examples=40)  # scikit-learn checks its input at length
 def test_curves_and_average_precision_are_scikit_learns(found):
     scores, labels = parts(found)
     theirs = metrics.roc_curve(labels, scores, drop_intermediate=False)

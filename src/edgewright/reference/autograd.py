@@ -9,8 +9,9 @@ to it, as two functions that never write it down:
     jvp    inputs first, pushing:   one walk gives the derivative of all outputs along ONE direction of the inputs
     vjp    output first, pulling:   one walk gives the derivative of ONE output along all directions of the inputs
 
-A loss is one output of very many inputs, which is why training pulls. An adjoint is summed over all uses of a node and
-pulled on once: linear in the size of the graph, where a sum over its paths would be exponential.
+Pulling needs the values that were passed on the way, so they are stored. It is the cheapest exact way to the gradient
+of a loss, which is one output of very many inputs, and not the only way. An adjoint is summed over all uses of a node
+and pulled on once: linear in the size of the graph, where a sum over its paths would be exponential.
 
 Source: Griewank and Walther 2008, Evaluating Derivatives; Baydin 2018, JMLR 18.
 """

@@ -126,7 +126,10 @@ def frequency_weighted_iou(counts_KK: np.ndarray) -> float:
 
 
 def top_k_accuracy(scores_nK: np.ndarray, true_n: np.ndarray, k: int) -> float:
-    """Share of samples whose class is among the k largest scores; of equal ones the lower class comes first."""
+    """Share of samples whose class is among the k largest scores; of equal ones the lower class comes first.
+
+    With k = K everything is right: it says something only for k well below K.
+    """
     order_nK = np.argsort(-scores_nK, axis=1, kind="stable")[:, :k]
     return float((order_nK == np.reshape(true_n, (-1, 1))).any(1).mean())
 

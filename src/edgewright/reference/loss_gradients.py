@@ -87,6 +87,28 @@ def cosine_embedding(
     return outer_B1 * (second - cosine_B1 * first) / sizes[0], outer_B1 * (first - cosine_B1 * second) / sizes[1]
 
 
+def sampled_softmax(
+    logits_BK: np.ndarray, labels_B: Sequence[int], drawn_S: Sequence[int], *, noise_K: np.ndarray
+) -> np.ndarray:
+    """q - 1 at the label, q at every draw of another class, / B: q the softmax over label and draws, which stand for
+    1 / (S noise) classes each. Its mean over all draws approaches p - y as S grows."""
+    slopes_BK = np.zeros_like(logits_BK)
+    for row, (logits_K, label) in enumerate(zip(logits_BK, labels_B, strict=True)):
+        others = [k for k in drawn_S if k != label]
+        weights = [logits_K[k] - np.log(len(drawn_S) * noise_K[k]) for k in others]
+        shares = softmax(np.array([logits_K[label], *weights]))
+        slopes_BK[row, label] += shares[0] - 1
+        np.add.at(slopes_BK[row], others, shares[1:])
+    return slopes_BK / len(logits_BK)
+
+
+def noise_contrastive(
+    logits_BK: np.ndarray, labels_B: Sequence[int], drawn_S: Sequence[int], *, noise_K: np.ndarray
+) -> np.ndarray:
+    """`negative_sampling` of the logits less log(S noise): another objective than cross-entropy, not a way to it."""
+    return negative_sampling(logits_BK - np.log(len(drawn_S) * noise_K), labels_B, drawn_S)
+
+
 def negative_sampling(logits_BK: np.ndarray, labels_B: Sequence[int], drawn_S: Sequence[int]) -> np.ndarray:
     """p - 1 at the label, p at every draw (twice drawn, twice added), / B."""
     slopes_BK = np.zeros_like(logits_BK)
