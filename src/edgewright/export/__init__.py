@@ -3,6 +3,7 @@
 from .artifact import export_onnx
 from .c.artifact import export_c
 from .coded import export_coded
+from .dead_channels import remove_dead_channels
 from .executorch import export_executorch
 from .openvino import export_openvino
 
@@ -14,4 +15,12 @@ EXPORTERS = {
     "coded": export_coded,
 }
 
-__all__ = ["EXPORTERS", "export_c", "export_coded", "export_executorch", "export_onnx", "export_openvino"]
+__all__ = [
+    "EXPORTERS",
+    "export_c",
+    "export_coded",
+    "export_executorch",
+    "export_onnx",
+    "export_openvino",
+    "remove_dead_channels",
+]

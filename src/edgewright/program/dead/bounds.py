@@ -13,7 +13,7 @@ Axes: C, H, W channels, rows and columns of one image; O, I, K outputs, inputs a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -28,6 +28,8 @@ MONOTONE = frozenset(
      "bilinear", "reshape", "transpose"}
 )  # fmt: skip
 """Kinds that never give a smaller code for a larger one: leaky slopes are not negative."""
+EXACT = frozenset({"slice", "max_pool", "pad", "nearest", "reshape", "transpose"})
+FAR = 2**40  # beyond any code that a 32-bit sum can be brought to
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,21 +52,48 @@ class Bounds:
 
 
 Known = Mapping[str, Bounds]
+Rule = Callable[[Operation, Program, Known], Bounds]
 
 
-def bound_program(program: Program) -> dict[str, Bounds]:
+def bound_program(program: Program, *, slack: int = 0) -> dict[str, Bounds]:
     """Bounds of every tensor of codes, from all codes of the inputs' grids; tensors of float values have none.
 
     Where the bounds of a sum leave what it can hold they end there: no run has such a sum, it is refused
     (`OverflowError`).
+
+    Args:
+        slack: steps by which another runtime may round each operation differently; the bounds hold for it too.
     """
     known = {name: _whole(program.tensors[name]) for name in program.inputs}
     for operation in program.operations:
         if program.tensors[operation.output].grid is None:
             continue
         default = _monotone if operation.kind in MONOTONE else _unknown
-        known[operation.output] = RULES.get(operation.kind, default)(operation, program, known)
+        rule = RULES.get(operation.kind, default)
+        if slack and _rounds(operation, program):
+            known[operation.output] = _loosened(rule, operation, program, known, slack)
+        else:
+            known[operation.output] = rule(operation, program, known)
     return known
+
+
+def _rounds(operation: Operation, program: Program) -> bool:
+    """Whether an operation computes new codes; one that only moves codes has nothing to round."""
+    if operation.kind in EXACT:
+        return False
+    if operation.kind not in ("concat", "rescale"):
+        return True
+    grids = [program.tensors[name].grid for name in (*operation.inputs, operation.output)]
+    return len({(grid.scale, grid.zero_point) for grid in grids if grid is not None}) > 1
+
+
+def _loosened(rule: Rule, operation: Operation, program: Program, known: Known, slack: int) -> Bounds:
+    """Bounds with room on both sides before they saturate: a sum far beyond an end of the grid stays at that end."""
+    output = program.tensors[operation.output]
+    assert output.grid is not None, "floats have no bounds"
+    wide = replace(output, grid=replace(output.grid, low=-FAR, high=FAR))
+    found = rule(operation, replace(program, tensors={**program.tensors, output.name: wide}), known)
+    return Bounds(low=output.grid.saturate(found.low - slack), high=output.grid.saturate(found.high + slack))
 
 
 def _whole(tensor: Tensor) -> Bounds:
@@ -138,5 +167,4 @@ def _linear_sums(operation: Operation, x_I: np.ndarray, *, absolute: bool) -> np
     return x_I @ (abs(weight) if absolute else weight).T
 
 
-Rule = Callable[[Operation, Program, Known], Bounds]
 RULES: dict[str, Rule] = {"conv": _layer, "linear": _layer, "add": _add, "mul": _mul, "look_up": _look_up}

@@ -13,7 +13,7 @@ from ...errors import UnsupportedError
 from ..building import Builder
 from ..types import Tensor
 from .graph import Graph, Node
-from .values import Coded, Curve, Known, Pending, Shape, Value
+from .values import Coded, Curve, Known, Make, Pending, Shape, Value
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,7 @@ class Reading:
     Attributes:
         entered: inputs of the file -> the tensor that the program has for each.
         values: every value of the file so far, by its name.
+        origins: tensor of the program -> the node that makes it.
         rounded: layers whose bias was no multiple of the scale of their sums.
     """
 
@@ -37,6 +38,7 @@ class Reading:
     values: dict[str, Value] = field(default_factory=dict)
     entered: dict[str, Tensor] = field(default_factory=dict)
     made: dict[tuple[int, Any], tuple[Value, Tensor]] = field(default_factory=dict)
+    origins: dict[str, Node] = field(default_factory=dict)
     rounded: list[str] = field(default_factory=list)
 
 
@@ -134,7 +136,22 @@ class Call:
         def make(grid: Any, name: str) -> Tensor:
             return self.builder.add(kind, inputs, self.builder.tensor(name, shape, grid), **parts)
 
-        return Pending(make=make, shape=shape, name=self.name, **more)
+        return self.waiting(make, shape, **more)
+
+    def waiting(self, make: Make, shape: Shape, **more: Any) -> Pending:
+        """Operations that wait for the grid of their output; the node that they come from is noted."""
+
+        def noted(grid: Any, name: str) -> Tensor:
+            made = make(grid, name)
+            self.note()
+            return made
+
+        return Pending(make=noted, shape=shape, name=self.name, **more)
+
+    def note(self) -> None:
+        """Operations that come from no other node come from this one."""
+        for operation in self.builder.operations[len(self.reading.origins) :]:
+            self.reading.origins[operation.output] = self.node
 
     def keeping(self, kind: str, x: Coded, shape: Shape, **more: Any) -> Coded:
         """One operation that takes codes as they are."""

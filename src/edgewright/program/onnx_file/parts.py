@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ...reference.integer import Grid
 from ..building import add_move
 from ..types import Tensor
 from .call import QUANTIZE, REPLACE, Call
@@ -52,8 +53,10 @@ def _placed(call: Call, x: Value, ids: np.ndarray, name: str) -> Value:
     if isinstance(x, Pending):
         waiting = x
 
-        def make(grid: object, first: str) -> Tensor:
-            return _moved(call, waiting.make(grid, first), ids, name)  # type: ignore[arg-type]
+        def make(grid: Grid | None, first: str) -> Tensor:
+            made = _moved(call, waiting.make(grid, first), ids, name)
+            call.note()
+            return made
 
         return replace(x, make=make, shape=ids.shape, of=None)
     assert isinstance(x, Coded)

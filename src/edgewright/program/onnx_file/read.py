@@ -150,6 +150,7 @@ class _Walk:
         if is_constant and operator not in ("QuantizeLinear", "DequantizeLinear"):
             raise call.refused("reads constants alone", remedy="fold constants (onnxsim, or ONNX Runtime's optimizer)")
         found = form(call)
+        call.note()
         return found if isinstance(found, Sequence) else [found]
 
     def _found(self, name: str, node: Node) -> Value | None:

@@ -13,6 +13,7 @@ from ...reference.integer import Grid
 from ..types import Tensor
 
 Shape = tuple[int, ...]
+Make = Callable[[Grid | None, str], Tensor]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -104,7 +105,7 @@ class Pending:
         of: the layer that it is, where additions behind it can be part of it.
     """
 
-    make: Callable[[Grid | None, str], Tensor]
+    make: Make
     shape: Shape
     name: str
     low: float = -math.inf

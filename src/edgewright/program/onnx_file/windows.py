@@ -88,7 +88,7 @@ def mean(call: Call) -> Pending:
         assert grid is not None
         return global_average(call.builder, x.tensor, shape, name=name, grid=grid)
 
-    return Pending(make=make, shape=shape, name=call.name)
+    return call.waiting(make, shape)
 
 
 def maximum(call: Call) -> Coded:
