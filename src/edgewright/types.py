@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import platform
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,6 +123,12 @@ class Device:
     host: str | None = None  # machine architecture on which the machine at hand counts as this device
     latency_table: LatencyTable | None = None  # operators as measured on the device itself
     sources: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def core(self) -> str | None:
+        """The Cortex-M core that the title names, "M4" for instance; None for other processors."""
+        found = re.search(r"Cortex-(M\d+)", self.title)
+        return found[1] if found else None
 
     @property
     def is_here(self) -> bool:

@@ -13,14 +13,17 @@ import typer
 from ..errors import ConfigError, UnsupportedError
 from ..types import ARTIFACT_FOLDERS, FIRMWARE_FOLDER, RUN_FILE, Device
 from . import options
-from .firmware import C, firmware_lines, judge_firmware, samples_for, show_firmware, writing_for
+from .firmware import FILES, AskedC, C, export_file, firmware_lines, judge_firmware, samples_for, show_firmware
 from .show import as_json, lines, table
 
 if TYPE_CHECKING:
     from torch import fx
 
-    from ..types import Budget, Check, Score
+    from ..types import Artifact, Budget, Check, Score
 
+RunOrFile = Annotated[
+    Path, typer.Argument(metavar="RUN", help="A run directory; for --format c also a file: .onnx with integers.")
+]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
 ARTIFACT, FP32 = ARTIFACT_FOLDERS["int8"], ARTIFACT_FOLDERS["fp32"]
 FORMAT_FOLDERS = {"onnx": ARTIFACT, "openvino": f"{ARTIFACT}-openvino", "executorch": f"{ARTIFACT}-executorch",
@@ -31,7 +34,7 @@ Threads = Annotated[int, typer.Option("--threads", metavar="N", help="Cores that
 
 
 def export(
-    run: RunFolder,
+    run: RunOrFile,
     format_: Annotated[
         str, typer.Option("--format", metavar="onnx|openvino|executorch|c|coded", help="What to write.")
     ] = "onnx",
@@ -45,6 +48,16 @@ def export(
         str | None,
         typer.Option("--device", metavar="DEVICE", help="For c: whose memories it must fit; default: the run's."),
     ] = None,
+    kernels: Annotated[
+        str | None,
+        typer.Option("--kernels", metavar="portable|dsp|helium", help="For c; default: the fastest of the core."),
+    ] = None,
+    rounding: Annotated[
+        str | None,
+        typer.Option(
+            "--rounding", metavar="single|tflm", help="For c: one rounding, or TensorFlow Lite Micro's to the bit."
+        ),
+    ] = None,
     json_file: options.Json = None,
 ) -> None:
     """Write the model of a run as files to ship, with a manifest of hashes.
@@ -55,8 +68,14 @@ def export(
         raise UnsupportedError(
             f"--format is one of {', '.join(FORMAT_FOLDERS)}, got '{format_}': this version writes no other."
         )
-    if device is not None and format_ != "c":
-        raise ConfigError(f"--device is for --format c, whose files must fit a device's memories; got {format_}.")
+    asked = AskedC(device=device, kernels=kernels, rounding=rounding)
+    if format_ != C:
+        asked.refuse(format_)
+    if run.suffix in FILES:
+        if format_ != C:
+            raise ConfigError(f"{run} is a file, of which only --format c is made: give a run directory.")
+        _show_export(export_file(run, out, asked), json_file)
+        return
     from ..export import EXPORTERS
     from ..files import writable_folder
     from ..runs import load_final_model, read_run
@@ -69,11 +88,15 @@ def export(
     folder = out or run / FORMAT_FOLDERS[format_]
     writable_folder(folder.parent)
     samples, told = samples_for(format_, run, content, net)
-    data, more = content["data"], {} if format_ != "c" else {"writing": writing_for(device, content)}
+    data, more = content["data"], {} if format_ != "c" else {"writing": asked.writing(content)}
     written = EXPORTERS[format_](
         net, folder, name=content["asked"]["model"], preprocess=data["preprocess"], class_names=data["class_names"],
         samples_BCHW=samples, facts=told, **more,
     )  # fmt: skip
+    _show_export(written, json_file)
+
+
+def _show_export(written: Artifact, json_file: Path | None) -> None:
     if not as_json(written.manifest, json_file):
         shipped = written.manifest.get("parts", [written.manifest["model"]])
         num_bytes = sum(each["bytes"] for each in written.manifest["files"] if each["path"] in shipped)
@@ -163,6 +186,8 @@ def verify(
             data, root=data_root, download=download, seed=seed, image_size=image_size, channels=channels,
             val_from=val_from,  # type: ignore[arg-type]
         )  # fmt: skip
+        if not preprocess:
+            raise ConfigError(f"Nothing says how images become inputs of {subject.folder}: leave --data out.")
         fitted = loaded.fitted_to(tuple(preprocess["shape"]), tuple(preprocess["mean"]), tuple(preprocess["std"]))
     if is_c:
         judged = judge_firmware(subject, fitted, split=split, device=device)

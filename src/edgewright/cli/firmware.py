@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..types import ARTIFACT_FOLDERS, Device
+from ..errors import ConfigError
+from ..types import ARTIFACT_FOLDERS, MANIFEST_FILE, Device
 from .show import table
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
     from torch import fx
 
     from ..data import Data
     from ..export.c.artifact import Writing
+    from ..program import Program
+    from ..types import Artifact
     from ..verify.firmware.judge import FirmwareVerification
     from .artifacts import Subject
 
 NUM_SAMPLES = 8  # golden vectors of an export
 NEEDS_NO_FILES = ("digits",)  # data sets that are there whatever was typed
+FILES = {".onnx": ("..program.onnx_file", "read_onnx")}  # kinds of integer networks that are read: module, function
 C = "c"  # the runtime of devices that take generated C
 
 
@@ -38,6 +44,52 @@ def samples_for(
         return found[0][:NUM_SAMPLES], {"samples": found[1]}
     noise = torch.randn((NUM_SAMPLES, *input_shape(net)), generator=torch_generator(0, "export.samples"))
     return noise, {"samples": "noise"} if format_ == C else {}
+
+
+def export_file(path: Path, out: Path | None, asked: AskedC) -> Artifact:
+    """The C of a file that holds an integer network, beside it unless `out` names a folder.
+
+    What our own export knows of an ONNX file (preprocessing, classes, images) is taken over; else the self-test is
+    random codes.
+
+    Raises:
+        ModelError, UnsupportedError: the file is missing, damaged, or holds what the kernels cannot compute.
+        BudgetError: it does not fit the device.
+    """
+    import importlib
+
+    from ..errors import ModelError
+    from ..export.c.artifact import c_name, export_program
+    from ..verify import read_artifact, read_expected
+
+    if not path.is_file():
+        raise ModelError(f"There is no file {path}: give a run directory, or the path of an integer network.")
+    module, reader = FILES[path.suffix]
+    program = getattr(importlib.import_module(module, __package__), reader)(path, name=c_name(path.stem))
+    facts: dict[str, Any] = {"samples": "random codes"}
+    images_BCHW = random_images(program)
+    if (path.parent / MANIFEST_FILE).is_file() and (found := read_artifact(path.parent)).model_path == path:
+        facts |= {name: found.manifest[name] for name in ("preprocess", "class_names")}
+        kept = read_expected(found)
+        if kept is not None:
+            images_BCHW, facts["samples"] = kept["input"][:NUM_SAMPLES], "images of the artifact"
+    writing = asked.writing(None)
+    return export_program(
+        program, out or path.with_name(f"{path.stem}-c"), images_BCHW=images_BCHW, facts=facts, writing=writing
+    )
+
+
+def random_images(program: Program) -> np.ndarray | None:
+    """Values of uniform codes, None for a program with several inputs."""
+    import numpy as np
+
+    if len(program.inputs) != 1:
+        return None
+    tensor = program.tensors[program.inputs[0]]
+    assert tensor.grid is not None
+    shape = (NUM_SAMPLES, *tensor.shape)
+    codes = np.random.default_rng(0).integers(tensor.grid.low, tensor.grid.high + 1, shape)
+    return np.asarray(tensor.grid.values(codes), dtype=np.float32)
 
 
 def _images(run: Path, content: Mapping[str, Any]) -> tuple[torch.Tensor, str] | None:
@@ -61,15 +113,40 @@ def _images(run: Path, content: Mapping[str, Any]) -> tuple[torch.Tensor, str] |
     return next(data.batches("test", batch_size=NUM_SAMPLES))[0], f"test images of {name}"
 
 
-def writing_for(device: str | None, content: Mapping[str, Any]) -> Writing:
-    """For the named device, or for the run's where that one takes C."""
-    from ..devices import device as find_device
-    from ..export.c.artifact import Writing
+@dataclass(frozen=True, kw_only=True)
+class AskedC:
+    """The options of `export` that are for C alone."""
 
-    if device is not None:
-        return Writing(device=find_device(device))
-    found = Device(**content["device"])
-    return Writing(device=found if C in found.runtimes else None)
+    device: str | None
+    kernels: str | None
+    rounding: str | None
+
+    def refuse(self, format_: str) -> None:
+        """Nothing, when no such option was given.
+
+        Raises:
+            ConfigError: one was, with another format.
+        """
+        given = next((name for name, value in vars(self).items() if value is not None), None)
+        if given is not None:
+            raise ConfigError(f"--{given} is for --format c, which is plain C for a device; got {format_}.")
+
+    def writing(self, content: Mapping[str, Any] | None) -> Writing:
+        """For the named device, or for the run's where that one takes C.
+
+        Args:
+            content: of the run; None for a file.
+
+        Raises:
+            LookupFailed, ConfigError: there is no such device.
+        """
+        from ..devices import device as find_device
+        from ..export.c.artifact import Writing
+
+        device = None if self.device is None else find_device(self.device)
+        if device is None and content is not None and C in content["device"]["runtimes"]:
+            device = Device(**content["device"])
+        return Writing(device=device, kernels=self.kernels, rounding=self.rounding)
 
 
 def firmware_lines(manifest: Mapping[str, Any]) -> list[str]:
@@ -77,6 +154,7 @@ def firmware_lines(manifest: Mapping[str, Any]) -> list[str]:
     if manifest.get("runtime") != C:
         return []
     need, dead, plan = manifest["need"], manifest["dead"], manifest["plan"]
+    device = manifest["device"] or "none, so nothing was held against it"
     return [
         f"  {plan['headline'].removesuffix('.')} ({plan['peak']}).",
         f"  RAM    {need['ram_bytes']:>10,}  arena {need['arena']:,}, float outputs {need['floats']:,}, stack "
@@ -84,7 +162,8 @@ def firmware_lines(manifest: Mapping[str, Any]) -> list[str]:
         f"  flash  {need['flash_bytes']:>10,}  weights and tables {need['tables']:,}, code about {need['code']:,}, "
         f"start-up {need['start_flash']:,}",
         f"  MACs   {manifest['macs']:>10,}  {_removed(dead)}",
-        f"  self-test: {manifest['samples']}; device: {manifest['device'] or 'none, so nothing was held against it'}",
+        f"  kernels {manifest['kernels']}, rounding {manifest['rounding']}; self-test: {manifest['samples']}; "
+        f"device: {device}",
     ]  # fmt: skip
 
 

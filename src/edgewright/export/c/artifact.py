@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from ...errors import ConfigError, ModelError
 from ...files import content_key
 from ...model import fingerprint
 from ...model.quantized import is_quantized
-from ...program import Program, input_codes, macs, output_values, program_files, run
+from ...program import Program, check, input_codes, macs, output_values, program_files, run
 from ...program.dead import DeadReport, eliminate_dead
 from ...program.lowering import lower
 from ...types import EXPECTED_FILE, Artifact, Device, plain
@@ -24,6 +24,7 @@ from ..artifact import npz
 from ..folder import write_folder
 from .emit import Firmware, emit
 from .gate import Limits, need_of, refuse_too_large
+from .kernel_sets import set_for
 from .memory import draw, headline
 from .text import identifier
 
@@ -38,10 +39,14 @@ class Writing:
     Args:
         device: whose memories it must fit; None for no limit.
         gate: refuse what does not fit; without it the manifest still tells the need.
+        kernels: a set of `KERNEL_SETS`; None for the fastest of the device's core.
+        rounding: one of `program.types.ROUNDINGS`; None for the program's own.
     """
 
     device: Device | None = None
     gate: bool = True
+    kernels: str | None = None
+    rounding: str | None = None
 
 
 def export_c(
@@ -91,9 +96,11 @@ def export_program(
     writing = writing or Writing()
     if images_BCHW is not None and len(program.inputs) != 1:
         raise ConfigError(f"{program.name} has {len(program.inputs)} inputs, and images are given for one.")
+    if writing.rounding is not None:
+        program = check(replace(program, rounding=writing.rounding))
     slim, dead = eliminate_dead(program)
     codes = [{slim.inputs[0]: input_codes(slim, image)} for image in (() if images_BCHW is None else images_BCHW)]
-    firmware = emit(slim, codes[:NUM_VECTORS])
+    firmware = emit(slim, codes[:NUM_VECTORS], kernels=writing.kernels or set_for(writing.device))
     if writing.device is not None and writing.gate:
         refuse_too_large(slim, firmware, Limits.of(writing.device))
     stored = program_files(slim)
@@ -142,7 +149,7 @@ def _told(program: Program, firmware: Firmware, dead: DeadReport) -> dict[str, A
     """The plan, what is needed, and what was removed."""
     need, plan = need_of(firmware), firmware.plan
     return {
-        "macs": sum(macs(program).values()),
+        "macs": sum(macs(program).values()), "kernels": firmware.kernels, "rounding": program.rounding,
         "plan": {
             "arena_bytes": plan.arena_bytes, "bound_bytes": plan.bound_bytes, "peak_op": plan.peak_op,
             "peak": program.operations[plan.peak_op].output, "headline": headline(plan), "picture": PLAN_FILE,

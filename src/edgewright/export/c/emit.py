@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import posixpath
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -42,7 +43,7 @@ class Firmware:
         table_bytes: weights and tables, all of which lie in flash.
         macs: of each operation, by the name of its output.
         float_bytes: RAM of float outputs, which lie outside of the arena.
-        num_calls: of kernels.
+        calls: how often each kernel is called, by its name.
         may_overflow: layers whose sums some input could carry beyond 32 bits: there `program.run` raises, and the C
             gives a wrong code.
     """
@@ -52,7 +53,7 @@ class Firmware:
     table_bytes: int
     macs: Mapping[str, int]
     float_bytes: int = 0
-    num_calls: int = 0
+    calls: Mapping[str, int] = field(default_factory=dict)
     may_overflow: tuple[str, ...] = ()
     kernels: str = "portable"
 
@@ -86,8 +87,8 @@ def emit(program: Program, images: Sequence[Mapping[str, np.ndarray]] = (), *, k
     files |= {"layout.json": rendering.layout_json()} | _kernels(calls)
     return Firmware(
         files=files, plan=placing.plan, table_bytes=rendering.table_bytes, macs=macs(program),
-        float_bytes=rendering.float_bytes, num_calls=sum(map(len, calls)), may_overflow=rendering.may_overflow,
-        kernels=kernels,
+        float_bytes=rendering.float_bytes, calls=Counter(call.kernel for own in calls for call in own),
+        may_overflow=rendering.may_overflow, kernels=kernels,
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ...errors import ConfigError
+from ...types import Device
 from . import dsp, helium
 from .scene import Call, Scene
 
@@ -21,6 +22,15 @@ KERNEL_SETS: dict[str, KernelSet] = {
     "helium": {**dsp.KERNELS, **helium.KERNELS},
 }
 """Any compiler and core; Cortex-M4, M7 and M33 (products of 16-bit pairs); Cortex-M55 (vectors, beside those)."""
+
+
+SET_OF_CORE = {"M4": "dsp", "M7": "dsp", "M33": "dsp", "M55": "helium"}
+"""Core -> the fastest set that it runs; any other runs the portable one."""
+
+
+def set_for(device: Device | None) -> str:
+    """The set of kernels for a device, the portable one where none is named."""
+    return "portable" if device is None or device.core is None else SET_OF_CORE.get(device.core, "portable")
 
 
 def fastest(scene: Scene, call: Call, kernels: str) -> Call:

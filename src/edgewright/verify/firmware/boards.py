@@ -7,7 +7,6 @@ enforced by the linker and by the memory protection unit.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -16,7 +15,6 @@ from ...errors import UnsupportedError
 from ...types import Device
 
 Protection = Literal["pmsav7", "pmsav8"]
-CORE_IN_TITLE = re.compile(r"Cortex-(M\d+)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,9 +83,8 @@ def board_of(device: Device) -> Board:
     Raises:
         UnsupportedError: no board has that core, or the title names none.
     """
-    found = CORE_IN_TITLE.search(device.title)
-    core = found.group(1) if found else ""
-    if core not in BOARDS:
+    core = device.core
+    if core is None or core not in BOARDS:
         told = f"a Cortex-{core}" if core else "no Cortex-M core in its title"
         raise UnsupportedError(
             f"The device {device.name} has {told}: the emulator counts on Cortex-{', '.join(BOARDS)}; choose a device "

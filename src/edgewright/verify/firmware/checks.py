@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -145,7 +145,7 @@ def scores(
     for each in others:
         share = 100 * float(np.mean(decided[each.name] == decided[first.name]))
         made += [
-            Check(**{**vars(check), "name": f"agreement with {each.name}"})
+            replace(check, name=f"agreement with {each.name}", how=check.how.replace("the simulation", each.name))
             for check in agreement(share, first.score.num_samples, first.score.split, runtime=runtime)
         ]
     return tuple(made)
