@@ -1,6 +1,8 @@
 """Firmware from the command line: written, proven, refused, and the same bytes each time."""
 
+import os
 import re
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -108,6 +110,40 @@ def test_the_gate_lets_pass_what_fits_to_the_byte_and_refuses_one_byte_more(fold
     assert (tmp_path / "c" / "manifest.json").read_bytes() == before
 
 
+def test_an_onnx_file_becomes_firmware_with_what_its_artifact_knows(folders, tmp_path, monkeypatch):
+    monkeypatch.setattr(judge, "missing_tools", lambda: ("qemu-system-arm",))
+    onnx = tmp_path / "onnx"
+    assert run("export", str(folders / "int8"), "--out", str(onnx)).exit_code == 0
+    words = ("export", str(onnx / "model.onnx"), "--format", "c", "--kernels", "portable", "--out", str(tmp_path / "c"))
+    done = run(*words)
+    assert done.exit_code == 0, (done.stdout, done.stderr)
+    assert "kernels portable, rounding single; self-test: images of the artifact; device: none" in done.stdout
+    manifest = read_json(tmp_path / "c" / "manifest.json")
+    assert manifest["preprocess"] == read_json(onnx / "manifest.json")["preprocess"]
+    assert run("verify", str(tmp_path / "c")).exit_code == 0
+
+
+@pytest.mark.slow
+def test_a_tflite_file_becomes_firmware_that_rounds_as_tflm_does(tmp_path, monkeypatch):
+    path = find("image_classification")
+    done = run("export", str(path), "--format", "c", "--device", "stm32l4r5", "--out", str(tmp_path / "c"))
+    assert done.exit_code == 0, (done.stdout, done.stderr)
+    assert "kernels dsp, rounding tflm; self-test: random codes; device: stm32l4r5" in done.stdout
+    monkeypatch.setattr(judge, "missing_tools", lambda: ("qemu-system-arm",))
+    done = run("verify", str(tmp_path / "c"))
+    assert done.exit_code == 0, (done.stdout, done.stderr)
+    assert "Nothing says how images become inputs" in refused("verify", str(tmp_path / "c"), "--data", "digits")
+
+
+def find(name):
+    """The .tflite file of one of MLPerf Tiny's models."""
+    root = os.environ.get("EDGEWRIGHT_TEST_DATA")
+    found = sorted(Path(root, "mlperf-tiny", name).rglob("*quant.tflite")) if root else []
+    if not found:
+        pytest.skip("EDGEWRIGHT_TEST_DATA holds no mlperf-tiny")
+    return found[0]
+
+
 # -- wrong input ------------------------------------------------------------------------------------------------------
 def test_a_float_run_is_no_firmware(folders):
     sentence = refused("export", str(folders / "float"), "--format", "c")
@@ -122,6 +158,21 @@ def test_an_unknown_device_offers_near_matches(folders):
 
 def test_a_device_belongs_to_firmware(folders):
     assert "--device is for --format c" in refused("export", str(folders / "int8"), "--device", "stm32l4r5")
+
+
+def test_options_of_c_belong_to_c(folders):
+    assert "--kernels is for --format c" in refused("export", str(folders / "int8"), "--kernels", "dsp")
+    words = ("export", str(folders / "int8"), "--format", "c")
+    assert "There are no kernels 'neon': choose one of portable, dsp" in refused(*words, "--kernels", "neon")
+    assert "There is no rounding 'up': use one of single, tflm" in refused(*words, "--rounding", "up")
+    assert "has no integer layer with float results" in refused(*words, "--rounding", "tflm")
+
+
+def test_files_that_are_missing_or_for_another_format_are_refused(folders, tmp_path):
+    assert "There is no file" in refused("export", str(tmp_path / "no.onnx"), "--format", "c")
+    assert "of which only --format c is made" in refused("export", str(tmp_path / "no.onnx"))
+    (tmp_path / "bad.tflite").write_bytes(b"nothing of the kind")
+    assert "bad.tflite" in refused("export", str(tmp_path / "bad.tflite"), "--format", "c")
 
 
 def test_verify_needs_an_artifact(folders):

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from ..types import Artifact, Budget, Check, Score
 
 RunOrFile = Annotated[
-    Path, typer.Argument(metavar="RUN", help="A run directory; for --format c also a file: .onnx with integers.")
+    Path,
+    typer.Argument(metavar="RUN|FILE", help="A run directory; for c also an integer .onnx or .tflite file."),
 ]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
 ARTIFACT, FP32 = ARTIFACT_FOLDERS["int8"], ARTIFACT_FOLDERS["fp32"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 NUM_SAMPLES = 8  # golden vectors of an export
 NEEDS_NO_FILES = ("digits",)  # data sets that are there whatever was typed
-FILES = {".onnx": ("..program.onnx_file", "read_onnx")}  # kinds of integer networks that are read: module, function
 C = "c"  # the runtime of devices that take generated C
 
 
@@ -46,6 +45,22 @@ def samples_for(
     return noise, {"samples": "noise"} if format_ == C else {}
 
 
+def _read_onnx(path: Path, *, name: str) -> Program:
+    from ..program.onnx_file import read_onnx
+
+    return read_onnx(path, name=name)
+
+
+def _read_tflite(path: Path, *, name: str) -> Program:
+    from ..program.tflite_file import read_tflite
+
+    return read_tflite(path, name=name)
+
+
+FILES: Mapping[str, Callable[..., Program]] = {".onnx": _read_onnx, ".tflite": _read_tflite}
+"""Kinds of integer networks that are read, by suffix; those of .tflite round as TensorFlow Lite Micro does."""
+
+
 def export_file(path: Path, out: Path | None, asked: AskedC) -> Artifact:
     """The C of a file that holds an integer network, beside it unless `out` names a folder.
 
@@ -56,16 +71,13 @@ def export_file(path: Path, out: Path | None, asked: AskedC) -> Artifact:
         ModelError, UnsupportedError: the file is missing, damaged, or holds what the kernels cannot compute.
         BudgetError: it does not fit the device.
     """
-    import importlib
-
     from ..errors import ModelError
     from ..export.c.artifact import c_name, export_program
     from ..verify import read_artifact, read_expected
 
     if not path.is_file():
         raise ModelError(f"There is no file {path}: give a run directory, or the path of an integer network.")
-    module, reader = FILES[path.suffix]
-    program = getattr(importlib.import_module(module, __package__), reader)(path, name=c_name(path.stem))
+    program = FILES[path.suffix](path, name=c_name(path.stem))
     facts: dict[str, Any] = {"samples": "random codes"}
     images_BCHW = random_images(program)
     if (path.parent / MANIFEST_FILE).is_file() and (found := read_artifact(path.parent)).model_path == path:
