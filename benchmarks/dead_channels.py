@@ -11,17 +11,16 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from tflite_program import read_program
+from tflite_images import images
 
 from edgewright.files import write_json
 from edgewright.pipeline.record import machine_facts, version_facts
 from edgewright.program import Program, run
 from edgewright.program.dead import DeadReport, eliminate_dead
+from edgewright.program.tflite_file import read_tflite
 
 FILES = {
     "visual_wake_words": "visual_wake_words/vww_96_int8.tflite",
@@ -32,25 +31,6 @@ EXPECTED = {
     "image_classification": {"macs_removed": 0, "weights_removed": 0},
 }
 OUT = Path(__file__).parent / "results" / "dead_channels.json"
-
-
-def images(program: Program, count: int) -> Iterator[np.ndarray]:
-    """Codes of the input: three constants first, then checkerboards, noise and smooth waves in turn."""
-    tensor = program.tensors[program.inputs[0]]
-    assert tensor.grid is not None, "these files take int8"
-    low, high = tensor.grid.low, tensor.grid.high
-    rng = np.random.default_rng(0)
-    rows, columns = np.indices(tensor.shape[1:]) / tensor.shape[1]
-    for index in range(count):
-        if index < 3:
-            yield np.full(tensor.shape, (low, high, 0)[index])
-        elif index % 3 == 0:
-            yield rng.choice([low, high], tensor.shape)
-        elif index % 3 == 1:
-            yield rng.integers(low, high + 1, tensor.shape)
-        else:
-            waves = [np.sin(rng.uniform(1, 20) * rows + rng.uniform(1, 20) * columns) for _ in range(tensor.shape[0])]
-            yield np.rint(high * np.array(waves)).astype(np.int64)
 
 
 def compare(program: Program, slim: Program, report: DeadReport, *, count: int) -> dict[str, int]:
@@ -65,7 +45,7 @@ def compare(program: Program, slim: Program, report: DeadReport, *, count: int) 
 
 
 def measure(name: str, root: Path, *, count: int) -> dict[str, Any]:
-    program = read_program(root / "mlperf-tiny" / FILES[name])
+    program = read_tflite(root / "mlperf-tiny" / FILES[name], rounding="single")
     slim, report = eliminate_dead(program)
     layers = [each for each in report.operations if each.weights_before]
     convolutions = [each for each in layers if each.kind == "conv"]

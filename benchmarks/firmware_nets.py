@@ -15,13 +15,12 @@ import os
 import tempfile
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
-from tflite_program import read_program
 
 from edgewright.compress.quantize import Quantize
 from edgewright.data import Data, load_data
@@ -29,6 +28,7 @@ from edgewright.devices import device
 from edgewright.model import capture
 from edgewright.program import Program, input_codes, load_program, save_program
 from edgewright.program.lowering import lower
+from edgewright.program.tflite_file import read_tflite
 from edgewright.tasks import Classify, evaluate
 from edgewright.train import Train, train_weights
 from edgewright.types import Job
@@ -51,7 +51,7 @@ class Published:
     pixels: Callable[[Path, int], np.ndarray]
 
     def load(self, name: str, root: Path, count: int) -> tuple[Program, list[Codes]]:
-        program = replace(read_program(root / "mlperf-tiny" / self.file), name=name)
+        program = read_tflite(root / "mlperf-tiny" / self.file, name=name, rounding="single")
         (given,) = program.inputs
         return program, [{given: each.astype(np.int64) - 128} for each in self.pixels(root, count)]
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from flatbuffers import number_types as kinds
-from tflite_tables import numbers, read_root, scalar, tables
 from torch import nn
 from torch.nn import functional
+
+from edgewright.program.tflite_file.graph import read_graph
 
 CONV = ("conv", "stage1.conv1", "stage1.conv2", "stage2.conv1", "stage2.conv2", "stage2.shortcut",
         "stage3.conv1", "stage3.conv2", "stage3.shortcut")  # fmt: skip
@@ -80,23 +80,7 @@ def _named(convs: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, tuple[np.nda
 
 
 def _layers(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Weight and bias of every operator that has both, in the order in which they run.
-
-    Field numbers are those of TensorFlow's schema.fbs: Model 2 subgraphs, 4 buffers; SubGraph 0 tensors, 3 operators;
-    Tensor 0 shape, 2 buffer; Operator 1 inputs; Buffer 0 data.
-    """
-    model = read_root(path)
-    graph = tables(model, 2)[0]
-    buffers, tensors = tables(model, 4), tables(graph, 0)
-
-    def values(index: int) -> np.ndarray:
-        shape = numbers(tensors[index], 0, kinds.Int32Flags)
-        raw = numbers(buffers[scalar(tensors[index], 2, kinds.Uint32Flags)], 0, kinds.Uint8Flags)
-        return raw.view(np.float32).reshape(shape)
-
-    layers = []
-    for operator in tables(graph, 3):
-        inputs = numbers(operator, 1, kinds.Int32Flags)
-        if len(inputs) == 3:
-            layers.append((values(int(inputs[1])), values(int(inputs[2]))))
-    return layers
+    """Weight and bias of every operator that has both, in the order in which they run."""
+    graph = read_graph(path)
+    read = [[graph.entries[each].values for each in operator.inputs] for operator in graph.operators]
+    return [(weight, bias) for _, weight, bias in (each for each in read if len(each) == 3)]
