@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 import pytest
+from scipy.linalg import sqrtm
 
-from edgewright.reference.image_quality import gaussian_window, psnr, ssim
+from edgewright.reference.image_quality import frechet_distance, gaussian_window, inception_score, psnr, ssim
 
 RNG = np.random.default_rng(0)
 
@@ -58,3 +59,19 @@ def test_noise_lowers_it_and_order_does_not_matter():
     noisy = [a + amount * RNG.standard_normal(a.shape) for amount in (5, 50)]
     assert 1 > ssim(a, noisy[0], value_range=255) > ssim(a, noisy[1], value_range=255)
     assert ssim(a, noisy[1], value_range=255) == pytest.approx(ssim(noisy[1], a, value_range=255))
+
+
+def test_frechet_of_two_normal_distributions_and_of_rotated_ones():
+    one = np.ones((1, 1))
+    assert frechet_distance(np.zeros(1), one, np.ones(1), 4 * one) == pytest.approx(2)
+    matrix = RNG.standard_normal((5, 5))
+    cov, other = matrix @ matrix.T, np.diag(np.arange(1.0, 6))
+    assert frechet_distance(np.zeros(5), cov, np.zeros(5), cov) == pytest.approx(0, abs=1e-9)
+    wanted = np.trace(cov + other) - 2 * np.trace(np.real(sqrtm(cov @ other)))
+    assert frechet_distance(np.zeros(5), cov, np.zeros(5), other) == pytest.approx(wanted)
+
+
+def test_the_inception_score_is_1_for_one_answer_and_the_number_of_classes_for_sure_and_even_ones():
+    assert inception_score(np.full((6, 3), 1 / 3)) == pytest.approx(1)
+    assert inception_score(np.eye(3)[[0, 0, 0]]) == pytest.approx(1)
+    assert inception_score(np.eye(3)) == pytest.approx(3)

@@ -4,6 +4,6 @@ layers      windows, convolution, rotation, pooling, linear, normalization, drop
 functions   stable, activations, initialization
 learning    losses, loss_gradients, regression_losses, overlap_losses, distillation, optimizers, schedules
 programs    autograd, operations, small_cnn
-judging     boxes, ranking, detection_metrics, decisions, calibration, image_quality
+judging     boxes, ranking, detection_metrics, decisions, calibration, image_quality, keypoints
 integers    integer
 """

@@ -151,7 +151,7 @@ def jvp(output: Node, inputs: Sequence[Node], nudges: Sequence[Array]) -> Array:
             if isinstance(source, Node) and id(source) in tangents
         ]
         if parts:
-            tangents[id(node)] = sum(np.broadcast_to(part, node.shape) for part in parts)  # type: ignore[assignment]
+            tangents[id(node)] = np.sum([np.broadcast_to(part, node.shape) for part in parts], axis=0)
     return tangents.get(id(output), np.zeros_like(output.value))
 
 

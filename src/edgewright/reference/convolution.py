@@ -71,7 +71,7 @@ def spread(
     padded_BCHW = window.pad(np.zeros((len(dy_BOHW), channels, *size), dtype=dy_BOHW.dtype), fill=0)
     for row, column, grid_BCHW in window.grids(padded_BCHW, (rows, columns)):
         grid_BCHW += (weight_GIOKK[..., row, column] @ dy_BGOP).reshape(-1, channels, rows, columns)
-    return window.crop(padded_BCHW, (size[0], size[1]))
+    return window.crop(padded_BCHW, size)
 
 
 def weight_gradient(dy_BOHW: np.ndarray, x_BCHW: np.ndarray, *, window: Window, groups: int = 1) -> np.ndarray:
@@ -79,7 +79,7 @@ def weight_gradient(dy_BOHW: np.ndarray, x_BCHW: np.ndarray, *, window: Window, 
     dy_BGOP = _grouped(dy_BOHW, groups)
     inputs = x_BCHW.shape[1] // groups
     dweight_OIKK = np.zeros((dy_BOHW.shape[1], inputs, *window.kernel), dtype=dy_BOHW.dtype)
-    for row, column, grid_BCHW in window.grids(window.pad(x_BCHW, fill=0), (dy_BOHW.shape[2], dy_BOHW.shape[3])):
+    for row, column, grid_BCHW in window.grids(window.pad(x_BCHW, fill=0), dy_BOHW.shape[2:]):
         products_BGOI = dy_BGOP @ np.swapaxes(_grouped(grid_BCHW, groups), 2, 3)
         dweight_OIKK[:, :, row, column] = products_BGOI.sum(0).reshape(-1, inputs)
     return dweight_OIKK

@@ -37,10 +37,11 @@ def match(
     hits = []
     for index in np.argsort(-np.asarray(scores_D), kind="stable"):
         best = max(free, key=lambda truth: (iou(detections_D4[index], truths_T4[truth]), -truth), default=None)
-        hit = best is not None and iou(detections_D4[index], truths_T4[best]) >= min_iou
-        hits.append(hit)
-        if hit:
-            free.remove(best)  # type: ignore[arg-type]
+        if best is not None and iou(detections_D4[index], truths_T4[best]) >= min_iou:
+            free.remove(best)
+            hits.append(True)
+        else:
+            hits.append(False)
     return hits
 
 

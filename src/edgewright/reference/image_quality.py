@@ -1,4 +1,4 @@
-"""How far an image is from another.
+"""How far an image is from another, and a set of images from another set.
 
     PSNR = 10 log10(range² / MSE)       dB
     SSIM = (2 μx μy + C1)(2 σxy + C2) / ((μx² + μy² + C1)(σx² + σy² + C2)),   C = (0.01 range)², (0.03 range)²
@@ -6,7 +6,11 @@
 Means, variances and covariance of SSIM are those of an 11 x 11 neighbourhood with Gaussian weights, σ = 1.5, summing
 to 1; the value is the mean over all places whose neighbourhood lies inside. Neither orders images as people do.
 
-Source: Wang 2004, IEEE TIP 13(4). Axes: H rows, W columns, one channel.
+    FID  = |μ - μ'|² + tr(Σ + Σ' - 2 (Σ Σ')^½)                         of features that are taken for Gaussian
+    IS   = exp of the mean KL(p(y|x) || p(y))                          high for sure and varied answers
+
+Sources: Wang 2004, IEEE TIP 13(4); Heusel 2017 (FID); Salimans 2016 (IS).
+Axes: H rows, W columns, one channel; n images, F features, K classes.
 """
 
 from __future__ import annotations
@@ -44,3 +48,25 @@ def ssim(a_HW: np.ndarray, b_HW: np.ndarray, *, value_range: float, size: int = 
     above = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
     below = (mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2)
     return float((above / below).mean())
+
+
+def frechet_distance(
+    mean_F: np.ndarray, cov_FF: np.ndarray, other_mean_F: np.ndarray, other_cov_FF: np.ndarray
+) -> float:
+    """FID of two Gaussians, 0 for equal ones."""
+    values, vectors = np.linalg.eigh(cov_FF)
+    root_FF = vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
+    # Σ Σ' has the eigenvalues of the symmetric Σ^½ Σ' Σ^½, so both roots have one trace
+    joint = np.linalg.eigvalsh(root_FF @ other_cov_FF @ root_FF)
+    shift = float(((np.asarray(mean_F) - other_mean_F) ** 2).sum())
+    return shift + float(np.trace(cov_FF) + np.trace(other_cov_FF) - 2 * np.sqrt(np.maximum(joint, 0)).sum())
+
+
+def inception_score(probabilities_nK: np.ndarray) -> float:
+    """In [1, K]: 1 if all answers are alike, K if they are sure and every class is as frequent."""
+    marginal_K = probabilities_nK.mean(0)
+    total = 0.0
+    for p_K in probabilities_nK:
+        seen = p_K > 0
+        total += float((p_K[seen] * np.log(p_K[seen] / marginal_K[seen])).sum())
+    return math.exp(total / len(probabilities_nK))

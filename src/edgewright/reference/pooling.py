@@ -28,9 +28,9 @@ def max_pool2d_backward(dy_BCHW: np.ndarray, x_BCHW: np.ndarray, window: Window)
     """Every dy goes to the place that its window took y from."""
     winner_BCHW = np.argmax(_seen(x_BCHW, window), axis=0)
     padded_BCHW = window.pad(np.zeros_like(x_BCHW), fill=0)
-    for tap, (_, _, grid_BCHW) in enumerate(window.grids(padded_BCHW, dy_BCHW.shape[2:])):  # type: ignore[arg-type]
+    for tap, (_, _, grid_BCHW) in enumerate(window.grids(padded_BCHW, dy_BCHW.shape[2:])):
         grid_BCHW += np.where(winner_BCHW == tap, dy_BCHW, 0)
-    return window.crop(padded_BCHW, x_BCHW.shape[2:])  # type: ignore[arg-type]
+    return window.crop(padded_BCHW, x_BCHW.shape[2:])
 
 
 def average_pool2d(x_BCHW: np.ndarray, window: Window, *, count_padding: bool = True) -> np.ndarray:
@@ -49,9 +49,9 @@ def average_pool2d_backward(
     """Every dy is shared equally by the places of its window."""
     share_BCHW = dy_BCHW / counts(x_BCHW, window, count_padding=count_padding)
     padded_BCHW = window.pad(np.zeros_like(x_BCHW), fill=0)
-    for _, _, grid_BCHW in window.grids(padded_BCHW, dy_BCHW.shape[2:]):  # type: ignore[arg-type]
+    for _, _, grid_BCHW in window.grids(padded_BCHW, dy_BCHW.shape[2:]):
         grid_BCHW += share_BCHW
-    return window.crop(padded_BCHW, x_BCHW.shape[2:])  # type: ignore[arg-type]
+    return window.crop(padded_BCHW, x_BCHW.shape[2:])
 
 
 def counts(x_BCHW: np.ndarray, window: Window, *, count_padding: bool) -> np.ndarray:

@@ -38,23 +38,21 @@ def input_gradient(
 ) -> np.ndarray:
     """dx of `size` rows and columns, (B, C, H, W): equal to `convolution.spread`."""
     wide_BOHW = stuffed(dy_BOHW, window.stride)
-    full = [window.reach(axis) - 1 for axis in (0, 1)]
+    high, wide = (window.reach(axis) - 1 for axis in (0, 1))
     # rows and columns at the end that the stride skips: the r of H + 2 P - D (K - 1) - 1 = S (H' - 1) + r
-    rest = [
+    below, right = (
         size[axis] + sum(window.padding[axis]) - window.reach(axis) - wide_BOHW.shape[2 + axis] + 1 for axis in (0, 1)
-    ]
-    around = tuple((full[axis], full[axis] + rest[axis]) for axis in (0, 1))
-    back = Window(kernel=window.kernel, padding=around, dilation=window.dilation)  # type: ignore[arg-type]
+    )
+    around = ((high, high + below), (wide, wide + right))
+    back = Window(kernel=window.kernel, padding=around, dilation=window.dilation)
     dx_BCHW = correlate(wide_BOHW, _exchanged(rotated(weight_OIKK), groups), window=back, groups=groups)
-    return window.crop(dx_BCHW, (size[0], size[1]))
+    return window.crop(dx_BCHW, size)
 
 
 def weight_gradient(dy_BOHW: np.ndarray, x_BCHW: np.ndarray, *, window: Window, groups: int = 1) -> np.ndarray:
     """dw, (O, I, K, K): equal to `convolution.weight_gradient`. The batch takes the part of the input channels."""
-    over = Window(
-        kernel=dy_BOHW.shape[2:],  # type: ignore[arg-type]
-        stride=window.dilation, padding=window.padding, dilation=window.stride,
-    )  # fmt: skip
+    rows, columns = dy_BOHW.shape[2:]
+    over = Window(kernel=(rows, columns), stride=window.dilation, padding=window.padding, dilation=window.stride)
     parts = zip(np.split(x_BCHW, groups, axis=1), np.split(dy_BOHW, groups, axis=1), strict=True)
     each_IOKK = [correlate(np.swapaxes(x, 0, 1), np.swapaxes(dy, 0, 1), window=over) for x, dy in parts]
     dweight_OIKK = np.concatenate([np.swapaxes(each, 0, 1) for each in each_IOKK])

@@ -63,8 +63,8 @@ class Window:
         counts = (self.count(0, x_BCHW.shape[2]), self.count(1, x_BCHW.shape[3]))
         yield from self.grids(self.pad(x_BCHW, fill=fill), counts)
 
-    def grids(self, padded_BCHW: np.ndarray, counts: Pair) -> Iterator[tuple[int, int, np.ndarray]]:
-        """Each place in the kernel with its grid of a map that is padded already: a view, to be read or added to."""
+    def grids(self, padded_BCHW: np.ndarray, counts: tuple[int, ...]) -> Iterator[tuple[int, int, np.ndarray]]:
+        """Each place in the kernel, and its grid of `counts` rows and columns: a view, to be read or added to."""
         for row, column in np.ndindex(*self.kernel):
             top, left = row * self.dilation[0], column * self.dilation[1]
             grid = padded_BCHW[:, :, top :: self.stride[0], left :: self.stride[1]]
@@ -79,7 +79,7 @@ class Window:
             widths.append((before, max(behind, end - size - before)))
         return np.pad(x_BCHW, ((0, 0), (0, 0), *widths), constant_values=fill)
 
-    def crop(self, padded_BCHW: np.ndarray, size: Pair) -> np.ndarray:
+    def crop(self, padded_BCHW: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
         """A map of `size` rows and columns out of its padding."""
         (above, _), (left, _) = self.padding
         return padded_BCHW[:, :, above : above + size[0], left : left + size[1]]
