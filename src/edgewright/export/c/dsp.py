@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ...program import Operation, Program
-from .memory.distances import block_lead_bytes, channel_row_lead_bytes
+from .memory.distances import block_lead_bytes, channel_band_lead_bytes
 from .memory.program import Distances, window_axes
 from .scene import Call, Scene
 
 PIXELS = 3  # columns that kernels/dsp/products.h multiplies at once: read whole before their outputs are written
-TURNS = 10  # words of weights per channel in kernels/dsp/depthwise.h
+BAND_ROWS, BAND_BYTES = 8, 2048  # of a depthwise layer: more rows at once save few instructions
+LEAD_BYTES = 1024  # that an output of such a layer may lie ahead of an input of another shape
 FUSED_SHIFTS = range(2, 23)  # those for which kernels/dsp/requantize.h is exact in both roundings
 
 
@@ -49,16 +51,30 @@ def depthwise(scene: Scene, call: Call) -> Call | None:
     taps = tuple(window[name] for name in ("kernel_rows", "kernel_columns", "row_dilation", "column_dilation"))
     if taps != (3, 3, 1, 1) or window["column_stride"] > 2 or channels % 4:
         return None
-    in_place = scene.x.shape == scene.y.shape and window["top"] < 3  # no row is read behind the one that is written
+    stays = scene.x.shape == scene.y.shape and window["top"] < 3  # no row is read behind the one that is written
+    row_bytes = 4 * 4 * pairs_in_row(window)
+    band = band_rows(window, row_bytes, stays=stays, out_bytes=window["out_columns"] * channels)
     sizes = {
-        "window": window, "channels": channels, "zero_point": call.sizes["zero_point"],
-        "band": window["out_rows"] if in_place else 1, "end": end_of_layer(call),
+        "window": window, "channels": channels, "zero_point": call.sizes["zero_point"], "band": band,
+        "stays": int(stays), "end": end_of_layer(call),
     }  # fmt: skip
-    pairs = (window["out_columns"] + 1) // 2 + 1 if window["column_stride"] == 1 else window["out_columns"] + 1
     return replace(
-        call, kernel="dsp/depthwise", sizes=sizes, scratch_bytes=4 * 4 * (3 * pairs + TURNS), in_place=in_place,
-        distances=apart if in_place else by_rows,
+        call, kernel="dsp/depthwise", sizes=sizes, scratch_bytes=((band - 1) * window["row_stride"] + 3) * row_bytes,
+        in_place=stays, distances=apart if stays else partial(by_bands, band),
     )  # fmt: skip
+
+
+def pairs_in_row(window: Mapping[str, int]) -> int:
+    """Pairs of columns that a row of outputs reads."""
+    return (window["out_columns"] + 1) // 2 + 1 if window["column_stride"] == 1 else window["out_columns"] + 1
+
+
+def band_rows(window: Mapping[str, int], row_bytes: int, *, stays: bool, out_bytes: int) -> int:
+    """Rows of the output that are made of four channels at once: few enough for the scratch, and for the distance."""
+    most = (BAND_BYTES // row_bytes - 3) // window["row_stride"] + 1
+    if not stays:
+        most = min(most, LEAD_BYTES // out_bytes)
+    return max(1, min(most, BAND_ROWS, window["out_rows"]))
 
 
 def columns_bytes(count: int) -> int:
@@ -78,10 +94,10 @@ def apart(program: Program, operation: Operation, name: str) -> None:
     """Of a kernel that makes some channels of the whole map before the next ones."""
 
 
-def by_rows(program: Program, operation: Operation, name: str) -> Distances:
-    """Of a kernel that makes four channels of a row of the output before the next four."""
+def by_bands(band: int, program: Program, operation: Operation, name: str) -> Distances:
+    """Of a kernel that makes four channels of so many rows of the output before the next four."""
     rows, columns = window_axes(program, operation, name)
-    return channel_row_lead_bytes(rows, columns, at_once=4), None
+    return channel_band_lead_bytes(rows, columns, band=band, at_once=4), None
 
 
 def by_pixels(program: Program, operation: Operation, name: str) -> Distances:

@@ -118,15 +118,17 @@ def channel_rise_bytes(rows: RowWindow, columns: RowWindow, *, at_once: int = 4)
     return max(0, int(np.max(within)), int(np.max(earlier - start[1:], initial=0)))
 
 
-def channel_row_lead_bytes(rows: RowWindow, columns: RowWindow, *, at_once: int) -> int:
-    """`lead_bytes` for a kernel that makes `at_once` channels of a row, each of its own, before the next channels.
+def channel_band_lead_bytes(rows: RowWindow, columns: RowWindow, *, band: int, at_once: int) -> int:
+    """`lead_bytes` for a kernel that makes `at_once` channels of a band of rows before the next channels of the band.
 
-    What is written of a row must leave alone what its next channels read, which begins `at_once` bytes later too; the
-    last channels of the last pixel only what the next row reads.
+    What is written of a band must leave alone what its next channels read, which begins `at_once` bytes later too; the
+    last channels of its last pixel only what the next band reads.
     """
-    row = np.arange(rows.rows_out, dtype=np.int64)
-    ahead = row * rows.row_bytes_out - np.maximum(0, row * rows.stride - rows.pad) * rows.row_bytes_in
-    within = ahead + rows.row_bytes_out - columns.row_bytes_out if columns.row_bytes_out > at_once else ahead
+    row = np.arange(0, rows.rows_out, band, dtype=np.int64)
+    needed = np.maximum(0, row * rows.stride - rows.pad) * rows.row_bytes_in
+    ahead = row * rows.row_bytes_out - needed
+    end = np.minimum(row + band, rows.rows_out) * rows.row_bytes_out - columns.row_bytes_out
+    within = end - needed if columns.row_bytes_out > at_once else ahead
     return max(0, int(np.max(ahead[1:], initial=0)), int(np.max(within)))
 
 

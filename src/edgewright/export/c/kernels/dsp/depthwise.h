@@ -1,25 +1,23 @@
 /* Convolution of each channel by itself with 3x3 taps, four channels at a time; layouts are those of depthwise.h.
  *
- * Three rows of the map lie in scratch as pairs of neighbouring columns, one row of pairs per channel, and the zero
- * point beside the map. They make a ring: row i of the padded map lies in place i % 3, so that a step down reads only
- * the rows that are new; the weights turn instead of the rows. `band` rows of the output are made of four channels
- * before the next four: all rows where the output lies in the place of its input, or apart from it.
+ * What `band` rows of the output read of four channels lies in scratch as pairs of neighbouring columns, plane by plane,
+ * with the zero point beside the map. Where the output `stays` in the place of its input, or lies apart from it, all
+ * bands of four channels are made before the next four, and rows that the next band reads too are kept; else all
+ * channels of a band are made before the next band.
  */
 #ifndef EW_DSP_DEPTHWISE_H
 #define EW_DSP_DEPTHWISE_H
 
 #include "../window.h"
-#include "requantize.h"
+#include "nine_taps.h"
 
 typedef struct {
     ew_window window; /* 3 x 3, no dilation, columns in steps of 1 or 2 */
     int32_t channels; /* a multiple of four */
     int32_t zero_point; /* of x: the code of every tap beside the map */
-    int32_t band;
+    int32_t band, stays;
     ew_end end;
 } ew_dsp_depthwise_sizes;
-
-enum { EW_TURNS = 10 }; /* words of a channel's weights: rows 0, 1, 2, 0, 1 of (w0, w1), (w1, w2) */
 
 /* Pairs of columns in a row: those that the last output reads, too. */
 EW_INLINE int32_t ew_pairs_in_row(const ew_dsp_depthwise_sizes *s)
@@ -27,16 +25,10 @@ EW_INLINE int32_t ew_pairs_in_row(const ew_dsp_depthwise_sizes *s)
     return s->window.column_stride == 1 ? (s->window.out_columns + 1) / 2 + 1 : s->window.out_columns + 1;
 }
 
-/* The weights of four channels. */
-EW_INLINE void ew_turning_weights(const ew_dsp_depthwise_sizes *s, const int8_t *weight, int32_t *turns)
+/* Words of one channel's rows. */
+EW_INLINE int32_t ew_plane(const ew_dsp_depthwise_sizes *s)
 {
-    for (int32_t row = 0; row < 5; row++) {
-        const int8_t *taps = weight + row % 3 * 3 * s->channels;
-        for (int32_t c = 0; c < 4; c++) {
-            turns[c * EW_TURNS + 2 * row] = ew_lows(taps[c], taps[s->channels + c]);
-            turns[c * EW_TURNS + 2 * row + 1] = ew_lows(taps[s->channels + c], taps[2 * s->channels + c]);
-        }
-    }
+    return ((s->band - 1) * s->window.row_stride + 3) * ew_pairs_in_row(s);
 }
 
 /* Four channels of two neighbouring columns, as a pair for each channel; `step` is from one channel's row to the next. */
@@ -55,11 +47,11 @@ EW_INLINE int32_t ew_column_or(const ew_dsp_depthwise_sizes *s, const int8_t *ro
     return on_map ? ew_four_codes(row + column * s->channels) : beside;
 }
 
-/* Four channels of one row of the padded map into its place in the ring. */
+/* Four channels of one row of the padded map. */
 EW_INLINE void ew_row_of_pairs(const ew_dsp_depthwise_sizes *s, int32_t row, const int8_t *x, int32_t *to)
 {
     const ew_window *w = &s->window;
-    const int32_t count = ew_pairs_in_row(s), step = 3 * count;
+    const int32_t count = ew_pairs_in_row(s), step = ew_plane(s);
     const int32_t beside = (int32_t)(((uint32_t)s->zero_point & 0xFFu) * 0x01010101u);
     const int32_t on_map = row >= w->top && row < w->top + w->rows;
     const int8_t *codes = x + (row - w->top) * w->columns * s->channels;
@@ -80,24 +72,46 @@ EW_INLINE void ew_row_of_pairs(const ew_dsp_depthwise_sizes *s, int32_t row, con
     }
 }
 
-/* One channel of a row of the output; `rows` and `turned` are the ring's and the weights in the order of the ring. */
-EW_INLINE void ew_depthwise_row(const ew_dsp_depthwise_sizes *s, const int32_t *rows, const int32_t *turned,
-                                int32_t bias, ew_channel channel, int8_t *y)
+/* One channel of a band; `rows` are its pairs. */
+EW_INLINE void ew_depthwise_band(const ew_dsp_depthwise_sizes *s, int32_t num_rows, const int32_t *rows,
+                                 const int8_t *weight, int32_t bias, ew_channel channel, int8_t *y)
 {
-    const int32_t a0 = turned[0], b0 = turned[1], a1 = turned[2], b1 = turned[3], a2 = turned[4], b2 = turned[5];
-    const int32_t pitch = ew_pairs_in_row(s), stride = s->window.column_stride;
-    for (int32_t column = 0; column < s->window.out_columns; column += stride == 1 ? 2 : 1, rows++) {
-        const int32_t *r0 = rows, *r1 = rows + pitch, *r2 = rows + 2 * pitch;
-        int32_t sum = ew_smlabt(r0[1], b0, ew_smlad(r0[0], a0, bias));
-        sum = ew_smlabt(r1[1], b1, ew_smlad(r1[0], a1, sum));
-        sum = ew_smlabt(r2[1], b2, ew_smlad(r2[0], a2, sum));
-        y[column * s->channels] = ew_code_of(sum, channel, &s->end);
-        if (stride == 1 && column + 1 < s->window.out_columns) {
-            int32_t next = ew_smlabt(a0, r0[0], ew_smlad(r0[1], b0, bias));
-            next = ew_smlabt(a1, r1[0], ew_smlad(r1[1], b1, next));
-            next = ew_smlabt(a2, r2[0], ew_smlad(r2[1], b2, next));
-            y[(column + 1) * s->channels] = ew_code_of(next, channel, &s->end);
+    const int32_t pitch = ew_pairs_in_row(s), out_pitch = s->window.out_columns * s->channels, down = 3 * s->channels;
+    const int8_t *middle = weight + s->channels, *last = middle + s->channels;
+    const ew_nine taps = {
+        ew_lows(weight[0], middle[0]), ew_lows(middle[0], last[0]), ew_lows(weight[down], middle[down]),
+        ew_lows(middle[down], last[down]), ew_lows(weight[2 * down], middle[2 * down]),
+        ew_lows(middle[2 * down], last[2 * down])};
+    for (int32_t row = 0; row < num_rows; row++, rows += s->window.row_stride * pitch, y += out_pitch) {
+        if (s->window.column_stride == 1) {
+            ew_nine_taps(rows, pitch, &taps, bias, channel, &s->end, s->window.out_columns, s->channels, y);
+        } else {
+            ew_nine_taps_apart(rows, pitch, &taps, bias, channel, &s->end, s->window.out_columns, s->channels, y);
         }
+    }
+}
+
+/* Four channels, from `c` on, of a band whose first `kept` rows of pairs are those at the end of the band before. */
+EW_INLINE void ew_depthwise_four(const ew_dsp_depthwise_sizes *s, int32_t band, int32_t kept, int32_t c,
+                                 const int8_t *x, const int8_t *weight, const int32_t *bias, const int32_t *mantissa,
+                                 const int8_t *shift, int32_t *rows, int8_t *y)
+{
+    const ew_window *w = &s->window;
+    const int32_t pitch = ew_pairs_in_row(s), step = ew_plane(s), left = w->out_rows - band;
+    const int32_t num_rows = left < s->band ? left : s->band, count = (num_rows - 1) * w->row_stride + 3;
+    for (int32_t i = 0; i < 4; i++) {
+        for (int32_t j = 0; j < kept; j++) {
+            int32_t *to = rows + i * step + j * pitch;
+            memcpy(to, to + s->band * w->row_stride * pitch, 4u * (uint32_t)pitch);
+        }
+    }
+    for (int32_t i = kept; i < count; i++) {
+        ew_row_of_pairs(s, band * w->row_stride + i, x + c, rows + i * pitch);
+    }
+    for (int32_t i = c; i < c + 4; i++) {
+        ew_depthwise_band(s, num_rows, rows + (i - c) * step, weight + i, bias[i],
+                          ew_channel_of(mantissa[i], shift[i], &s->end),
+                          y + band * w->out_columns * s->channels + i);
     }
 }
 
@@ -105,24 +119,13 @@ EW_INLINE void ew_dsp_depthwise(const ew_dsp_depthwise_sizes *s, const int8_t *x
                                 const int32_t *bias, const int32_t *mantissa, const int8_t *shift, int8_t *scratch,
                                 int8_t *y)
 {
-    const ew_window *w = &s->window;
-    const int32_t pitch = ew_pairs_in_row(s), stride = w->row_stride;
-    int32_t *turns = (int32_t *)(void *)scratch, *rows = turns + 4 * EW_TURNS;
-    for (int32_t band = 0; band < w->out_rows; band += s->band) {
-        for (int32_t c = 0; c < s->channels; c += 4) {
-            int32_t next = band * stride; /* row of the padded map that the ring gets next */
-            ew_turning_weights(s, weight + c, turns);
-            for (int32_t row = band; row < band + s->band && row < w->out_rows; row++) {
-                const int32_t turn = (3 - row * stride % 3) % 3; /* the row of weights that meets place 0 */
-                for (next = next < row * stride ? row * stride : next; next < row * stride + 3; next++) {
-                    ew_row_of_pairs(s, next, x + c, rows + next % 3 * pitch);
-                }
-                for (int32_t i = 0; i < 4; i++) {
-                    ew_depthwise_row(s, rows + 3 * pitch * i, turns + EW_TURNS * i + 2 * turn, bias[c + i],
-                                     ew_channel_of(mantissa[c + i], shift[c + i], &s->end),
-                                     y + row * w->out_columns * s->channels + c + i);
-                }
-            }
+    const int32_t bands = (s->window.out_rows + s->band - 1) / s->band, fours = s->channels / 4;
+    const int32_t same = s->window.row_stride < 3 ? 3 - s->window.row_stride : 0; /* rows of two bands */
+    int32_t *rows = (int32_t *)(void *)scratch;
+    for (int32_t i = 0; i < (s->stays ? fours : bands); i++) {
+        for (int32_t j = 0; j < (s->stays ? bands : fours); j++) {
+            const int32_t band = s->band * (s->stays ? j : i), kept = s->stays && j > 0 ? same : 0;
+            ew_depthwise_four(s, band, kept, 4 * (s->stays ? i : j), x, weight, bias, mantissa, shift, rows, y);
         }
     }
 }
