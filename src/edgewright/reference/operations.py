@@ -46,9 +46,7 @@ def power(x: Any, exponent: float) -> Any:
 
 def reshape(x: Any, shape: tuple[int, ...]) -> Any:
     """The same values in another shape."""
-    return _linear(
-        "reshape", lambda x: np.reshape(x, shape), lambda dy, x: np.reshape(dy, np.shape(x))
-    )(x)  # fmt: skip
+    return _linear("reshape", lambda x: np.reshape(x, shape), lambda dy, x: np.reshape(dy, np.shape(x)))(x)
 
 
 def transpose(x: Any, axes: tuple[int, ...]) -> Any:

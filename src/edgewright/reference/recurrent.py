@@ -24,6 +24,7 @@ import numpy as np
 from .stable import sigmoid
 
 State = tuple[np.ndarray, ...]  # h, and c where there is one; (B, H) each
+Slopes = tuple[np.ndarray, np.ndarray, State]  # of "from x", of "from h", and of the state directly
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,12 +50,12 @@ class Cell:
     Args:
         num_states: 1 (h) or 2 (h and c).
         forward: (from x, from h, state) -> (new state, kept), of the two products before they are added.
-        backward: (slopes of the new state, state, kept) -> (slopes of "from x", of "from h", direct ones of the state).
+        backward: (slopes of the new state, state, kept) -> `Slopes`.
     """
 
     num_states: int
     forward: Callable[..., tuple[State, Any]]
-    backward: Callable[..., tuple[np.ndarray, np.ndarray, State]]
+    backward: Callable[..., Slopes]
 
 
 def unroll(
@@ -98,21 +99,19 @@ def _rnn(from_x: np.ndarray, from_h: np.ndarray, state: State) -> tuple[State, n
     return (h,), h
 
 
-def _rnn_back(dstate: State, state: State, h: np.ndarray) -> tuple[np.ndarray, np.ndarray, State]:
+def _rnn_back(dstate: State, state: State, h: np.ndarray) -> Slopes:
     dsum = dstate[0] * (1 - h**2)
     return dsum, dsum, (np.zeros_like(h),)
 
 
-def _lstm(from_x: np.ndarray, from_h: np.ndarray, state: State) -> tuple[State, tuple[np.ndarray, ...]]:
+def _lstm(from_x: np.ndarray, from_h: np.ndarray, state: State) -> tuple[State, State]:
     i, f, g, o = np.split(from_x + from_h, 4, axis=-1)
     i, f, g, o = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
     c = f * state[1] + i * g
     return (o * np.tanh(c), c), (i, f, g, o, c)
 
 
-def _lstm_back(
-    dstate: State, state: State, kept: tuple[np.ndarray, ...]
-) -> tuple[np.ndarray, np.ndarray, State]:  # fmt: skip
+def _lstm_back(dstate: State, state: State, kept: State) -> Slopes:
     i, f, g, o, c = kept
     dh, dc = dstate
     t = np.tanh(c)
@@ -122,16 +121,14 @@ def _lstm_back(
     return dsum, dsum, (np.zeros_like(dh), dc * f)
 
 
-def _gru(from_x: np.ndarray, from_h: np.ndarray, state: State) -> tuple[State, tuple[np.ndarray, ...]]:
+def _gru(from_x: np.ndarray, from_h: np.ndarray, state: State) -> tuple[State, State]:
     (x_r, x_z, x_n), (h_r, h_z, h_n) = (np.split(each, 3, axis=-1) for each in (from_x, from_h))
     r, z = sigmoid(x_r + h_r), sigmoid(x_z + h_z)
     n = np.tanh(x_n + r * h_n)
     return ((1 - z) * n + z * state[0],), (r, z, n, h_n)
 
 
-def _gru_back(
-    dstate: State, state: State, kept: tuple[np.ndarray, ...]
-) -> tuple[np.ndarray, np.ndarray, State]:  # fmt: skip
+def _gru_back(dstate: State, state: State, kept: State) -> Slopes:
     r, z, n, h_n = kept
     dh = dstate[0]
     dn = dh * (1 - z) * (1 - n**2)
