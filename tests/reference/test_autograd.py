@@ -167,3 +167,34 @@ def test_one_hidden_relu_layer_has_the_gradients_derived_by_hand():
     d2 = 2 * (h @ w2.T + b2 - y) / len(x)
     d1 = (d2 @ w2) * (z1 > 0)
     check(found, [d1.T @ x, d1.sum(0), d2.T @ h, d2.sum(0)])
+
+
+XOR, ANSWERS = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0.0, 1, 1, 0])
+
+
+def test_two_hidden_units_solve_xor_and_a_linear_model_says_one_half():
+    """The hidden layer need not be wider than the input. Source: Goodfellow 2016, Deep Learning, section 6.1."""
+    hidden = op.relu(op.linear(XOR, np.ones((2, 2)), np.array([0.0, -1.0])))
+    assert op.linear(hidden, np.array([[1.0, -2.0]]), np.zeros(1))[:, 0].tolist() == ANSWERS.tolist()
+
+    def loss(weight, bias):
+        error = op.linear(XOR, weight, bias) - ANSWERS[:, None]
+        return op.mean(error * error)
+
+    value, slopes = value_and_gradients(loss, np.zeros((1, 2)), np.array([0.5]))
+    assert value == 0.25
+    assert all((slope == 0).all() for slope in slopes)  # the least squares solution
+
+
+def test_xor_is_learned_by_descent():
+    rng = np.random.default_rng(1)
+    weights = [rng.normal(0, 1, (8, 2)), np.zeros(8), rng.normal(0, 0.5, (1, 8)), np.zeros(1)]
+
+    def loss(w1, b1, w2, b2):
+        error = op.linear(op.relu(op.linear(XOR, w1, b1)), w2, b2) - ANSWERS[:, None]
+        return op.mean(error * error)
+
+    for _ in range(600):
+        value, slopes = value_and_gradients(loss, *weights)
+        weights = [weight - 0.1 * slope for weight, slope in zip(weights, slopes, strict=True)]
+    assert value < 1e-6
