@@ -206,6 +206,7 @@ RUNS: dict[str, Callable[[Step], np.ndarray]] = {
     "global_average": lambda step: integer.average(step.x, grid=step.grid, out=step.out, axes=(2, 3)),
     "look_up": _look_up,
     "rescale": lambda step: integer.change_grid(step.x, step.grid, step.out, by=step.requantize),
+    "copy": lambda step: step.x,
     "leaky_relu": lambda step: integer.leaky_relu(step.x, step["slope"], grid=step.grid, out=step.out),
     "pad": _pad,
     "nearest": lambda step: integer.nearest2d(step.x, step.size, steps=step["steps"]),

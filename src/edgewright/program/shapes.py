@@ -164,6 +164,7 @@ SHAPES: dict[str, Callable[[Operation, list[Tensor], Tensor], Shape]] = {
     "global_average": _global_average,
     "look_up": _same,
     "rescale": _same,
+    "copy": _same,
     "leaky_relu": _same,
     "pad": _pad,
     "nearest": _resize,

@@ -105,7 +105,7 @@ def _describe_operation(operation: Operation) -> dict[str, Any]:
         "output": operation.output,
         "settings": {name: _plain(operation.settings[name]) for name in sorted(operation.settings)},
         "arrays": sorted(operation.arrays),
-    }
+    } | ({"layer": operation.layer} if operation.layer else {})
 
 
 def _plain(value: Any) -> Any:
@@ -163,6 +163,7 @@ def _operation(described: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -
         output=output,
         settings={name: READERS[name](value) for name, value in described["settings"].items()},
         arrays={name: _array(name, arrays[f"{output}.{name}"]) for name in described["arrays"]},
+        layer=_name(described["layer"]) if "layer" in described else "",
     )
 
 

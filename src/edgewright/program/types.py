@@ -24,6 +24,7 @@ KINDS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "global_average": (frozenset(), frozenset()),
     "look_up": (frozenset(), frozenset({"table"})),
     "rescale": (frozenset(), frozenset()),
+    "copy": (frozenset(), frozenset()),
     "leaky_relu": (frozenset({"slope"}), frozenset()),
     "pad": (frozenset({"widths"}), frozenset()),
     "nearest": (frozenset({"steps"}), frozenset()),
@@ -37,7 +38,8 @@ KINDS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
 
 "linear" and "conv" sum products of codes, add `bias_O` and bring the sums to the output's grid by
 scale_x * weight_scale_O / scale_y; the bias is in units of scale_x * weight_scale_O. Clamps are no operations: the
-output's grid ends where they do. "dequantize" hands an output of the program out as float32.
+output's grid ends where they do. "dequantize" hands an output of the program out as float32. "copy" changes nothing: it
+makes a tensor with memory of its own out of rows that would else keep theirs.
 """
 
 
@@ -64,13 +66,18 @@ class Tensor:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Operation:
-    """One step: makes the tensor `output` of the tensors `inputs`."""
+    """One step: makes the tensor `output` of the tensors `inputs`.
+
+    Attributes:
+        layer: output of the operation of which this one is a part, such as a stripe of its rows; "" for a whole one.
+    """
 
     kind: str
     inputs: tuple[str, ...]
     output: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+    layer: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a kind that does not exist, and settings or arrays that are not its own.

@@ -94,6 +94,7 @@ CASES = (
     one("global_average", shape_of=lambda shape, _: (shape[0], 1, 1)),
     one("look_up", arrays=lambda x, out: {"table": table(np.tanh, grid=x, out=out).astype(np.int8)}),
     one("rescale"),
+    one("copy", same=True),
     one("leaky_relu", settings=lambda draw, shape: {"slope": draw(st.sampled_from((0.01, 0.2, 0.0)))}),
     one("pad", settings=widths, shape_of=padded, same=True),
     one(

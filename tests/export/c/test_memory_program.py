@@ -72,7 +72,7 @@ def test_a_reshape_that_moves_nothing_has_no_buffer():
     )  # fmt: skip
     net = program({"x": (4, 1, 1), "a": (4, 1, 1), "flat": (4,), "y": (4,)}, conv("x", "a", 4, 4), reshape, table_)
     needs = buffers_of(net, scratch={"a": 12, "y": 0})
-    assert needs.owner["flat"] == "a" and not needs.floats
+    assert needs.homes["flat"].root == "a" and not needs.floats
     assert {each.name: (each.num_bytes, each.first, each.last) for each in needs.buffers} == {
         "x": (4, 0, 0), "a": (4, 0, 2), "y": (4, 2, 2), "scratch of a": (12, 0, 0),
     }  # fmt: skip

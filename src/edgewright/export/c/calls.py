@@ -22,6 +22,7 @@ CALLS: dict[str, Callable[[Scene], tuple[Call, ...]]] = {
     "global_average": layers.global_average,
     "look_up": elementwise.look_up,
     "rescale": elementwise.rescale,
+    "copy": moves.copy,
     "leaky_relu": elementwise.leaky_relu,
     "pad": moves.pad,
     "nearest": moves.nearest,

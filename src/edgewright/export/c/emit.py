@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -43,7 +42,7 @@ class Firmware:
         table_bytes: weights and tables, all of which lie in flash.
         macs: of each operation, by the name of its output.
         float_bytes: RAM of float outputs, which lie outside of the arena.
-        calls: how often each kernel is called, by its name.
+        calls: how often the code holds each kernel, by its name; one that several stripes call is there once.
         may_overflow: layers whose sums some input could carry beyond 32 bits: there `program.run` raises, and the C
             gives a wrong code.
     """
@@ -81,13 +80,13 @@ def emit(program: Program, images: Sequence[Mapping[str, np.ndarray]] = (), *, k
     placing = placing_of(program, calls, lying)
     vectors = [vector_of(program, each) for each in images]
     rendering = Rendering(
-        program=program, lying=lying, calls=calls, placing=placing, vectors=vectors, kernels=kernels
+        program=program, lying=lying, calls=placing.calls, placing=placing, vectors=vectors, kernels=kernels
     )  # fmt: skip
     files = {name: _render(name, rendering) for name in FILES if rendering.tables or not name.startswith("weights")}
-    files |= {"layout.json": rendering.layout_json()} | _kernels(calls)
+    files |= {"layout.json": rendering.layout_json()} | _kernels(placing.calls)
     return Firmware(
         files=files, plan=placing.plan, table_bytes=rendering.table_bytes, macs=macs(program),
-        float_bytes=rendering.float_bytes, calls=Counter(call.kernel for own in calls for call in own),
+        float_bytes=rendering.float_bytes, calls=rendering.held,
         may_overflow=rendering.may_overflow, kernels=kernels,
     )  # fmt: skip
 

@@ -16,7 +16,7 @@ from ...program import Operation, Program
 from ...program.loops import nested_loops
 
 Shape = tuple[int, ...]
-ANY_ORDER = frozenset({"look_up", "rescale", "leaky_relu"})  # each code by itself
+ANY_ORDER = frozenset({"look_up", "rescale", "copy", "leaky_relu"})  # each code by itself
 MOST_LOOPS = 5  # of kernels/transpose.h
 
 
@@ -28,6 +28,19 @@ def axes_in_memory(rank: int) -> tuple[int, ...]:
 def sizes_in_memory(shape: Shape) -> Shape:
     """The sizes of the axes in the order of memory: (H, W, C) for (C, H, W)."""
     return tuple(shape[axis] for axis in axes_in_memory(len(shape)))
+
+
+def around(shape: Shape, axis: int) -> tuple[int, int, int]:
+    """Values ahead of a logical axis, along it, and behind it, in the order of memory."""
+    rank = len(shape)
+    place = axis % rank if rank < 3 else (axis % rank + 2) % rank
+    sizes = sizes_in_memory(shape)
+    outer, inner = 1, 1
+    for size in sizes[:place]:
+        outer *= size
+    for size in sizes[place + 1 :]:
+        inner *= size
+    return outer, sizes[place], inner
 
 
 def places(shape: Shape) -> np.ndarray:

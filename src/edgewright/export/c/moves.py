@@ -7,9 +7,9 @@ import numpy as np
 from ...errors import UnsupportedError
 from ...reference.integer import nearest2d, neighbours
 from ...reference.integer.resizing import FRACTION_BITS
-from .layout import is_alias, loops, sizes_in_memory, sources
+from .layout import around, is_alias, loops, sizes_in_memory, sources
 from .multipliers import Constant, end_of, grid_of, multiplier, regrid
-from .scene import Call, Scene, around
+from .scene import Call, Scene
 
 
 def concat(scene: Scene) -> tuple[Call, ...]:
@@ -37,6 +37,12 @@ def cut(scene: Scene) -> tuple[Call, ...]:
         "offset": settings["start"] * inner,
     }  # fmt: skip
     return (Call(kernel="slice", sizes=sizes, inputs=(scene.x.name,)),)
+
+
+def copy(scene: Scene) -> tuple[Call, ...]:
+    """The same codes at another place, which may lie over the first in any way."""
+    grid_of(scene.x)
+    return (Call(kernel="copy", sizes={"count": scene.y.num_values}, inputs=(scene.x.name,)),)
 
 
 def move(scene: Scene) -> tuple[Call, ...]:

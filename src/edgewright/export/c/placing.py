@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from ...program import Operation, Program
 from .layout import Shape
-from .memory import Plan, plan
+from .memory import Overlap, Plan, plan
+from .memory.homes import ALIGNMENT, Home
 from .memory.program import buffers_of
 from .scene import Call
-
-ALIGNMENT = 4  # whole words, so that kernels may read four codes at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,13 +18,15 @@ class Placing:
     """The memory of a program.
 
     Attributes:
-        root: tensor -> the tensor whose memory it is; itself, or the input of a reshape that moves nothing.
+        homes: tensor -> the tensor whose memory it lies in (itself, or what it is a part of), and where.
         floats: float tensors that have memory of their own.
+        calls: of each operation those that have something to do: what lies at its place already is not moved.
     """
 
-    root: Mapping[str, str]
+    homes: Mapping[str, Home]
     plan: Plan
     floats: tuple[str, ...]
+    calls: tuple[tuple[Call, ...], ...]
 
 
 def placing_of(program: Program, calls: Sequence[tuple[Call, ...]], lying: Mapping[str, Shape]) -> Placing:
@@ -35,23 +36,42 @@ def placing_of(program: Program, calls: Sequence[tuple[Call, ...]], lying: Mappi
     leave in the place of its input is moved, one after the other, where that makes the arena smaller: an output that
     grows behind it may want it elsewhere.
     """
-    made = list(zip(program.operations, calls, strict=True))
-    stays = {each.output for each, own in made if any(call.in_place for call in own)}
-    best = _placed(program, made, lying, stays)
+    numbered = list(zip(program.operations, calls, strict=True))
+    stays = {each.output for each, own in numbered if not each.layer and any(call.in_place for call in own)}
+    best = _placed(program, numbered, lying, stays)
     for name in sorted(stays):
-        other = _placed(program, made, lying, stays - {name})
+        other = _placed(program, numbered, lying, stays - {name})
         if other.plan.arena_bytes < best.plan.arena_bytes:
             best, stays = other, stays - {name}
     return best
 
 
-def _placed(
-    program: Program, made: Sequence[tuple[Operation, tuple[Call, ...]]], lying: Mapping[str, Shape], stays: set[str]
-) -> Placing:
+Numbered = Sequence[tuple[Operation, tuple[Call, ...]]]
+
+
+def _placed(program: Program, numbered: Numbered, lying: Mapping[str, Shape], stays: set[str]) -> Placing:
     """With the outputs `stays` in the place of their inputs."""
-    scratch = {each.output: max((call.scratch_bytes for call in own), default=0) for each, own in made}
-    rules = {each.output: own[0].distances for each, own in made if own and own[0].distances is not None}
+    scratch = {each.output: max((call.scratch_bytes for call in own), default=0) for each, own in numbered}
+    rules = {each.output: own[0].distances for each, own in numbered if own and own[0].distances is not None}
     needs = buffers_of(program, scratch=scratch, lying=lying, rules=rules, in_place=stays)
-    at_once = {each.output for each, own in made if len(own) == 1}
-    overlaps = [each for each in needs.overlaps if each.output in at_once]
-    return Placing(root=needs.owner, plan=plan(needs.buffers, overlaps, alignment=ALIGNMENT), floats=needs.floats)
+    left = tuple(tuple(call for call in own if not _is_done(each, call, needs.homes)) for each, own in numbered)
+    shares = {each.output for each, own in numbered if len(own) == 1}
+    overlaps = [each for each in needs.overlaps if _maker(each, program) in shares]
+    made = plan(needs.buffers, overlaps, alignment=ALIGNMENT)
+    return Placing(homes=needs.homes, plan=made, floats=needs.floats, calls=left)
+
+
+def _maker(overlap: Overlap, program: Program) -> str:
+    """The output of the operation that an overlap is of."""
+    return overlap.output if overlap.op is None else program.operations[overlap.op].output
+
+
+def _is_done(operation: Operation, call: Call, homes: Mapping[str, Home]) -> bool:
+    """Whether a call would move codes to where they lie."""
+    if operation.kind not in ("slice", "concat"):
+        return False
+    part, whole = (
+        (operation.output, call.inputs[0]) if operation.kind == "slice" else (call.inputs[0], operation.output)
+    )
+    inner, outer = homes[part], homes[whole]
+    return inner.root == outer.root and inner.at == outer.at + call.sizes["offset"]

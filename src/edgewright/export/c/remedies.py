@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from ...program import Program, macs
 from ...program.counts import weights_of
-from .memory import Plan, plan
+from .memory import Buffer, Plan, plan
+from .memory.records import Span
 
 FEW_NODES = 200  # of the exact search: a remedy may be a little pessimistic, but must come at once
 LARGER_DEVICE = "no smaller input and no cut at the peak would do; choose a larger device"
@@ -96,8 +97,29 @@ def _planned(made: Plan, sizes: Mapping[str, int]) -> int:
         )
         for each in made.overlaps
     ]
-    buffers = [replace(each, num_bytes=sizes[each.name]) for each in made.buffers]
+    overlaps = [
+        replace(
+            each, output_span=_scaled(each.output_span, shares[each.output]),
+            input_span=_scaled(each.input_span, shares[each.input]),
+        )
+        for each in overlaps
+    ]  # fmt: skip
+    buffers = [_resized(each, sizes[each.name]) for each in made.buffers]
     return plan(buffers, overlaps, alignment=made.alignment, max_nodes=FEW_NODES).arena_bytes
+
+
+def _resized(buffer: Buffer, num_bytes: int) -> Buffer:
+    """A buffer of another size, its pieces in proportion."""
+    pieces = []
+    for each in buffer.pieces:
+        span = _scaled((each.begin, each.end), num_bytes / buffer.num_bytes)
+        assert span is not None
+        pieces.append(replace(each, begin=span[0], end=min(span[1], num_bytes)))
+    return replace(buffer, num_bytes=num_bytes, pieces=tuple(pieces))
+
+
+def _scaled(span: Span | None, share: float) -> Span | None:
+    return None if span is None else (math.floor(span[0] * share), math.ceil(span[1] * share))
 
 
 def _at_side(program: Program, made: Plan, ratio: float) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,7 @@ from ...program import Operation, Program, Tensor, macs
 from ...program.counts import WEIGHTS
 from ...program.sums import sum_limits
 from ...reference.integer import largest_sums
+from .functions import Function, Key, functions_of
 from .layout import Shape, axes_in_memory, sizes_in_memory
 from .memory.program import scratch_of
 from .multipliers import grid_of
@@ -95,13 +97,38 @@ class Rendering:
 
     @cached_property
     def tables(self) -> list[Table]:
-        """All constants, in the order of their use."""
-        return [
-            Table(name=self._table_name(operation, call, constant.role), values=constant.values)
-            for operation, own in zip(self.program.operations, self.calls, strict=True)
-            for call in own
-            for constant in call.constants
-        ]
+        """All constants, in the order of their use; parts of one layer have equal ones once."""
+        names = self._table_names.values()
+        return [Table(name=name, values=values) for name, values in dict(names).items()]
+
+    @cached_property
+    def _table_names(self) -> dict[tuple[str, str, str], tuple[str, np.ndarray]]:
+        """Output, part of the call and role -> the table's name and values."""
+        found: dict[tuple[str, str, str], tuple[str, np.ndarray]] = {}
+        known: dict[tuple[str, str, bytes], str] = {}
+        for operation, own in zip(self.program.operations, self.calls, strict=True):
+            layer = operation.layer or operation.output
+            for part, constant in ((call.part, constant) for call in own for constant in call.constants):
+                form = "_".join(each for each in (self.prefix, "{}", part, constant.role) if each)
+                name = form.format(identifier(layer))
+                name = name if name not in known.values() else form.format(identifier(operation.output))
+                key = (form, layer, constant.values.tobytes())
+                known.setdefault(key, name)
+                found[operation.output, part, constant.role] = known[key], constant.values
+        return found
+
+    @property
+    def held(self) -> Mapping[str, int]:
+        """How often the code holds each kernel: once for each call, or for all calls that share a function."""
+        apart = [call for index, own in enumerate(self.calls) for number, call in enumerate(own)
+                 if (index, number) not in self.functions]  # fmt: skip
+        shared = {each.name: each.call for each in self.functions.values()}.values()
+        return Counter(call.kernel for call in (*apart, *shared))
+
+    @cached_property
+    def functions(self) -> dict[Key, Function]:
+        """Of calls that share one."""
+        return functions_of(self.program, self.calls)
 
     @property
     def table_bytes(self) -> int:
@@ -139,6 +166,8 @@ class Rendering:
             "tables": self.tables, "has_tables": bool(self.tables), "table_bytes": self.table_bytes,
             "kernels": sorted({call.kernel for own in self.calls for call in own}),
             "arena_bytes": plan.arena_bytes, "bound_bytes": plan.bound_bytes, "peak_op": plan.peak_op,
+            "functions": list({each.name: each for each in self.functions.values()}.values()),
+            "function_calls": {each.name: self._kernel_arguments(each) for each in self.functions.values()},
             "offsets": [(identifier(name), offset) for name, offset in plan.offsets.items()], "floats": floats,
             "float_bytes": self.float_bytes, "steps": list(self._steps()),
             "num_macs": sum(macs(self.program).values()), "vectors": list(self._vectors()),
@@ -176,33 +205,45 @@ class Rendering:
             function = f"{self.prefix}_{role}{f'_{index}' if index else ''}"
             yield Place(role=role, tensor=self.program.tensors[name], function=function, address=self._address(name))
 
-    def _table_name(self, operation: Operation, call: Call, role: str) -> str:
-        return "_".join(part for part in (self.prefix, identifier(operation.output), call.part, role) if part)
+    def _tables_of(self, operation: Operation, call: Call) -> list[str]:
+        return [self._table_names[operation.output, call.part, each.role][0] for each in call.constants]
+
+    def _kernel_arguments(self, function: Function) -> list[str]:
+        """What a function passes to its kernel."""
+        index, number = next(key for key, each in self.functions.items() if each is function)
+        operation, call = self.program.operations[index], self.calls[index][number]
+        return [*function.inputs, *self._tables_of(operation, call), *function.scratch, "y"]
 
     def _address(self, name: str) -> str:
-        root = self.placing.root[name]
-        return f"numbers_{identifier(root)}" if root in self.placing.floats else f"arena.codes + at_{identifier(root)}"
+        home = self.placing.homes[name]
+        if home.root in self.placing.floats:
+            return f"numbers_{identifier(home.root)}"
+        return f"arena.codes + at_{identifier(home.root)}" + (f" + {home.at}" if home.at else "")
 
     def _steps(self) -> Iterator[dict[str, Any]]:
         counted = macs(self.program)
         for index, (operation, own) in enumerate(zip(self.program.operations, self.calls, strict=True)):
             output = self.program.tensors[operation.output]
-            root = self.placing.root[output.name]
+            home = self.placing.homes[output.name]
+            offset = self.placing.plan.offsets.get(home.root)
             yield {
                 "index": index, "what": self._what(operation), "macs": counted[output.name],
-                "calls": [self._call(operation, call) for call in own], "output": self._address(output.name),
+                "calls": [self._call((index, number)) for number in range(len(own))],
+                "output": self._address(output.name),
                 "num_bytes": output.num_values * (4 if output.grid is None else 1),
-                "where": self.placing.plan.offsets.get(root, "its own"),
+                "where": "its own" if offset is None else offset + home.at,
             }  # fmt: skip
 
-    def _call(self, operation: Operation, call: Call) -> dict[str, Any]:
-        arguments = [self._address(name) for name in call.inputs]
-        arguments += [self._table_name(operation, call, constant.role) for constant in call.constants]
+    def _call(self, key: Key) -> dict[str, Any]:
+        operation, call, function = self.program.operations[key[0]], self.calls[key[0]][key[1]], self.functions.get(key)
+        inputs, output = [self._address(name) for name in call.inputs], self._address(operation.output)
         if call.scratch_bytes:
-            arguments.append(f"arena.codes + at_{identifier(scratch_of(operation.output))}")
-        arguments.append(self._address(operation.output))
+            output = f"arena.codes + at_{identifier(scratch_of(operation))}, {output}"
+        if function is not None:
+            return {"function": function.name, "arguments": [*inputs, output, *function.numbers(call)]}
         return {
-            "kernel": call.function, "part": call.part, "sizes": lines_of(call.sizes), "arguments": arguments
+            "function": None, "kernel": call.function, "part": call.part, "sizes": lines_of(call.sizes),
+            "arguments": [*inputs, *self._tables_of(operation, call), output],
         }  # fmt: skip
 
     def _what(self, operation: Operation) -> str:

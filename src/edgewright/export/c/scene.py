@@ -8,7 +8,7 @@ from typing import Any
 
 from ...program import Operation, Program, Tensor
 from ...reference.integer import Grid
-from .layout import Shape, sizes_in_memory
+from .layout import Shape, around
 from .memory.program import Rule
 from .multipliers import Constant, grid_of
 
@@ -80,16 +80,3 @@ class Scene:
     def around(self, axis: int) -> tuple[int, int, int]:
         """Of the first input in memory: values ahead of a logical axis, along it, and behind it."""
         return around(self.x.shape, axis)
-
-
-def around(shape: Shape, axis: int) -> tuple[int, int, int]:
-    """Values ahead of a logical axis, along it, and behind it, in the order of memory."""
-    rank = len(shape)
-    place = axis % rank if rank < 3 else (axis % rank + 2) % rank
-    sizes = sizes_in_memory(shape)
-    outer, inner = 1, 1
-    for size in sizes[:place]:
-        outer *= size
-    for size in sizes[place + 1 :]:
-        inner *= size
-    return outer, sizes[place], inner

@@ -12,6 +12,10 @@ C_TYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "float32": 
 LINE_WIDTH = 116
 
 
+class Name(str):
+    """A name of C in the place of a number."""
+
+
 def identifier(name: str) -> str:
     """A name with what C forbids replaced; it is always the end of a longer one, so digits and keywords are no harm."""
     return re.sub(r"\W", "_", name, flags=re.ASCII)
@@ -59,7 +63,7 @@ def initializer(fields: Mapping[str, Any]) -> str:
         elif isinstance(value, tuple):
             parts.append(f".{name} = {{{', '.join(_integer(int(each)) for each in value)}}}")
         else:
-            parts.append(f".{name} = {_integer(int(value))}")
+            parts.append(f".{name} = {value if isinstance(value, Name) else _integer(int(value))}")
     return "{" + ", ".join(parts) + "}"
 
 

@@ -24,7 +24,7 @@ from ..types import Operation, Program, Tensor
 from .evaluate import codes_of_sums, evaluate
 
 MONOTONE = frozenset(
-    {"concat", "slice", "max_pool", "average_pool", "global_average", "rescale", "leaky_relu", "pad", "nearest",
+    {"concat", "slice", "max_pool", "average_pool", "global_average", "rescale", "copy", "leaky_relu", "pad", "nearest",
      "bilinear", "reshape", "transpose"}
 )  # fmt: skip
 """Kinds that never give a smaller code for a larger one: leaky slopes are not negative."""

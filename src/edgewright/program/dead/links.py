@@ -14,7 +14,7 @@ import numpy as np
 from ..types import Operation, Program
 
 CHANNELWISE = frozenset(
-    {"max_pool", "average_pool", "global_average", "look_up", "rescale", "leaky_relu", "nearest", "bilinear"}
+    {"max_pool", "average_pool", "global_average", "look_up", "rescale", "copy", "leaky_relu", "nearest", "bilinear"}
 )
 """Kinds whose channel c is made of the channel c of each input."""
 

@@ -22,13 +22,14 @@ from .distances import (
 from .liveness import liveness_bound
 from .picture import COLUMNS, draw, headline, table
 from .planner import plan
-from .records import Bound, Buffer, Overlap, Plan
+from .records import Bound, Buffer, Overlap, Piece, Plan
 
 __all__ = [
     "COLUMNS",
     "Bound",
     "Buffer",
     "Overlap",
+    "Piece",
     "Plan",
     "RowWindow",
     "block_lead_bytes",

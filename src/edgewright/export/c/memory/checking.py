@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from itertools import combinations
 
 from ....errors import ExportError
-from .records import Buffer, Overlap, Plan
+from .records import Buffer, Piece, Plan
+from .sharing import Shared, shared_by
 
 
 def check(plan: Plan) -> None:
@@ -18,11 +19,14 @@ def check(plan: Plan) -> None:
     """
     for buffer in plan.buffers:
         _check_place(plan, buffer)
+    shared = shared_by(plan.overlaps, plan.buffers)
     last = max((buffer.last for buffer in plan.buffers), default=-1)
     for op in range(last + 1):
-        live = [buffer for buffer in plan.buffers if buffer.first <= op <= buffer.last]
-        for one, other in combinations(live, 2):
-            if _shared(plan, one, other) and not _is_permitted(plan, one, other, op):
+        live = [(buffer, each) for buffer in plan.buffers for each in buffer.parts if each.operations >> op & 1]
+        for (one, piece), (other, second) in combinations(live, 2):
+            if not _meet(plan, one, piece, other, second) or one is other:
+                continue
+            if not _is_permitted(plan, [(one, piece), (other, second)], op, shared):
                 raise ExportError(
                     f"The plan gives {_where(plan, one)} and {_where(plan, other)} the same bytes in operation {op}, "
                     "where both are live and no overlap permits it."
@@ -32,8 +36,9 @@ def check(plan: Plan) -> None:
 def backwards_of(plan: Plan) -> frozenset[str]:
     """The outputs that lie so over their inputs that only a run from the last row to the first keeps these."""
     found = set()
-    for output in dict.fromkeys(each.output for each in plan.overlaps):
-        used = [each for each in plan.overlaps if each.output == output and _lie_over(plan, each)]
+    shared = shared_by(plan.overlaps, plan.buffers)
+    for output in dict.fromkeys(each.overlap.output for each in shared):
+        used = [each for each in shared if each.overlap.output == output and _lie_over(plan, each)]
         if not all(_holds_forwards(plan, each) for each in used):
             found.add(output)
     return frozenset(found)
@@ -49,38 +54,44 @@ def _check_place(plan: Plan, buffer: Buffer) -> None:
         raise ExportError(f"The plan puts {_where(plan, buffer)}, expected a multiple of {plan.alignment}.")
 
 
-def _is_permitted(plan: Plan, one: Buffer, other: Buffer, op: int) -> bool:
-    return any(
-        _holds_backwards(plan, each) if each.output in plan.backwards else _holds_forwards(plan, each)
-        for each in _between(plan, one, other)
-        if all(buffer.first == op for buffer in (one, other) if buffer.name == each.output)
-        and all(buffer.last == op for buffer in (one, other) if buffer.name == each.input)
-    )
+def _is_permitted(plan: Plan, both: list[tuple[Buffer, Piece]], op: int, shared: Sequence[Shared]) -> bool:
+    for (made, output), (under, over) in (both, both[::-1]):
+        hands_over = all(first == op for first, last in output.lives if first <= op <= last) and all(
+            last == op for first, last in over.lives if first <= op <= last
+        )
+        for each in shared if hands_over else ():
+            names = (each.overlap.output, each.overlap.input)
+            covered = each.covers(op, (output.begin, output.end), (over.begin, over.end))
+            holds = _holds_backwards if made.name in plan.backwards else _holds_forwards
+            if names == (made.name, under.name) and covered and holds(plan, each):
+                return True
+    return False
 
 
-def _between(plan: Plan, one: Buffer, other: Buffer) -> Iterator[Overlap]:
-    names = {one.name, other.name}
-    return (each for each in plan.overlaps if {each.output, each.input} == names)
+def _ends(plan: Plan, each: Shared) -> tuple[int, int]:
+    """Where the output and the input of an overlap begin in the arena."""
+    output = plan.offsets[each.overlap.output] + each.output_span[0]
+    return output, plan.offsets[each.overlap.input] + each.input_span[0]
 
 
-def _holds_forwards(plan: Plan, overlap: Overlap) -> bool:
-    lead = overlap.lead
-    return lead is not None and plan.offsets[overlap.output] + lead <= plan.offsets[overlap.input]
+def _holds_forwards(plan: Plan, each: Shared) -> bool:
+    output, under = _ends(plan, each)
+    return each.overlap.lead is not None and output + each.overlap.lead <= under
 
 
-def _holds_backwards(plan: Plan, overlap: Overlap) -> bool:
-    rise = overlap.rise
-    return rise is not None and plan.offsets[overlap.output] >= plan.offsets[overlap.input] + rise
+def _holds_backwards(plan: Plan, each: Shared) -> bool:
+    output, under = _ends(plan, each)
+    return each.overlap.rise is not None and output >= under + each.overlap.rise
 
 
-def _lie_over(plan: Plan, overlap: Overlap) -> bool:
-    by_name = {buffer.name: buffer for buffer in plan.buffers}
-    return _shared(plan, by_name[overlap.output], by_name[overlap.input])
+def _lie_over(plan: Plan, each: Shared) -> bool:
+    output, under = _ends(plan, each)
+    return output < under + each.input_bytes and under < output + each.output_bytes
 
 
-def _shared(plan: Plan, one: Buffer, other: Buffer) -> bool:
-    low, high = sorted((one, other), key=lambda buffer: plan.offsets[buffer.name])
-    return plan.offsets[low.name] + low.num_bytes > plan.offsets[high.name]
+def _meet(plan: Plan, one: Buffer, piece: Piece, other: Buffer, second: Piece) -> bool:
+    a, b = plan.offsets[one.name], plan.offsets[other.name]
+    return a + piece.begin < b + second.end and b + second.begin < a + piece.end
 
 
 def _where(plan: Plan, buffer: Buffer) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from .problem import BACKWARDS, EITHER, FORWARDS, Problem
+from .problem import BACKWARDS, EITHER, FORWARDS, Problem, Stack
 
 UNDECIDED, ABOVE, BELOW = range(3)  # where `second` of a pair lies
 
@@ -145,7 +145,7 @@ def _settle(problem: Problem, plan: _Partial, touched: Iterable[int]) -> bool:
             if moved is None:
                 return False
             waiting.update(dict.fromkeys(moved))
-    return all(_stack_fits(problem, plan, problem.stacks[index]) for index in stacks)
+    return all(_stack_fits(plan, problem, problem.stacks[index]) for index in stacks)
 
 
 def _settle_pair(problem: Problem, plan: _Partial, index: int) -> tuple[int, ...] | None:
@@ -170,9 +170,9 @@ def _settle_pair(problem: Problem, plan: _Partial, index: int) -> tuple[int, ...
     return tuple(moved) if all(plan.low[each] <= plan.high[each] for each in moved) else None
 
 
-def _stack_fits(problem: Problem, plan: _Partial, stack: tuple[int, ...]) -> bool:
+def _stack_fits(plan: _Partial, problem: Problem, stack: Stack) -> bool:
     """Whether every part of a stack has room between its lowest and its highest end."""
-    spans = [(plan.low[each], plan.high[each] + problem.sizes[each], problem.sizes[each]) for each in stack]
+    spans = [(plan.low[each], plan.high[each] + problem.sizes[each], live) for each, live in stack]
     tops = {high for _, high, _ in spans}
     for bottom in {low for low, _, _ in spans}:
         for top in tops:

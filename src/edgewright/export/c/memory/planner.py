@@ -10,8 +10,9 @@ from .checking import backwards_of, check
 from .exact import Counter, OutOfNodes, fit
 from .first_fit import first_fits
 from .liveness import liveness_bound
-from .problem import Problem, problem_of, refuse_bad, rounded
+from .problem import Problem, problem_of, refuse_bad
 from .records import Bound, Buffer, Overlap, Plan
+from .sharing import rounded
 
 ALIGNMENTS = (1, 2, 4, 8, 16, 32)  # bytes; 4 suits 32-bit words, 16 the vectors of Helium, 32 the cache lines of an M7
 MAX_NODES = 20_000  # the nets of the zoo need under 100
@@ -41,9 +42,9 @@ def plan(
     if alignment not in ALIGNMENTS:
         raise ConfigError(f"Buffers are aligned to {', '.join(map(str, ALIGNMENTS))} bytes, got {alignment}.")
     refuse_bad(buffers, overlaps)
-    even, apart = rounded(buffers, overlaps, alignment)
-    bound = liveness_bound(even, apart)
-    problem = problem_of(even, apart)
+    even, distances = rounded(buffers, overlaps, alignment)
+    bound = liveness_bound(even, distances)
+    problem = problem_of(even, distances)
     greedy = min(first_fits(problem, even), key=problem.arena)
     search = _Search(problem, bound, alignment, Counter(limit=max_nodes))
     offsets, is_optimal = search.best(greedy)

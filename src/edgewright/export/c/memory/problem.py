@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from typing import NamedTuple
 
 from ....errors import ConfigError
 from .liveness import live_buffers
 from .records import Buffer, Overlap
+from .sharing import Shared, apart, shared_by
 
+Stack = tuple[tuple[int, int], ...]  # buffers by number, and how many of their bytes live
 EITHER, FORWARDS, BACKWARDS = range(3)  # in which order an operation runs; EITHER: not decided
 
 
@@ -38,7 +40,7 @@ class Problem:
 
     Attributes:
         pairs_of: the numbers of the pairs that a buffer is in.
-        stacks: sets of buffers that are live together and may not overlap at all.
+        stacks: sets of buffers that are live together and may not overlap at all, each with its live bytes.
         stacks_of: the numbers of the stacks that a buffer is in.
     """
 
@@ -46,7 +48,7 @@ class Problem:
     pairs: tuple[Pair, ...]
     pairs_of: tuple[tuple[int, ...], ...]
     num_groups: int
-    stacks: tuple[tuple[int, ...], ...]
+    stacks: tuple[Stack, ...]
     stacks_of: tuple[tuple[int, ...], ...]
 
     @property
@@ -58,20 +60,6 @@ class Problem:
 
     def arena(self, offsets: Sequence[int]) -> int:
         return max((offset + size for offset, size in zip(offsets, self.sizes, strict=True)), default=0)
-
-
-def rounded(
-    buffers: Sequence[Buffer], overlaps: Sequence[Overlap], alignment: int
-) -> tuple[list[Buffer], list[Overlap]]:
-    """Sizes and distances rounded up, which loses nothing where all offsets are multiples of `alignment`."""
-
-    def up(value: int | None) -> int | None:
-        return None if value is None else -(-value // alignment) * alignment
-
-    return (
-        [replace(each, num_bytes=-(-each.num_bytes // alignment) * alignment) for each in buffers],
-        [replace(each, lead=up(each.lead), rise=up(each.rise)) for each in overlaps],
-    )
 
 
 def refuse_bad(buffers: Sequence[Buffer], overlaps: Sequence[Overlap]) -> None:
@@ -91,25 +79,29 @@ def refuse_bad(buffers: Sequence[Buffer], overlaps: Sequence[Overlap]) -> None:
             if name not in by_name:
                 raise ConfigError(f"{pair} names {name}, which is none of the {len(buffers)} buffers.")
         made, dies = by_name[each.output].first, by_name[each.input].last
-        if made != dies or each.output == each.input:
+        if (made != dies and each.op is None) or each.output == each.input:
             raise ConfigError(
                 f"{pair} is impossible: {each.output} is made in operation {made} and {each.input} is read until "
                 f"operation {dies}, expected the same operation."
             )
-        if (each.output, each.input) in seen:
+        key = (each.output, each.input, each.op, each.output_span, each.input_span)
+        if key in seen:
             raise ConfigError(f"{pair} is given twice: give it once, with both its lead and its rise.")
-        seen.add((each.output, each.input))
+        seen.add(key)
 
 
 def problem_of(buffers: Sequence[Buffer], overlaps: Sequence[Overlap]) -> Problem:
     """The problem of buffers and overlaps whose sizes are `rounded` already."""
     number = {each.name: index for index, each in enumerate(buffers)}
-    sharing = {frozenset((number[each.output], number[each.input])): each for each in overlaps}
+    between: dict[tuple[int, int], list[Shared]] = {}
+    for each in shared_by(overlaps, buffers):
+        ends = sorted((number[each.overlap.output], number[each.overlap.input]))
+        between.setdefault((ends[0], ends[1]), []).append(each)
     groups = _groups(overlaps)
-    living = ([number[each.name] for each in live] for live in live_buffers(buffers).values())
-    together = sorted({pair for numbers in living for pair in combinations(numbers, 2)})
     pairs = tuple(
-        _pair(first, second, buffers, sharing.get(frozenset((first, second))), groups) for first, second in together
+        pair
+        for first, second in combinations(range(len(buffers)), 2)
+        for pair in _pair(first, second, buffers, between.get((first, second), ()), groups)
     )
     stacks = _stacks(buffers, overlaps, number)
     return Problem(
@@ -118,44 +110,62 @@ def problem_of(buffers: Sequence[Buffer], overlaps: Sequence[Overlap]) -> Proble
         pairs_of=_members([pair[:2] for pair in pairs], len(buffers)),
         num_groups=len(groups),
         stacks=stacks,
-        stacks_of=_members(stacks, len(buffers)),
+        stacks_of=_members([[each for each, _ in stack] for stack in stacks], len(buffers)),
     )
 
 
-def _groups(overlaps: Sequence[Overlap]) -> dict[str, int]:
-    """Outputs with more than one overlap, numbered: all of these must agree on the order of the rows."""
-    outputs = [each.output for each in overlaps]
-    return {name: index for index, name in enumerate(dict.fromkeys(o for o in outputs if outputs.count(o) > 1))}
+def _groups(overlaps: Sequence[Overlap]) -> dict[tuple[str, int | None], int]:
+    """Operations with more than one overlap, numbered: all of these must agree on the order of the rows."""
+    made = [(each.output, each.op) for each in overlaps if each.rise is not None]
+    several = [(each.output, each.op) for each in overlaps]
+    return {key: index for index, key in enumerate(dict.fromkeys(key for key in made if several.count(key) > 1))}
 
 
-def _pair(first: int, second: int, buffers: Sequence[Buffer], overlap: Overlap | None, groups: dict[str, int]) -> Pair:
-    sizes = buffers[first].num_bytes, buffers[second].num_bytes
-    if overlap is None:
-        return Pair(first, second, (sizes, sizes, sizes), None)
-    if overlap.output != buffers[first].name:
-        turned = _pair(second, first, buffers, overlap, groups)
-        return turned._replace(first=first, second=second, apart=tuple((b, a) for a, b in turned.apart))  # type: ignore[arg-type]
-    output, over = sizes
-    lead = output if overlap.lead is None else min(overlap.lead, output)
-    rise = over if overlap.rise is None else min(overlap.rise, over)
-    return Pair(first, second, ((lead, rise), (lead, over), (output, rise)), groups.get(overlap.output))
+def _pair(
+    first: int, second: int, buffers: Sequence[Buffer], shared: Sequence[Shared],
+    groups: dict[tuple[str, int | None], int],
+) -> Iterator[Pair]:  # fmt: skip
+    """The pair of two buffers that cannot lie anywhere, if they are one."""
+    one, other = buffers[first], buffers[second]
+    forwards = apart(one, other, shared, forwards=True, backwards=False)
+    if forwards is None:
+        return
+    if len(shared) != 1:  # several operations: each of them runs forwards, so that one order suits all
+        yield Pair(first, second, (forwards, forwards, forwards), None)
+        return
+    ways = [apart(one, other, shared, forwards=ahead, backwards=True) for ahead in (True, False)]
+    either, backwards = (each or forwards for each in ways)
+    group = groups.get((shared[0].overlap.output, shared[0].overlap.op))
+    yield Pair(first, second, (either, forwards, backwards), group)
 
 
-def _stacks(
-    buffers: Sequence[Buffer], overlaps: Sequence[Overlap], number: dict[str, int]
-) -> tuple[tuple[int, ...], ...]:
+def _stacks(buffers: Sequence[Buffer], overlaps: Sequence[Overlap], number: dict[str, int]) -> tuple[Stack, ...]:
     """Of each operation: what is live without the output that may overlap, and without the inputs under it."""
-    found: dict[tuple[int, ...], None] = {}
+    shared = shared_by(overlaps, buffers)
+    found: dict[Stack, None] = {}
     for op, live in live_buffers(buffers).items():
-        here = [number[each.name] for each in live]
-        made = {each.name for each in live if each.first == op}
-        outputs = {number[each.output] for each in overlaps if each.output in made}
-        inputs = {number[each.input] for each in overlaps if each.output in made}
+        here = [(number[each.name], each.live_bytes(op)) for each in live]
+        outputs = {number[each.overlap.output] for each in shared if each.op == op}
+        inputs = {number[each.overlap.input] for each in shared if each.op == op}
         for without in (outputs, inputs):
-            stack = tuple(each for each in here if each not in without)
+            stack = tuple(each for each in here if each[0] not in without)
             if len(stack) > 1:
                 found[stack] = None
-    return tuple(found)
+    return _undominated(found)
+
+
+def _undominated(stacks: Iterable[Stack]) -> tuple[Stack, ...]:
+    """Without stacks of which another holds the same buffers with no fewer bytes."""
+    by_members: dict[tuple[int, ...], list[Stack]] = {}
+    for stack in stacks:
+        same = by_members.setdefault(tuple(each for each, _ in stack), [])
+        if not any(_holds(other, stack) for other in same):
+            same[:] = [other for other in same if not _holds(stack, other)] + [stack]
+    return tuple(stack for same in by_members.values() for stack in same)
+
+
+def _holds(stack: Stack, other: Stack) -> bool:
+    return all(mine >= theirs for (_, mine), (_, theirs) in zip(stack, other, strict=True))
 
 
 def _members(sets: Sequence[Sequence[int]], num_buffers: int) -> tuple[tuple[int, ...], ...]:

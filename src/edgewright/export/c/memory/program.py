@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
-from ....program import Operation, Program
+from ....program import KINDS, Operation, Program
 from ....reference.integer import Window
-from ..layout import Shape, is_alias, layouts
+from ..layout import Shape, layouts
 from .distances import (
     RowWindow,
     channel_lead_bytes,
@@ -18,10 +19,12 @@ from .distances import (
     pixel_rise_bytes,
     rise_bytes,
 )
-from .records import Buffer, Overlap
+from .homes import Entry, Home, Homes, homes_of
+from .records import Buffer, Overlap, Piece
 
 Distances = tuple[int, int | None]  # lead and rise; None: its kernels cannot run backwards
 Rule = Callable[[Program, Operation, str], Distances | None]  # of an operation's output over one of its inputs
+EITHER_WAY = frozenset({"copy"})  # kinds whose kernels choose their direction when they run
 CHANNELS_AT_ONCE = 16  # bytes of a Helium register: no kernel reads more neighbours before it writes them
 
 
@@ -32,14 +35,13 @@ class Needs:
     Attributes:
         buffers: tensors of codes, named after the tensor whose memory they are; scratch.
         overlaps: of outputs with inputs that die under them.
-        owner: tensor -> the tensor whose buffer it lies in: itself, or what a reshape passes on without moving a byte,
-            or what a kernel writes over in its place.
+        homes: tensor -> the buffer it lies in, and where: its own, or as a part of another's.
         floats: float outputs, which lie in memory of the caller.
     """
 
     buffers: tuple[Buffer, ...]
     overlaps: tuple[Overlap, ...]
-    owner: Mapping[str, str]
+    homes: Mapping[str, Home]
     floats: tuple[str, ...]
 
 
@@ -54,8 +56,9 @@ def buffers_of(
 ) -> Needs:
     """Buffers and overlaps of a program; operations keep their numbers, codes take a byte each.
 
-    Inputs live from the first operation on and outputs to the last. An operation over a window goes through its pixels
-    in the order of memory (`OVERLAPS`), so its output may lie that far ahead of an input that nothing else reads.
+    Inputs live from the first operation on and outputs to the last; a part of a buffer that is read or made later than
+    others lives as long as it is needed itself. An operation over a window goes through its pixels in the order of
+    memory (`OVERLAPS`), so its output may lie that far ahead of an input that nothing else reads.
 
     Args:
         scratch: output of an operation -> bytes that its kernel needs beside its tensors.
@@ -64,76 +67,91 @@ def buffers_of(
         in_place: outputs of kernels that can leave them in the very place of their first inputs, of the same size.
         rules: output of an operation -> how far it may lie over an input, where its kernel keeps an order of its own.
     """
-    owner = _owners(program, layouts(program) if lying is None else lying, in_place)
-    owned = [name for name, whose in owner.items() if name == whose]
-    coded = [name for name in owned if program.tensors[name].grid is not None]
-    lives = _lives(program, owner)
-    made = {operation.output: index for index, operation in enumerate(program.operations)}
-    buffers = [
-        Buffer(name=name, num_bytes=program.tensors[name].num_values, first=lives[name][0], last=lives[name][1])
-        for name in coded
-    ] + [
-        Buffer(name=scratch_of(name), num_bytes=num_bytes, first=made[name], last=made[name])
-        for name, num_bytes in (scratch or {}).items() if num_bytes
-    ]  # fmt: skip
-    overlaps = tuple(_overlaps(program, owner, lives, rules or {}))
-    if not may_run_backwards:
-        overlaps = tuple(replace(each, rise=None) for each in overlaps)
+    homes = homes_of(program, layouts(program) if lying is None else lying, in_place=in_place)
+    coded = [name for name in homes.entries if program.tensors[name].grid is not None]
+    either_way = KINDS if may_run_backwards else EITHER_WAY
+    overlaps = tuple(_overlaps(program, homes, rules or {}, either_way))
     return Needs(
-        buffers=tuple(buffers), overlaps=overlaps, owner=owner,
-        floats=tuple(name for name in owned if name not in coded),
+        buffers=(*(_buffer(name, homes.entries[name]) for name in coded), *_scratch(program, scratch or {})),
+        overlaps=overlaps, homes=homes.of, floats=tuple(name for name in homes.entries if name not in coded),
     )  # fmt: skip
 
 
-def scratch_of(name: str) -> str:
-    """The name of the buffer that holds the scratch of the operation that makes `name`."""
-    return f"scratch of {name}"
+def scratch_of(operation: Operation) -> str:
+    """The name of the buffer that holds an operation's scratch: one for all parts of a layer."""
+    return f"scratch of {operation.layer or operation.output}"
 
 
-def _owners(program: Program, lying: Mapping[str, Shape], in_place: Container[str]) -> dict[str, str]:
-    owner = {name: name for name in program.inputs}
+def _scratch(program: Program, scratch: Mapping[str, int]) -> Iterator[Buffer]:
+    entries: dict[str, list[Entry]] = {}
     for index, operation in enumerate(program.operations):
-        stays = is_alias(program, operation, lying) or (
-            operation.output in in_place and _is_last_read(program, owner, index)
-        )
-        owner[operation.output] = owner[operation.inputs[0]] if stays else operation.output
-    return owner
+        num_bytes = scratch.get(operation.output, 0)
+        if num_bytes:
+            entry = Entry(tensor=operation.output, begin=0, end=num_bytes, first=index, last=index)
+            entries.setdefault(scratch_of(operation), []).append(entry)
+    return (_buffer(name, each) for name, each in entries.items())
 
 
-def _is_last_read(program: Program, owner: Mapping[str, str], index: int) -> bool:
-    """Whether nothing needs the memory of an operation's first input after it, given the owners of all before it."""
-    root = owner[program.operations[index].inputs[0]]
-    later = [name for operation in program.operations[index + 1 :] for name in operation.inputs]
-    return all(owner.get(name) != root for name in (*later, *program.outputs))
+def _buffer(name: str, entries: Sequence[Entry]) -> Buffer:
+    """A buffer, cut where its tensors begin and end."""
+    cuts = sorted({end for each in entries for end in (each.begin, each.end)})
+    pieces = tuple(
+        Piece(begin=begin, end=end, lives=_spans([each for each in entries if each.begin <= begin and end <= each.end]))
+        for begin, end in pairwise(cuts)
+    )
+    first, last = min(each.first for each in entries), max(each.last for each in entries)
+    whole = len(pieces) == 1 and pieces[0].lives == ((first, last),)
+    return Buffer(name=name, num_bytes=cuts[-1], first=first, last=last, pieces=() if whole else pieces)
 
 
-def _lives(program: Program, owner: Mapping[str, str]) -> dict[str, tuple[int, int]]:
-    """The first and last operation in which the memory of each owner is needed."""
-    lives = dict.fromkeys(program.inputs, (0, 0))
-    for index, operation in enumerate(program.operations):
-        for name in (*operation.inputs, operation.output):
-            first, _ = lives.get(owner[name], (index, index))
-            lives[owner[name]] = (first, index)
-    for name in program.outputs:
-        lives[owner[name]] = (lives[owner[name]][0], max(0, len(program.operations) - 1))
-    return lives
+def _spans(entries: Sequence[Entry]) -> tuple[tuple[int, int], ...]:
+    """When bytes are needed: the spans of their tensors, without those inside of another."""
+    spans = sorted({(each.first, each.last) for each in entries})
+    return tuple(
+        each for each in spans
+        if not any(other != each and other[0] <= each[0] and each[1] <= other[1] for other in spans)
+    )  # fmt: skip
 
 
 def _overlaps(
-    program: Program, owner: Mapping[str, str], lives: Mapping[str, tuple[int, int]], rules: Mapping[str, Rule]
-) -> Iterator[Overlap]:
-    kept = {owner[name] for name in program.outputs}
+    program: Program, homes: Homes, rules: Mapping[str, Rule], either_way: Container[str]
+) -> Iterator[Overlap]:  # fmt: skip
     for index, operation in enumerate(program.operations):
         output = program.tensors[operation.output]
         rule = rules.get(operation.output, OVERLAPS.get(operation.kind))
-        if rule is None or owner[output.name] != output.name or output.grid is None:
+        if rule is None or output.grid is None:
             continue
         for name in dict.fromkeys(operation.inputs):
-            same_memory = [each for each in operation.inputs if owner[each] == owner[name]]
-            dies = lives[owner[name]][1] == index and owner[name] not in kept and len(set(same_memory)) == 1
-            distances = rule(program, operation, name) if dies else None
+            apart = homes.of[name].root != homes.of[output.name].root
+            distances = rule(program, operation, name) if apart and _dies(program, homes, index, name) else None
             if distances is not None:
-                yield Overlap(output=output.name, input=owner[name], lead=distances[0], rise=distances[1])
+                rise = distances[1] if operation.kind in either_way else None
+                yield _overlap(program, homes, index, name, (distances[0], rise))
+
+
+def _overlap(program: Program, homes: Homes, index: int, name: str, distances: Distances) -> Overlap:
+    """The overlap of an operation's output with an input; between whole buffers where both tensors are such."""
+    output, spans, whole = program.operations[index].output, [], True
+    for each in (output, name):
+        home, num_bytes = homes.of[each], program.tensors[each].num_values
+        spans.append((home.at, home.at + num_bytes))
+        entries = homes.entries[home.root]
+        alone = all((entry.begin, entry.end) == spans[-1] for entry in entries)
+        whole &= alone and _buffer(home.root, entries).pieces == ()
+    lead, rise = distances
+    plain = Overlap(output=homes.of[output].root, input=homes.of[name].root, lead=lead, rise=rise)
+    return plain if whole else replace(plain, op=index, output_span=spans[0], input_span=spans[1])
+
+
+def _dies(program: Program, homes: Homes, index: int, name: str) -> bool:
+    """Whether nothing needs the bytes of an input after an operation, nor twice in it."""
+    home = homes.of[name]
+    begin, end = home.at, home.at + program.tensors[name].num_values
+    under = [each for each in homes.entries[home.root] if each.begin < end and begin < each.end]
+    needed = {each.tensor for each in under if each.first <= index <= each.last}
+    read_twice = any(each in needed for each in program.operations[index].inputs if each != name)
+    goes_on = any(each.first <= index < each.last for each in under)
+    return not read_twice and not goes_on and not needed & set(program.outputs)
 
 
 def _convolution(program: Program, operation: Operation, name: str) -> Distances | None:
@@ -183,6 +201,6 @@ def _elementwise(program: Program, operation: Operation, name: str) -> Distances
 OVERLAPS: dict[str, Rule] = {
     "conv": _convolution, "max_pool": _channelwise, "average_pool": _channelwise,
     "add": _elementwise, "mul": _elementwise, "look_up": _elementwise, "rescale": _elementwise,
-    "leaky_relu": _elementwise,
+    "leaky_relu": _elementwise, "copy": _elementwise,
 }  # fmt: skip
 """Kind of operation -> lead and rise of its output over an input. A kind that is not here never shares memory."""

@@ -4,8 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from ....errors import ConfigError
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """Bytes [begin, end) of a buffer that are needed in the spans of operations `lives` alone, both ends included."""
+
+    begin: int
+    end: int
+    lives: tuple[tuple[int, int], ...]
+
+    @property
+    def num_bytes(self) -> int:
+        return self.end - self.begin
+
+    @cached_property
+    def operations(self) -> int:
+        """The operations in which the piece lives, as a set of bits."""
+        found = 0
+        for first, last in self.lives:
+            found |= (1 << (last + 1)) - (1 << first)
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,6 +37,10 @@ class Buffer:
     """Bytes that are needed while the operations `first` to `last` run, both included.
 
     What an operation reads and what it writes are live while it runs; its scratch is live in that operation alone.
+
+    Attributes:
+        pieces: parts of the buffer that are needed at different times, from its first byte to its last; none: all of
+            it is needed from `first` to `last`.
 
     Raises:
         ConfigError: the buffer has no bytes, or ends before it begins.
@@ -22,6 +50,16 @@ class Buffer:
     num_bytes: int
     first: int
     last: int
+    pieces: tuple[Piece, ...] = ()
+
+    @cached_property
+    def parts(self) -> tuple[Piece, ...]:
+        """The pieces, or the whole buffer as one."""
+        return self.pieces or (Piece(begin=0, end=self.num_bytes, lives=((self.first, self.last),)),)
+
+    def live_bytes(self, op: int) -> int:
+        """Bytes of the buffer that are needed while an operation runs."""
+        return sum(each.num_bytes for each in self.parts if each.operations >> op & 1)
 
     def __post_init__(self) -> None:
         if self.num_bytes < 1:
@@ -41,6 +79,9 @@ class Overlap:
             the last; 0 is in place. None: not in this order.
         rise: allowed where offset of output >= offset of input + rise, with a kernel that runs from the last row to
             the first. None: not in this order.
+        op: the operation; None: the first in which the output's buffer lives.
+        output_span, input_span: the bytes [begin, end) of the two buffers that the tensors are, between which the
+            distances hold; None: the whole buffers.
 
     Raises:
         ConfigError: neither order is possible, or a distance is negative.
@@ -50,6 +91,9 @@ class Overlap:
     input: str
     lead: int | None = 0
     rise: int | None = None
+    op: int | None = None
+    output_span: Span | None = None
+    input_span: Span | None = None
 
     def __post_init__(self) -> None:
         known = [distance for distance in (self.lead, self.rise) if distance is not None]
