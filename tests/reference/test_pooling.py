@@ -92,3 +92,12 @@ def test_a_pool_of_3_on_28_places_reads_27_of_them():
     ones = np.ones((1, 1, 28, 28))
     dx = pooling.average_pool2d_backward(np.ones((1, 1, 9, 9)), ones, Window.square(3, stride=3))
     assert (dx[0, 0, :27, :27] == 1 / 9).all() and not dx[0, 0, 27].any() and not dx[0, 0, :, 27].any()
+
+
+def test_maps_of_integers_have_gradients_too():
+    x = np.arange(16).reshape(1, 1, 4, 4)
+    dy = np.full((1, 1, 2, 2), 0.5)
+    window = Window.square(2, stride=2)
+    assert pooling.max_pool2d_backward(dy, x, window)[0, 0, 1].tolist() == [0, 0.5, 0, 0.5]
+    assert (pooling.average_pool2d_backward(dy, x, window) == 0.125).all()
+    assert (pooling.adaptive_average_pool2d_backward(dy, x) == 0.125).all()

@@ -27,7 +27,7 @@ def max_pool2d(x_BCHW: np.ndarray, window: Window) -> np.ndarray:
 def max_pool2d_backward(dy_BCHW: np.ndarray, x_BCHW: np.ndarray, window: Window) -> np.ndarray:
     """Every dy goes to the place that its window took y from."""
     winner_BCHW = np.argmax(_seen(x_BCHW, window), axis=0)
-    padded_BCHW = window.pad(np.zeros_like(x_BCHW), fill=0)
+    padded_BCHW = window.pad(np.zeros_like(x_BCHW, dtype=float), fill=0)
     for tap, (_, _, grid_BCHW) in enumerate(window.grids(padded_BCHW, dy_BCHW.shape[2:])):
         grid_BCHW += np.where(winner_BCHW == tap, dy_BCHW, 0)
     return window.crop(padded_BCHW, x_BCHW.shape[2:])
@@ -48,7 +48,7 @@ def average_pool2d_backward(
 ) -> np.ndarray:
     """Every dy is shared equally by the places of its window."""
     share_BCHW = dy_BCHW / counts(x_BCHW, window, count_padding=count_padding)
-    padded_BCHW = window.pad(np.zeros_like(x_BCHW), fill=0)
+    padded_BCHW = window.pad(np.zeros_like(x_BCHW, dtype=float), fill=0)
     for _, _, grid_BCHW in window.grids(padded_BCHW, dy_BCHW.shape[2:]):
         grid_BCHW += share_BCHW
     return window.crop(padded_BCHW, x_BCHW.shape[2:])
@@ -73,7 +73,7 @@ def global_average_pool2d(x_BCHW: np.ndarray) -> np.ndarray:
 
 def global_average_pool2d_backward(dy_BC: np.ndarray, x_BCHW: np.ndarray) -> np.ndarray:
     """The same share of dy everywhere."""
-    return np.ones_like(x_BCHW) * dy_BC[:, :, None, None] / np.prod(x_BCHW.shape[2:])
+    return np.ones_like(x_BCHW, dtype=float) * dy_BC[:, :, None, None] / np.prod(x_BCHW.shape[2:])
 
 
 def adaptive_average_pool2d(x_BCHW: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -86,7 +86,7 @@ def adaptive_average_pool2d(x_BCHW: np.ndarray, size: tuple[int, int]) -> np.nda
 
 def adaptive_average_pool2d_backward(dy_BCHW: np.ndarray, x_BCHW: np.ndarray) -> np.ndarray:
     """Every dy is shared equally by the places of its part."""
-    dx_BCHW = np.zeros_like(x_BCHW)
+    dx_BCHW = np.zeros_like(x_BCHW, dtype=float)
     for row, column, rows, columns in _parts(x_BCHW.shape[2:], dy_BCHW.shape[2:]):
         part_BCHW = dx_BCHW[:, :, rows, columns]
         part_BCHW += dy_BCHW[:, :, row, column, None, None] / np.prod(part_BCHW.shape[2:])
