@@ -143,6 +143,23 @@ def block_lead_bytes(rows: RowWindow, columns: RowWindow, *, at_once: int) -> in
     return max(0, int(np.max((_written(rows, columns) - needed)[::at_once])))
 
 
+def run_lead_bytes(rows: RowWindow, columns: RowWindow, *, at_once: int, reads_first: bool) -> int:
+    """`pixel_lead_bytes` for a kernel that makes runs of `at_once` pixels of a row, the last one shorter.
+
+    Args:
+        reads_first: whether it reads all of a run's windows before it writes the first pixel; else it reads all the
+            while, and makes the pixels in any order.
+    """
+    shape = (rows.rows_out, columns.rows_out)
+    begin = _edges(rows, columns, ends=False)
+    needed = np.minimum.accumulate(begin[::-1])[::-1].reshape(shape)[:, ::at_once]
+    written = _written(rows, columns).reshape(shape)[:, ::at_once]
+    if not reads_first:
+        pixels = np.minimum(at_once, columns.rows_out - np.arange(0, columns.rows_out, at_once))
+        written = written + pixels * columns.row_bytes_out
+    return max(0, int(np.max(written - needed)))
+
+
 def _written(rows: RowWindow, columns: RowWindow) -> np.ndarray:
     """First byte of each output pixel, in the order of their addresses."""
     row, column = np.divmod(np.arange(rows.rows_out * columns.rows_out, dtype=np.int64), columns.rows_out)

@@ -1,0 +1,176 @@
+/* Convolution of each channel by itself, by windows of up to 4 x 4: one product of registers makes one output.
+ *
+ * x [rows][columns][channels], y [out_rows][out_columns][channels]. The strip holds [column][16 channels][4 rows] for
+ * `block` output pixels of a row, the code of 0 beside the map in it; so four words, one of each column, are a window.
+ * channels_of [channels] has eight words each: 0, the taps as [4 columns][4 rows] with 0 where the window has none, bias
+ * with -zero_point * sum(weight) in it, mantissa, shift to the left. From the 0 on, the taps are those of the next pixel.
+ */
+#ifndef EW_HELIUM_DEPTHWISE_H
+#define EW_HELIUM_DEPTHWISE_H
+
+#include "../window.h"
+#include "copy.h"
+
+#define EW_STRIP_CHANNELS 16
+#define EW_STRIP_ROWS 4
+#define EW_STRIP_PITCH 64
+#define EW_CHANNEL_WORDS 8
+
+typedef struct {
+    ew_window window;
+    int32_t channels, block;
+    int32_t zero_point; /* of x */
+    int32_t small;      /* 1 where every multiplier is below 1/2 */
+    ew_grid out;
+} ew_helium_depthwise_sizes;
+
+#ifdef __ARM_FEATURE_MVE
+
+typedef int8x16_t ew_window_codes;
+
+EW_INLINE ew_window_codes ew_window_at(const int8_t *strip)
+{
+    const uint32x4_t columns = vmulq_n_u32(vidupq_n_u32(0u, 1), EW_STRIP_PITCH);
+    return vreinterpretq_s8_s32(vldrwq_gather_offset_s32((const int32_t *)(const void *)strip, columns));
+}
+
+EW_INLINE ew_window_codes ew_taps_at(const int32_t *from) { return vreinterpretq_s8_s32(vldrwq_s32(from)); }
+EW_INLINE int32_t ew_window_dot(ew_window_codes x, ew_window_codes taps) { return vmladavq_s8(x, taps); }
+
+/* One column of up to 16 channels, from four rows. */
+EW_INLINE void ew_interleave(int8_t *to, const int8_t *const rows[EW_STRIP_ROWS], int32_t channels)
+{
+    const mve_pred16_t some = vctp8q((uint32_t)channels);
+    int8x16x4_t codes;
+    for (int32_t k = 0; k < EW_STRIP_ROWS; k++) {
+        codes.val[k] = channels >= EW_STRIP_CHANNELS ? vldrbq_s8(rows[k]) : vldrbq_z_s8(rows[k], some);
+    }
+    vst4q_s8(to, codes);
+}
+
+#else
+
+typedef struct {
+    int8_t at[16];
+} ew_window_codes;
+
+EW_INLINE ew_window_codes ew_window_at(const int8_t *strip)
+{
+    ew_window_codes made;
+    for (int32_t i = 0; i < 16; i++) {
+        made.at[i] = strip[i / 4 * EW_STRIP_PITCH + i % 4];
+    }
+    return made;
+}
+
+EW_INLINE ew_window_codes ew_taps_at(const int32_t *from)
+{
+    ew_window_codes made;
+    for (int32_t i = 0; i < 16; i++) {
+        made.at[i] = (int8_t)((uint32_t)from[i / 4] >> (8 * (i % 4)));
+    }
+    return made;
+}
+
+EW_INLINE int32_t ew_window_dot(ew_window_codes x, ew_window_codes taps)
+{
+    int32_t sum = 0;
+    for (int32_t i = 0; i < 16; i++) {
+        sum += (int32_t)x.at[i] * taps.at[i];
+    }
+    return sum;
+}
+
+EW_INLINE void ew_interleave(int8_t *to, const int8_t *const rows[EW_STRIP_ROWS], int32_t channels)
+{
+    for (int32_t i = 0; i < EW_STRIP_ROWS * channels; i++) {
+        to[i] = rows[i % EW_STRIP_ROWS][i / EW_STRIP_ROWS];
+    }
+}
+
+#endif
+
+/* `count` columns from `first` on, which may lie beside the map, of up to 16 channels; x begins at the first of them. */
+EW_INLINE void ew_depthwise_strip(const ew_helium_depthwise_sizes *s, const int8_t *x, int32_t top, int32_t first,
+                                  int32_t count, int32_t channels, int8_t *strip)
+{
+    const ew_window *w = &s->window;
+    const int32_t before = first < 0 ? (first + count < 0 ? count : -first) : 0;
+    const int32_t beyond = first + count - w->columns, behind = beyond > count ? count : beyond > 0 ? beyond : 0;
+    int8_t zeros[EW_STRIP_CHANNELS];
+    const int8_t *rows[EW_STRIP_ROWS];
+    int32_t steps[EW_STRIP_ROWS];
+    ew_fill_codes(zeros, s->zero_point, EW_STRIP_CHANNELS);
+    for (int32_t k = 0; k < EW_STRIP_ROWS; k++) {
+        const int32_t row = top + k, on_map = k < w->kernel_rows && row >= 0 && row < w->rows;
+        rows[k] = on_map ? x + (row * w->columns + first + before) * s->channels : zeros;
+        steps[k] = on_map ? s->channels : 0;
+    }
+    ew_fill_codes(strip, s->zero_point, before * EW_STRIP_PITCH);
+    for (int32_t column = before; column < count - behind; column++) {
+        ew_interleave(strip + column * EW_STRIP_PITCH, rows, channels);
+        for (int32_t k = 0; k < EW_STRIP_ROWS; k++) {
+            rows[k] += steps[k];
+        }
+    }
+    ew_fill_codes(strip + (count - behind) * EW_STRIP_PITCH, s->zero_point, behind * EW_STRIP_PITCH);
+}
+
+/* The sums of four pixels side by side. Two share a window's register where the stride is 1 and 3 columns suffice. */
+EW_INLINE ew_lanes ew_depthwise_four(const ew_helium_depthwise_sizes *s, const int8_t *strip, ew_window_codes taps,
+                                     ew_window_codes next)
+{
+    const int32_t step = s->window.column_stride * EW_STRIP_PITCH;
+    if (s->window.column_stride == 1 && s->window.kernel_columns < 4) {
+        const ew_window_codes left = ew_window_at(strip), right = ew_window_at(strip + 2 * step);
+        return ew_lanes_of(ew_window_dot(left, taps), ew_window_dot(left, next), ew_window_dot(right, taps),
+                           ew_window_dot(right, next));
+    }
+    return ew_lanes_of(ew_window_dot(ew_window_at(strip), taps), ew_window_dot(ew_window_at(strip + step), taps),
+                       ew_window_dot(ew_window_at(strip + 2 * step), taps),
+                       ew_window_dot(ew_window_at(strip + 3 * step), taps));
+}
+
+/* One channel of `pixels` pixels. */
+EW_INLINE void ew_depthwise_channel(const ew_helium_depthwise_sizes *s, const int8_t *strip, const int32_t *channel,
+                                    int32_t pixels, int8_t *y)
+{
+    const ew_window_codes taps = ew_taps_at(channel + 1), next = ew_taps_at(channel);
+    const int32_t bias = channel[5], mantissa = channel[6], shift = channel[7];
+    int32_t left = pixels;
+    for (; left >= 4; left -= 4) {
+        const ew_lanes sums = ew_lanes_add_n(ew_depthwise_four(s, strip, taps, next), bias);
+        ew_lanes_scatter(y, s->channels, ew_lanes_requantize_n(sums, mantissa, shift, s->small, &s->out), 4);
+        strip += 4 * s->window.column_stride * EW_STRIP_PITCH;
+        y += 4 * s->channels;
+    }
+    if (left > 0) {
+        const ew_lanes sums = ew_lanes_add_n(ew_depthwise_four(s, strip, taps, next), bias);
+        ew_lanes_scatter(y, s->channels, ew_lanes_requantize_n(sums, mantissa, shift, s->small, &s->out), left);
+    }
+}
+
+EW_INLINE void ew_helium_depthwise(const ew_helium_depthwise_sizes *s, const int8_t *x, const int32_t *channels_of,
+                                   int8_t *strip, int8_t *y)
+{
+    const ew_window *w = &s->window;
+    for (int32_t row = 0; row < w->out_rows; row++) {
+        for (int32_t column = 0; column < w->out_columns; column += s->block) {
+            const int32_t left = w->out_columns - column, pixels = left < s->block ? left : s->block;
+            const int32_t first = column * w->column_stride - w->left;
+            const int32_t count = (pixels - 1) * w->column_stride + w->kernel_columns;
+            const int32_t *channel = channels_of;
+            for (int32_t c = 0; c < s->channels; c += EW_STRIP_CHANNELS) {
+                const int32_t more = s->channels - c, channels = more < EW_STRIP_CHANNELS ? more : EW_STRIP_CHANNELS;
+                ew_depthwise_strip(s, x + c, row * w->row_stride - w->top, first, count, channels, strip);
+                for (int32_t i = 0; i < channels; i++) {
+                    ew_depthwise_channel(s, strip + i * EW_STRIP_ROWS, channel, pixels, y + c + i);
+                    channel += EW_CHANNEL_WORDS;
+                }
+            }
+            y += pixels * s->channels;
+        }
+    }
+}
+
+#endif
