@@ -57,7 +57,8 @@ def hashes() -> Callable[[Path], dict[str, str]]:
     from edgewright.files import sha256_file
 
     def of(folder: Path) -> dict[str, str]:
-        patterns = ("stages/*/weights.safetensors", "stages/*/graph.json", "artifact*/*")
-        return {str(path.relative_to(folder)): sha256_file(path) for each in patterns for path in folder.glob(each)}
+        patterns = ("stages/*/weights.safetensors", "stages/*/graph.json", "artifact*/**/*")
+        return {str(path.relative_to(folder)): sha256_file(path) for each in patterns
+                for path in folder.glob(each) if path.is_file()}
 
     return of

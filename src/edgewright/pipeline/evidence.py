@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from ..runs import Run, Step
 from ..tasks import decide, score_of
 from ..types import ARTIFACT_FOLDERS, MANIFEST_FILE, Artifact, Check, Cost, Job, Score, plain
 from ..verify import read_artifact, verify_artifact
+from .firmware import FirmwareEvidence, prove_firmware
 from .rounds import Round
 
 NUM_GOLDEN = 16  # samples whose every tensor is written beside the artifact, for other runtimes to compare with
@@ -26,7 +27,10 @@ NUM_GOLDEN = 16  # samples whose every tensor is written beside the artifact, fo
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What was measured. `measured_latency_s` is None where the device is not served by the runtime that ran."""
+    """What was measured. `measured_latency_s` is None where the device is not served by the runtime that ran.
+
+    `firmware` is None on devices that take no C.
+    """
 
     artifacts: Mapping[str, Artifact]
     checks: tuple[Check, ...]
@@ -34,10 +38,22 @@ class Evidence:
     score_after: Score
     cost: Cost
     measured_latency_s: float | None
+    firmware: FirmwareEvidence | None
     latency: Sequence[Mapping[str, Any]]
     parity: Sequence[Mapping[str, Any]]
     confusion: Mapping[str, Any]
     change_std_error: float  # of the change of the score, in points: both models saw the same images
+
+    def all_artifacts(self) -> dict[str, Artifact]:
+        """By kind, the firmware's too where there is one."""
+        firmware = None if self.firmware is None else self.firmware.artifact
+        return {**self.artifacts, **({} if firmware is None else {"c": firmware})}
+
+    @property
+    def known_latency_s(self) -> float | None:
+        """As measured, else from the instructions that the firmware executes; None where neither is known."""
+        counted = None if self.firmware is None else self.firmware.latency_s
+        return self.measured_latency_s if self.measured_latency_s is not None else counted
 
 
 def gather(run: Run, job: Job, start: Step, chosen: Round) -> Evidence:
@@ -46,19 +62,27 @@ def gather(run: Run, job: Job, start: Step, chosen: Round) -> Evidence:
         "int8": _export(run, job, chosen.model, "int8"),
         "fp32": _export(run, job, start.model, "fp32"),
     }
+    before = run.recall(
+        "start", content_key(artifacts["fp32"].manifest["files"], job.data.fingerprint), lambda: _decided(job, start)
+    )
+    firmware = prove_firmware(run, job, chosen.model, artifacts["int8"], _score_before(job, before))
+    budget = job.budget if firmware is None else firmware.left_of(job.budget)
     files = [each.manifest["files"] for each in artifacts.values()]
-    key = content_key(files, job.data.fingerprint, plain(job.budget), plain(job.device), plain(chosen.cost))
+    key = content_key(files, job.data.fingerprint, plain(budget), plain(job.device), plain(chosen.cost))
     run.progress.note("Verify in ONNX Runtime")
-    facts = run.recall("verification", key, lambda: _judge(job, start, chosen, artifacts, run))
+    facts = run.recall("verification", key, lambda: _judge(replace(job, budget=budget), before, chosen, artifacts, run))
     measured = _host_latency(job, facts["latency"])
     values = {"flash_bytes": artifacts["int8"].num_bytes, **({} if measured is None else {"latency_s": measured})}
+    cost = chosen.cost.measured(**values) if firmware is None else firmware.applied_to(chosen.cost)
+    checks = tuple(Check(**check) for check in facts["checks"])
     return Evidence(
         artifacts=artifacts,
-        checks=tuple(Check(**check) for check in facts["checks"]),
+        checks=checks if firmware is None else (*checks, *firmware.checks),
         score_before=Score(**facts["score_before"]),
         score_after=Score(**facts["score"]),
-        cost=chosen.cost.measured(**values),
+        cost=cost,
         measured_latency_s=measured,
+        firmware=firmware,
         latency=facts["latency"],
         parity=facts["parity"],
         confusion=facts["confusion"],
@@ -87,10 +111,22 @@ def _export(run: Run, job: Job, net: fx.GraphModule, kind: str) -> Artifact:
     )
 
 
-def _judge(job: Job, start: Step, chosen: Round, artifacts: Mapping[str, Artifact], run: Run) -> dict[str, Any]:
-    """Everything that is measured, as plain facts."""
+def _decided(job: Job, start: Step) -> dict[str, Any]:
+    """What the model decides on the test split before compression, and the truth."""
     decisions, targets = decide(start.model, job.task, job.data, "test")
-    before = score_of(decisions, targets, job.task, "test")
+    return {"decisions": decisions.tolist(), "targets": targets.tolist()}
+
+
+def _score_before(job: Job, decided: Mapping[str, Any]) -> Score:
+    return score_of(np.asarray(decided["decisions"]), np.asarray(decided["targets"]), job.task, "test")
+
+
+def _judge(
+    job: Job, decided: Mapping[str, Any], chosen: Round, artifacts: Mapping[str, Artifact], run: Run
+) -> dict[str, Any]:
+    """Everything that is measured, as plain facts."""
+    decisions, targets = np.asarray(decided["decisions"]), np.asarray(decided["targets"])
+    before = _score_before(job, decided)
     found = verify_artifact(
         artifacts["int8"],
         task=job.task,

@@ -122,10 +122,10 @@ def _solve(run: Run, job: Job, start: Step, recipe: Recipe) -> tuple[Round, list
         rounds = _search(run, solver, recipe, known=[solver.judged_again(each) for each in rounds])
         chosen = best_of(rounds, job.budget)
         evidence = gather(run, job, start, chosen)
-        corrected = solver.corrected(chosen, evidence.measured_latency_s)
+        corrected = solver.corrected(chosen, evidence.known_latency_s)
         if corrected is None or replans == MAX_REPLANS:
             break
-        run.progress.note(f"Measured latency is {corrected.correction:.2f}x the estimate: planning again.")
+        run.progress.note(f"Latency is {corrected.correction:.2f}x the estimate: planning again.")
         solver = corrected
     return chosen, rounds, evidence, solver
 

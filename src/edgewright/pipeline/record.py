@@ -55,8 +55,9 @@ def content_of(
         "rounds": [each.as_plain() for each in rounds],
         "pareto": _pareto(start, rounds, chosen, evidence),
         "parity": evidence.parity,
-        "artifacts": {name: _artifact(artifact, run.folder) for name, artifact in evidence.artifacts.items()},
+        "artifacts": {name: _artifact(artifact, run.folder) for name, artifact in evidence.all_artifacts().items()},
         "latency": evidence.latency,
+        "firmware": None if evidence.firmware is None else evidence.firmware.facts,
         "estimate": _estimate_error(chosen, evidence),
         "checks": evidence.checks,
         "scores": {

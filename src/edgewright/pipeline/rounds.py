@@ -21,6 +21,7 @@ from ..runs import Run, Step
 from ..targets import GRID, largest_affordable, nearest
 from ..tasks import evaluate
 from ..types import Budget, Cost, Job, Score, StageResult, plain
+from .firmware import need_on_device, takes_c
 from .suited import suited
 
 
@@ -175,7 +176,7 @@ class Solver:
         before, score = self.start.result.score, steps[-1].result.score
         assert before is not None and score is not None
         model = steps[0].model if share < 1 else self.start.model
-        cost = self._cost(model)
+        cost = self._cost(model, steps[-1].model)
         accepted, reason = self._verdict(before.value, score.value, cost)
         return Round(
             number=number, target=share, keep_macs=profile(model).macs / profile(self.start.model).macs,
@@ -195,8 +196,16 @@ class Solver:
             broken.append(f"the score on val, {score:.2f}, is below {lowest:.2f}")
         return not broken, "; ".join(broken) or f"meets every limit, {score:.2f} on val (at least {lowest:.2f})"
 
-    def _cost(self, net: fx.GraphModule) -> Cost:
+    def _cost(self, net: fx.GraphModule, simulation: fx.GraphModule | None = None) -> Cost:
+        """In int8 on the device. Where that takes C, RAM and flash are those of the firmware as it is planned.
+
+        Args:
+            simulation: of `net`, where there is one already.
+        """
         cost = cost_of(net, self.job.device, "int8")
+        need = need_on_device(self.job, simulation or net) if takes_c(self.job) else None
+        if need is not None:
+            cost = replace(cost, ram_bytes=need.ram_bytes, flash_bytes=need.flash_bytes)
         if cost.latency_s is None or self.correction == 1.0:
             return cost
         return replace(cost, latency_s=cost.latency_s * self.correction)

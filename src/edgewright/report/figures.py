@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..types import COST_LIMITS, LIMITS
 from .source import Content, chosen_path, entries, is_judged, mapping, number, text
@@ -139,7 +139,9 @@ def figures(content: Content) -> list[Figure]:
     """
     before, after, allowed = cost_before(content), cost_after(content), limits(content)
     file, runtime = _file_figure(content, allowed), _runtime_figure(content, allowed)
-    covered = {"flash_bytes"} if file.after is not None else set()
+    is_file = file.after is not None and not mapping(content, "firmware", "need")  # C is another form of the file
+    covered = {"flash_bytes"} if is_file else set()
+    file = file if is_file or file.after is None else replace(file, limit=None)
     covered |= {"latency_s"} if runtime is not None and runs_on_device(content) else set()
     costs = [
         Figure(

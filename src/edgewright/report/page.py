@@ -29,6 +29,7 @@ SECTIONS: tuple[tuple[str, str, str, Build], ...] = (
     ("layers", "Layer by layer", "a layer profile", parts.layers),
     ("roofline", "Roofline", "a roofline", parts.roofline),
     ("sensitivity", "Sensitivity of each group", "measured sensitivities", parts.sensitivity),
+    ("firmware", "Firmware", "", parts.firmware),
     ("parity", "Parity, simulation and runtime", "parity with the runtime", parts.parity),
     ("latency", "Latency in the runtime", "latency in the runtime", parts.latency),
     ("confusion", "Confusion", "confusion matrices", parts.confusion),

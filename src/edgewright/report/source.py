@@ -17,7 +17,7 @@ from ..types import RUN_FILE, RUN_FORMAT
 
 Content = Mapping[str, Any]
 
-OBJECTS = ("asked", "verdict", "versions", "machine", "device", "data", "profile", "artifacts", "confusion")
+OBJECTS = ("asked", "verdict", "versions", "machine", "device", "data", "profile", "artifacts", "confusion", "firmware")
 LISTS = ("stages", "sensitivity", "rounds", "pareto", "parity", "latency", "checks")
 REQUIRED = ("asked", "verdict")
 LARGEST = 1e300  # beyond it a number is damage; also false for NaN and infinity

@@ -96,9 +96,7 @@ def export_program(
     writing = writing or Writing()
     if images_BCHW is not None and len(program.inputs) != 1:
         raise ConfigError(f"{program.name} has {len(program.inputs)} inputs, and images are given for one.")
-    if writing.rounding is not None:
-        program = check(replace(program, rounding=writing.rounding))
-    slim, dead = eliminate_dead(program)
+    slim, dead = _slim(program, writing)
     codes = [{slim.inputs[0]: input_codes(slim, image)} for image in (() if images_BCHW is None else images_BCHW)]
     firmware = emit(slim, codes[:NUM_VECTORS], kernels=writing.kernels or set_for(writing.device))
     if writing.device is not None and writing.gate:
@@ -115,6 +113,23 @@ def export_program(
         **_told(slim, firmware, dead), "device": None if writing.device is None else writing.device.name,
         "target": plain(writing.device), **(facts or {}),
     })  # fmt: skip
+
+
+def firmware_of(net: fx.GraphModule, writing: Writing) -> Firmware:
+    """The firmware that `export_c` would write of a simulation, without its self-test.
+
+    Raises:
+        UnsupportedError: as `export_c`.
+    """
+    slim, _ = _slim(lower(net), writing)
+    return emit(slim, kernels=writing.kernels or set_for(writing.device))
+
+
+def _slim(program: Program, writing: Writing) -> tuple[Program, DeadReport]:
+    """The program in the rounding that was asked for, without its dead channels."""
+    if writing.rounding is not None:
+        program = check(replace(program, rounding=writing.rounding))
+    return eliminate_dead(program)
 
 
 def c_name(name: str) -> str:

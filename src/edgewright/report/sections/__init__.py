@@ -3,6 +3,7 @@
 from .comparison import comparison
 from .confusion import confusion
 from .evidence import latency, parity
+from .firmware import firmware
 from .groups import sensitivity
 from .layers import layers, roofline
 from .setup import setup
@@ -14,6 +15,7 @@ __all__ = [
     "checks",
     "comparison",
     "confusion",
+    "firmware",
     "infeasible",
     "latency",
     "layers",

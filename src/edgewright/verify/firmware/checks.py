@@ -70,7 +70,7 @@ def memories(
         value = predicted if board is None else getattr(board, name)
         how = f"predicted: {_parts(name, need)}"
         if board is not None:
-            how = f"{_measured(name, board)}; predicted {predicted:,}"
+            how = f"measured: {_measured(name, board)}; predicted {predicted:,}"
         passed = limit is None or value <= limit
         blame = "" if passed or not limit else _too_much(name, value / limit)
         yield Check(name=name, passed=passed, value=value, limit=limit, unit="bytes", how=how, blame=blame)
