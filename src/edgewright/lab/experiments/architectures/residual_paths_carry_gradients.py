@@ -43,5 +43,6 @@ def run(seed: int, fast: bool) -> Finding:
         numbers=numbers,
         figure=chart("Gradient in front of each of 50 sigmoid layers.",
                      series("plain", range(1, DEPTH + 1), plain.gradients),
-                     series("residual", range(1, DEPTH + 1), residual.gradients), x="layer", y="|gradient|", log_y=True),
+                     series("residual", range(1, DEPTH + 1), residual.gradients), x="layer", y="|gradient|",
+                     log_y=True),
     )  # fmt: skip
