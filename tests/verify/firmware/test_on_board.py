@@ -1,13 +1,16 @@
 """Networks from simulation to firmware: every byte on the board is the program's."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from torch import nn
 
 from edgewright.errors import BudgetError, ConfigError, ExportError, ShapeError
 from edgewright.export.c import emit, write
-from edgewright.program import input_codes
+from edgewright.program import check, input_codes
 from edgewright.program.lowering import lower
+from edgewright.program.types import ROUNDINGS
 from edgewright.verify.firmware.boards import BOARDS
 from edgewright.verify.firmware.on_board import prove_on_board
 from edgewright.verify.firmware.subject import Target
@@ -15,11 +18,13 @@ from edgewright.zoo.mobilenet_v1 import mobilenet_v1
 from edgewright.zoo.resnet8 import resnet8
 from lowered_nets import images, simulation
 
+SETS = {"M3": "portable", "M4": "dsp", "M7": "dsp", "M33": "dsp", "M55": "helium"}
 
-def made(model, x, folder, *, name="net"):
+
+def made(model, x, folder, *, name="net", kernels="portable", rounding="single"):
     """Program, codes of the images, and the folder of its C."""
-    program = lower(simulation(model, x), name=name)
-    write(emit(program), folder)
+    program = check(replace(lower(simulation(model, x), name=name), rounding=rounding))
+    write(emit(program, kernels=kernels), folder)
     return program, [{program.inputs[0]: input_codes(program, each)} for each in x.numpy()], folder
 
 
@@ -35,10 +40,18 @@ def small(tools, tmp_path_factory):
 
 
 @pytest.mark.parametrize("core", BOARDS)
-def test_a_small_net_gives_the_bytes_of_its_program(small, core):
-    program, codes, folder = small
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+def test_a_small_net_gives_the_bytes_of_its_program_by_the_fastest_kernels(core, rounding, tools, tmp_path):
+    """An odd number of channels, rows and columns is left over in each of the layers."""
+    layers = [
+        nn.Conv2d(3, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 16, 3, padding=1, groups=16), nn.ReLU(),
+        nn.Conv2d(16, 17, 1), nn.ReLU(), nn.Conv2d(17, 20, (1, 3), padding=(0, 2)), nn.ReLU(),
+        nn.Conv2d(20, 20, 3, stride=2, groups=20), nn.Flatten(),
+    ]  # fmt: skip
+    model = nn.Sequential(*layers, nn.Linear(20 * 3 * 4, 5))
+    program, codes, folder = made(model, images(3, 3, 7, 7), tmp_path / "c", kernels=SETS[core], rounding=rounding)
     proof = prove_on_board(program, folder, codes, target=target(core))
-    assert proof.parity.differing == 0
+    assert proof.parity.differing == 0, proof.parity.operations
     assert proof.parity.total == 3 * sum(program.tensors[each.output].num_values for each in program.operations)
     assert len(proof.layer_instructions) == len(program.operations) and len(proof.instructions) == 3
     assert all(0 < each < 10**6 for each in (*proof.instructions, *proof.layer_instructions))
@@ -66,7 +79,7 @@ def test_whole_networks_give_the_bytes_of_their_programs(name, core, tools, tmp_
         model, shape = resnet8(num_classes=10, in_channels=3), (2, 3, 32, 32)
     else:
         model, shape = mobilenet_v1(num_classes=2, in_channels=3, width=0.25), (2, 3, 96, 96)
-    program, codes, folder = made(model, images(*shape), tmp_path / "c", name=name)
+    program, codes, folder = made(model, images(*shape), tmp_path / "c", name=name, kernels=SETS[core])
     proof = prove_on_board(program, folder, codes, target=target(core))
     assert proof.parity.differing == 0 and proof.parity.total > 100_000
     assert [each.tensor for each in proof.parity.operations] == [each.output for each in program.operations]

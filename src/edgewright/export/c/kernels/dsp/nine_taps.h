@@ -50,6 +50,18 @@ EW_INLINE void ew_nine_taps_apart(const int32_t *rows, int32_t pitch, const ew_n
     "smlad %[first], %[even], " a ", %[first]\n smlad %[second], %[odd], " b ", %[second]\n"         \
     "smlabt %[first], %[odd], " b ", %[first]\n smlabt %[second], " a ", %[even], %[second]\n"
 
+/* `ew_before_shift` of both. */
+#if EW_ROUNDINGS == 1
+#define EW_NINE_SCALE \
+    "smmla %[first], %[first], %[even], %[odd]\n smmla %[second], %[second], %[even], %[odd]\n"
+#else
+#define EW_NINE_SCALE                                                                                             \
+    "lsl %[first], %[first], #1\n lsl %[second], %[second], #1\n"                                                 \
+    "smmulr %[first], %[first], %[even]\n smmulr %[second], %[second], %[even]\n"                                 \
+    "add %[first], %[first], %[first], asr #31\n add %[second], %[second], %[second], asr #31\n"                  \
+    "add %[first], %[first], %[odd]\n add %[second], %[second], %[odd]\n"
+#endif
+
 /* Two outputs after the other up to `stop`; what they share lies in memory, for the registers are taken. */
 EW_INLINE void ew_nine_pairs(const int32_t *rows, int32_t pitch, const ew_nine *t, int32_t bias, ew_channel channel,
                              int32_t step, int8_t *y, const int8_t *stop)
@@ -64,8 +76,7 @@ EW_INLINE void ew_nine_pairs(const int32_t *rows, int32_t pitch, const ew_nine *
         "ldr %[first], [%[shared]]\n"
         "mov %[second], %[first]\n" EW_NINE_ROW("[%[rows], %[far]]", "%[a2]", "%[b2]")
             EW_NINE_ROW("[%[rows], %[near]]", "%[a1]", "%[b1]") EW_NINE_ROW("[%[rows]], #4", "%[a0]", "%[b0]")
-        "ldrd %[even], %[odd], [%[shared], #4]\n"
-        "smmla %[first], %[first], %[even], %[odd]\n smmla %[second], %[second], %[even], %[odd]\n"
+        "ldrd %[even], %[odd], [%[shared], #4]\n" EW_NINE_SCALE
         "ldrd %[even], %[odd], [%[shared], #12]\n"
         "asr %[first], %[first], %[even]\n asr %[second], %[second], %[even]\n"
         "ssat %[first], #8, %[first]\n ssat %[second], #8, %[second]\n"
