@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections import Counter
 
 import numpy as np
 import onnx
@@ -9,11 +10,11 @@ import pytest
 
 from edgewright.export.freeze import freeze
 from edgewright.export.onnx_file import to_onnx
-from edgewright.program import macs, output_values, run
+from edgewright.program import input_codes, macs, output_values, run
 from edgewright.program.lowering import lower
 from edgewright.program.onnx_file import read_onnx
 from edgewright.zoo import resolve
-from lowered_nets import images, simulation
+from lowered_nets import Everything, images, simulation
 
 ZOO = {
     "resnet8": (3, 16, 16),
@@ -40,6 +41,22 @@ def test_zoo_files_give_the_codes_of_the_lowered_simulation(name, tmp_path):
         np.testing.assert_array_equal(first[one.output], second[other.output], err_msg=other.output)
         assert want.tensors[one.output].grid == got.tensors[other.output].grid
     np.testing.assert_array_equal(output_values(want, first)[0], output_values(got, second)[0])
+
+
+@pytest.mark.slow
+def test_every_kind_of_operation_survives_the_file(tmp_path, caplog):
+    """Gates are written with another scale for the same codes, tokens with a sum behind a product of matrices."""
+    x = images(2, 3, 20, 16)
+    net = simulation(Everything(), x)
+    onnx.save(to_onnx(freeze(net), name="net"), tmp_path / "net.onnx")
+    want, got = lower(net), read_onnx(tmp_path / "net.onnx")
+    assert Counter(each.kind for each in got.operations) == Counter(each.kind for each in want.operations)
+    assert "rounded" not in caplog.text
+    for image in x.numpy():
+        codes = input_codes(want, image)
+        first, second = run(want, {want.inputs[0]: codes}), run(got, {got.inputs[0]: codes})
+        for one, other in zip(want.outputs, got.outputs, strict=True):
+            assert np.abs(first[one] - second[other]).max() <= 1
 
 
 def test_reading_loads_no_pytorch():

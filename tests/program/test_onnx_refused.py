@@ -145,6 +145,16 @@ def test_an_input_that_is_turned_before_it_is_quantized_has_the_turned_shape(tmp
     assert program.tensors["image"].shape == (3, 4, 5) and len(program.operations) == 1
 
 
+def test_codes_with_another_scale_are_a_function_of_the_first(tmp_path):
+    """The same codes at half their scale, 100 above zero: x / 2 + 100 / 32 for x = (q - 100) / 16."""
+    file = File(1, 4, 4)
+    half = file.add("DequantizeLinear", file.codes, file.constant(np.float32(1 / 32)), file.constant(np.uint8(0)))
+    program = file.read(file.quantized(half), tmp_path)
+    codes = np.arange(-8, 8).reshape(1, 4, 4)
+    want = np.floor((codes + 128) / 32 * 8 + 0.5)
+    np.testing.assert_array_equal(run(program, {"image": codes})[last(program).output], want)
+
+
 def without_quantizer(file):
     return file.add("Sigmoid", file.add("Conv", file.x, file.weight(np.ones((1, 1, 1, 1), np.int8))))
 

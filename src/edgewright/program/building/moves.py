@@ -78,16 +78,30 @@ def _sliced(builder: Builder, source: Tensor, ids: np.ndarray, name: str) -> Ten
 
 
 def _thinned(builder: Builder, source: Tensor, ids: np.ndarray, name: str) -> Tensor | None:
-    """Every second row, column or both: the maximum of windows of one place."""
-    if len(source.shape) != 3:
+    """Every second row, column or both, from any on: the maximum of windows of one place."""
+    if len(source.shape) != 3 or ids.ndim != 3 or not ids.size or len(ids) != source.shape[0]:
         return None
+    _, *first = (int(each) for each in np.unravel_index(int(ids.flat[0]), source.shape))
+    rest = _numbers(source)[:, first[0] :, first[1] :]
     steps = range(1, MOST_STEPS + 1)
-    for rows, columns in itertools.product(steps, steps):
-        if np.array_equal(_numbers(source)[:, ::rows, ::columns], ids):
-            window = Window(kernel=(1, 1), stride=(rows, columns))
+    for stride in itertools.product(steps, steps):
+        ends = [(count - 1) * step + 1 for count, step in zip(ids.shape[1:], stride, strict=True)]
+        if np.array_equal(rest[:, : ends[0] : stride[0], : ends[1] : stride[1]], ids):
+            for axis, (start, length) in enumerate(zip(first, ends, strict=True), 1):
+                source = _part(builder, source, (axis, start, start + length), name)
             thin = builder.tensor(name, ids.shape, source.grid)
-            return builder.add("max_pool", [source], thin, settings={"window": window})
+            return builder.add("max_pool", [source], thin, settings={"window": Window(kernel=(1, 1), stride=stride)})
     return None
+
+
+def _part(builder: Builder, source: Tensor, cut: tuple[int, int, int], name: str) -> Tensor:
+    """From a start to a stop along an axis; a tensor that only loses its end is not cut: windows do not read it."""
+    axis, start, stop = cut
+    if start == 0:
+        return source
+    shape = (*source.shape[:axis], stop - start, *source.shape[axis + 1 :])
+    part = builder.tensor(f"{name}_part", shape, source.grid)
+    return builder.add("slice", [source], part, settings={"axis": axis, "start": start, "stop": stop})
 
 
 def _regrouped(builder: Builder, source: Tensor, ids: np.ndarray, name: str) -> Tensor | None:

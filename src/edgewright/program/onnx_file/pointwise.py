@@ -57,6 +57,11 @@ def _thresholded(call: Call) -> Function:
     return lambda x: np.where(x > alpha, x, 0.0)
 
 
+def _stepped(function: Function) -> Callable[[Call], Function]:
+    """A function with steps, where a runtime's float32 values decide on which side of a step a code lies."""
+    return lambda call: lambda x: function(x.astype(np.float32))
+
+
 def _plain(function: Function) -> Callable[[Call], Function]:
     return lambda call: function
 
@@ -68,7 +73,7 @@ FUNCTIONS: dict[str, Callable[[Call], Function]] = {
     "Softplus": _plain(functions.softplus), "Softsign": _plain(lambda x: x / (1.0 + np.abs(x))),
     "ThresholdedRelu": _thresholded, "Erf": _plain(erf), "Exp": _plain(np.exp), "Log": _plain(np.log),
     "Sqrt": _plain(np.sqrt), "Reciprocal": _plain(np.reciprocal), "Abs": _plain(np.abs), "Neg": _plain(np.negative),
-    "Floor": _plain(np.floor), "Ceil": _plain(np.ceil), "Round": _plain(np.rint), "Sign": _plain(np.sign),
+    "Floor": _stepped(np.floor), "Ceil": _stepped(np.ceil), "Round": _stepped(np.rint), "Sign": _plain(np.sign),
     "Sin": _plain(np.sin), "Cos": _plain(np.cos),
 }  # fmt: skip
 """Operator -> the function that it is with its attributes, float64."""
@@ -156,9 +161,11 @@ def _number(call: Call, place: int) -> float | None:
 # -- of two -----------------------------------------------------------------------------------------------------------
 OF_TWO: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide, "Pow": np.power,
+    "Sum": np.add,
 }  # fmt: skip
 KINDS: dict[str, tuple[str, dict[str, int]]] = {
     "Add": ("add", {"sign": 1}), "Sub": ("add", {"sign": -1}), "Mul": ("mul", {}),
+    "Sum": ("add", {"sign": 1}),
 }  # fmt: skip
 
 
@@ -198,7 +205,7 @@ def _with_constant(call: Call, place: int, constant: Known) -> Value:
         ordered = (lambda a, b: (a, b)) if place == 0 else (lambda a, b: (b, a))
         operator = OF_TWO[call.node.operator]
         return _curve(call, _as_curve(call, place), lambda values: operator(*ordered(values, np.float64(number))))
-    if isinstance(x, Pending) and x.of is not None and call.node.operator == "Add":
+    if isinstance(x, Pending) and x.of is not None and call.node.operator in ("Add", "Sum"):
         return with_offset(call, x.of, x.shape, _per_output(call, constant, x.of.kind, x.shape))
     return _per_channel(call, place, constant)
 
@@ -212,7 +219,9 @@ def _uniform(constant: Known, shape: tuple[int, ...]) -> float | None:
 
 
 def _per_output(call: Call, constant: Known, kind: str, shape: tuple[int, ...]) -> Known:
-    """A constant as one number per output of a layer."""
+    """A constant as one number per output of a layer; with its codes, where it lies like that in the file."""
+    if constant.stored is not None and constant.values.size == constant.values.shape[-1] and kind == "linear":
+        return constant
     axis = 1 if kind == "conv" else len(shape)
     return Known(values=_along(call, constant, shape, axis).astype(np.float32))
 
@@ -236,7 +245,7 @@ def _per_channel(call: Call, place: int, constant: Known) -> Pending:
     if len(x.shape) != 3 or operator == "Pow" or (operator == "Div" and place == 1):
         raise call.refused("has constants per channel here", remedy=QUANTIZE)
     sign = -1.0 if operator == "Sub" and place == 1 else 1.0
-    if operator in ("Add", "Sub"):
+    if operator in ("Add", "Sum", "Sub"):
         offset = -values_C if operator == "Sub" and place == 0 else values_C
         return per_channel(call, x, sign * ones, offset)
     return per_channel(call, x, values_C if operator == "Mul" else 1.0 / values_C, zeros)

@@ -37,7 +37,7 @@ FORMS: dict[str, tuple[Form, int]] = {
     **dict.fromkeys(("Relu", "Clip"), (pointwise.clamp, 1)), **dict.fromkeys(("Min", "Max"), (pointwise.clamp, 2)),
     **dict.fromkeys(pointwise.FUNCTIONS, (pointwise.function, 1)),
     "LeakyRelu": (pointwise.leaky_relu, 1), "PRelu": (pointwise.leaky_relu, 2),
-    **dict.fromkeys(pointwise.OF_TWO, (pointwise.of_two, 2)), "Sum": (pointwise.of_two, 2),
+    **dict.fromkeys(pointwise.OF_TWO, (pointwise.of_two, 2)),
     "BatchNormalization": (pointwise.batch_norm, 5),
     "Concat": (parts.concat, 1), "Pad": (parts.pad, 1), "Softmax": (parts.softmax, 1), "Identity": (parts.same, 1),
     "Dropout": (parts.same, 1), "Cast": (parts.cast, 1), "Resize": (resize.resize, 1), "Upsample": (resize.resize, 1),
