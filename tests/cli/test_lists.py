@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from edgewright import zoo
 from edgewright.cli import app, doctor
 from edgewright.devices import device, device_names
+from edgewright.verify.firmware import tools
 
 
 def run(*words):
@@ -145,3 +146,10 @@ def test_calc_refuses_wrong_numbers_in_one_sentence(case):
     words, message = WRONG[case]
     done = run("calc", *words)
     assert (done.exit_code, done.stderr) == (2, message + "\n")
+
+
+def test_the_doctor_gives_the_command_that_installs_each_missing_tool(monkeypatch):
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
+    remedies = {each["what"]: each["remedy"] for each in json.loads(run("doctor", "--json", "-").stdout)}
+    for name, package in {**tools.TOOLS, "cc": "gcc libc6-dev", "cmake": "cmake"}.items():
+        assert remedies[name].startswith(f"apt-get install --no-install-recommends {package} (for ")

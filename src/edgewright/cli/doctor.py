@@ -16,11 +16,12 @@ from .show import as_json, table
 
 PACKAGES = ("torch", "torchvision", "timm", "onnx", "onnxscript", "onnxruntime", "scikit-learn", "safetensors")
 EXTRAS = ("openvino", "executorch")  # runtimes that `export --format` and `bench --runtime` take as well
-TOOLS = {
-    "cc": "a C compiler (Debian: gcc)",
-    "arm-none-eabi-gcc": "cross compiler for Cortex-M (Debian: gcc-arm-none-eabi)",
-    "arm-none-eabi-size": "sizes of firmware (Debian: binutils-arm-none-eabi)",
-    "qemu-system-arm": "emulator for Cortex-M (Debian: qemu-system-arm)",
+TOOLS = {  # program -> what it is for, and the Debian packages that hold it
+    "cc": ("C on this machine", "gcc libc6-dev"),
+    "arm-none-eabi-gcc": ("firmware for Cortex-M", "gcc-arm-none-eabi"),
+    "arm-none-eabi-size": ("sizes of firmware", "binutils-arm-none-eabi"),
+    "qemu-system-arm": ("firmware in an emulator", "qemu-system-arm"),
+    "cmake": ("CMake builds of firmware", "cmake"),
 }
 FREE_BYTES = 2 * 2**30  # room for a run's stages and artifacts
 
@@ -107,8 +108,7 @@ def _gpu(count: int) -> Finding:
 
 
 def _tools() -> Iterator[Finding]:
-    for name, what in TOOLS.items():
+    for name, (use, packages) in TOOLS.items():
         path = shutil.which(name)
-        yield Finding(
-            what=name, found=path or "not found", good=path is not None, needed=False, remedy="" if path else what
-        )
+        remedy = "" if path else f"apt-get install --no-install-recommends {packages} (for {use})"
+        yield Finding(what=name, found=path or "not found", good=path is not None, needed=False, remedy=remedy)

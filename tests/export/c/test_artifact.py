@@ -1,6 +1,8 @@
 """A model as a folder of firmware: what is in it, byte by byte the same, and what is refused."""
 
 import dataclasses
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -119,3 +121,42 @@ def test_nothing_is_written_for_a_device_that_is_too_small(nets, program, tmp_pa
     assert not (tmp_path / "c").exists()
     told = export_program(program, tmp_path / "c", writing=Writing(device=small, gate=False)).manifest
     assert told["need"]["ram_bytes"] > 4500 and told["device"] == "stm32l4r5"
+
+
+# -- building it ------------------------------------------------------------------------------------------------------
+@pytest.mark.slow
+def test_cmake_builds_and_runs_the_self_test(nets, tmp_path):
+    if shutil.which("cmake") is None:
+        pytest.skip("cmake is not installed: apt-get install --no-install-recommends cmake")
+    source, out = tmp_path / "c", str(tmp_path / "build")
+    export_c(nets.simulation, source, **GIVEN, samples_BCHW=images())
+    subprocess.run(["cmake", "-S", str(source), "-B", out], check=True, capture_output=True)
+    subprocess.run(["cmake", "--build", out], check=True, capture_output=True)
+    tested = subprocess.run(["ctest", "--test-dir", out], check=True, capture_output=True, text=True)
+    assert "100% tests passed" in tested.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("core", "name"), [("m4", "stm32l4r5"), ("m55", "alif-ensemble-e3"), ("m0plus", "rp2040")])
+def test_cmake_builds_a_library_for_a_core(nets, tmp_path, core, name):
+    if shutil.which("cmake") is None or shutil.which("arm-none-eabi-gcc") is None:
+        pytest.skip("cmake or arm-none-eabi-gcc is not installed")
+    source, out = tmp_path / "c", tmp_path / "build"
+    export_c(nets.simulation, source, **GIVEN, writing=Writing(device=device(name)))
+    toolchain = ["-DCMAKE_TOOLCHAIN_FILE=cortex-m.cmake", f"-DEW_CORE={core}"]
+    subprocess.run(["cmake", "-S", ".", "-B", str(out), *toolchain], check=True, capture_output=True, cwd=source)
+    subprocess.run(["cmake", "--build", str(out)], check=True, capture_output=True)
+    assert (out / "libew_small.a").stat().st_size > 1000
+    shown = subprocess.run(
+        ["arm-none-eabi-readelf", "-A", str(out / "libew_small.a")], check=True, capture_output=True, text=True
+    )
+    assert {"m4": "v7E-M", "m55": "v8.1-M", "m0plus": "v6"}[core] in shown.stdout.replace("v6S-M", "v6")
+
+
+def test_the_readme_says_how_to_call_it_and_what_it_is(nets, tmp_path):
+    made = export_c(nets.simulation, tmp_path / "c", **GIVEN, writing=Writing(device=device("stm32l4r5")))
+    text = (made.folder / "README.md").read_text()
+    for words in ("ew_small_input()", "ew_small_run();", "ew_small_output()", "Kernels: dsp", "Rounding: once",
+                  f"{made.manifest['macs']} multiply-accumulates", "Apache License 2.0"):  # fmt: skip
+        assert words in text
+    assert f"| {made.manifest['plan']['arena_bytes']} |" in text

@@ -28,7 +28,8 @@ from .vectors import vector_of
 
 HERE = Path(__file__).parent
 KERNELS = HERE / "kernels"
-FILES = ("model.h", "model.c", "weights.h", "weights.c", "main.c", "Makefile", "README.md")
+FILES = ("model.h", "model.c", "weights.h", "weights.c", "main.c", "Makefile", "CMakeLists.txt", "cortex-m.cmake",
+         "README.md")  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
