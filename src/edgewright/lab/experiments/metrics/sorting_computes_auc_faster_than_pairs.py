@@ -52,8 +52,8 @@ def run(seed: int, fast: bool) -> Finding:
     )  # fmt: skip
     return judged(
         all(each.agrees is not False for each in numbers), numbers[4].value < 2.4,
-        summary=f"At n = 4,096 there are {pairs[-1]:,} pairs, and a sort makes {compared[-1]:,} comparisons for the same "
-        "AUC.",
+        summary=f"At n = 4,096 there are {pairs[-1]:,} pairs, and a sort makes {compared[-1]:,} comparisons for "
+        "the same AUC.",
         numbers=numbers,
         figure=chart("Work for one AUC.", series("pairs", SIZES, pairs, mark=Mark.BOTH),
                      series("comparisons of a sort", SIZES, compared, mark=Mark.BOTH),
