@@ -100,7 +100,7 @@ def test_a_depthwise_layer_lies_in_the_place_of_its_input_unless_that_is_needed(
     program = builder.program(*([first, last] if kept else [last]))
     firmware = emit(program, kernels="dsp")
     assert ("at_conv1" in firmware.files["model.c"]) == kept
-    assert firmware.plan.arena_bytes == (2 if kept else 1) * 840 + 4 * 4 * (8 + 2) * 4  # 8 rows at once, 4 pairs in a row
+    assert firmware.plan.arena_bytes == (2 if kept else 1) * 840 + 4 * 4 * (8 + 2) * 4  # 8 rows of 4 pairs at once
     write(firmware, tmp_path / "c")
     assert compare_on_host(program, tmp_path / "c", images_of(program, count=4, seed=5)).differing == 0
 

@@ -13,6 +13,7 @@ from .memory.program import Distances, window_axes
 from .scene import Call, Scene
 
 PIXELS = 3  # columns that kernels/dsp/products.h multiplies at once: read whole before their outputs are written
+WIDEST_SHIFT = 20  # up to which kernels/dsp/add.h keeps its sum in 64 bits, and the code in 32
 BAND_ROWS, BAND_BYTES = 8, 2048  # of a depthwise layer: more rows at once save few instructions
 LEAD_BYTES = 1024  # that an output of such a layer may lie ahead of an input of another shape
 FUSED_SHIFTS = range(2, 23)  # those for which kernels/dsp/requantize.h is exact in both roundings
@@ -64,6 +65,16 @@ def depthwise(scene: Scene, call: Call) -> Call | None:
     )  # fmt: skip
 
 
+def add(scene: Scene, call: Call) -> Call | None:
+    """Of two tensors that are walked in step."""
+    sizes = dict(call.sizes)
+    pair = sizes.pop("pair")
+    in_step = (pair["outer"], pair["middle"], pair["a_inner"], pair["b_inner"]) == (1, 1, 1, 1)
+    if not in_step or abs(sizes["shift"]) > WIDEST_SHIFT:
+        return None
+    return replace(call, kernel="dsp/add", sizes={"count": pair["inner"], **sizes})
+
+
 def pairs_in_row(window: Mapping[str, int]) -> int:
     """Pairs of columns that a row of outputs reads."""
     return (window["out_columns"] + 1) // 2 + 1 if window["column_stride"] == 1 else window["out_columns"] + 1
@@ -107,6 +118,7 @@ def by_pixels(program: Program, operation: Operation, name: str) -> Distances:
 
 
 KERNELS: dict[str, Callable[[Scene, Call], Call | None]] = {
+    "add": add,
     "conv": conv,
     "depthwise": depthwise,
     "pointwise": pointwise,

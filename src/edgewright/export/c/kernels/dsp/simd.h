@@ -28,6 +28,27 @@ EW_INLINE int32_t ew_pair_of(int32_t code)
     return (int32_t)((uint32_t)code * 0x10000u + ((uint32_t)code & 0xFFFFu));
 }
 
+/* 64 bits in two registers: compilers do not see that a product can be added to them in one instruction. */
+typedef struct {
+    uint32_t low;
+    int32_t high;
+} ew_wide;
+
+EW_INLINE ew_wide ew_wide_of(int64_t value)
+{
+    const ew_wide wide = {(uint32_t)((uint64_t)value & 0xFFFFFFFFu), (int32_t)(value >> 32)};
+    return wide;
+}
+
+/* The bits from `bits` on, of which 32 suffice; `bits` is in [1, 63]. */
+EW_INLINE int32_t ew_shifted(ew_wide wide, int32_t bits)
+{
+    if (bits >= 32) {
+        return wide.high >> (bits - 32);
+    }
+    return (int32_t)(((uint32_t)wide.high << (32 - bits)) | (wide.low >> bits));
+}
+
 #if defined(__GNUC__) && defined(__ARM_FEATURE_DSP) && __ARM_FEATURE_DSP
 
 #define EW_HAS_DSP 1
@@ -86,6 +107,12 @@ EW_INLINE int32_t ew_smmulr(int32_t a, int32_t b)
     int32_t out;
     __asm("smmulr %0, %1, %2" : "=r"(out) : "r"(a), "r"(b));
     return out;
+}
+
+EW_INLINE ew_wide ew_smlal(int32_t a, int32_t b, ew_wide sum)
+{
+    __asm("smlal %0, %1, %2, %3" : "+r"(sum.low), "+r"(sum.high) : "r"(a), "r"(b));
+    return sum;
 }
 
 EW_INLINE int32_t ew_ssat8(int32_t value)
@@ -153,6 +180,12 @@ EW_INLINE int32_t ew_smmla(int32_t a, int32_t b, int32_t sum)
 EW_INLINE int32_t ew_smmulr(int32_t a, int32_t b)
 {
     return (int32_t)(((int64_t)a * b + ((int64_t)1 << 31)) >> 32);
+}
+
+/* sum + a * b */
+EW_INLINE ew_wide ew_smlal(int32_t a, int32_t b, ew_wide sum)
+{
+    return ew_wide_of((int64_t)(((uint64_t)(uint32_t)sum.high << 32 | sum.low) + (uint64_t)((int64_t)a * b)));
 }
 
 EW_INLINE int32_t ew_ssat8(int32_t value)
