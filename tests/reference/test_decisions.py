@@ -36,6 +36,12 @@ def test_the_worked_example():
     assert decisions.frequency_weighted_iou(COUNTS) == pytest.approx(0.741538, abs=1e-6)
 
 
+def test_rows_are_the_truth():
+    assert decisions.one_against_rest(COUNTS, 0) == WORKED
+    assert decisions.one_against_rest(COUNTS, 1) == WORKED.negated
+    assert decisions.one_against_rest(decisions.confusion([0, 0, 1], [1, 1, 1], 2), 0) == Binary(tp=0, fn=2, fp=0, tn=1)
+
+
 def test_saying_no_to_all_is_99_percent_right_and_worth_nothing():
     never = Binary(tp=0, fn=10, fp=0, tn=990)
     assert (never.accuracy, never.recall, never.f1, never.balanced_accuracy) == (0.99, 0, 0, 0.5)
