@@ -1,9 +1,13 @@
 """Random integer programs of every kind of operation, each reproducible from its seed alone."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from dead_programs import STEPS, Growing
-from edgewright.program import Program, check
+from edgewright.errors import UnsupportedError
+from edgewright.program import check
+from edgewright.program.rounding import check_rounding
 from edgewright.reference.integer import Grid, Window, functions, table
 
 ODD = (1, 3, 5, 17, 33)
@@ -17,8 +21,9 @@ MORE_STEPS = ("normalized", "turned", "folded", "cut", "stacked", "broadcast", "
 class Varied(Growing):
     """Grows programs with odd sizes, windows, grids and branches, that compute numbers all over their grids."""
 
-    def __init__(self, rng):
+    def __init__(self, rng, *, rounding="single"):
         super().__init__(rng)
+        self.rounding = rounding
         self.steps = (*STEPS, *MORE_STEPS)
         shape = (int(rng.choice(ODD)), *(int(size) for size in rng.integers(1, 9, 2)))
         self.tensors["x"] = type(self.tensors["x"])(name="x", shape=shape, grid=self.grid())
@@ -64,7 +69,8 @@ class Varied(Growing):
         codes = self.tensors[x].grid
         norms = np.maximum(np.sqrt((weight.reshape(len(weight), -1).astype(float) ** 2).sum(1)), 1.0)
         spread = grid.scale * (grid.high - grid.low) / (codes.scale * (codes.high - codes.low) * norms)
-        return spread * self.rng.choice(FACTORS, len(weight), p=SHARES)
+        factors = self.rng.choice(FACTORS, len(weight), p=SHARES)
+        return spread * (factors if self.rounding == "single" else np.minimum(factors, 4.0))  # larger sums overflow
 
     def conv(self, x, weight, bias, *, grid, scale=None, **more):
         return super().conv(x, weight, bias, grid=grid, scale=self.scales(x, weight, grid), **more)
@@ -104,10 +110,11 @@ class Varied(Growing):
         return window if fits else Window(kernel=(1, 1), stride=window.stride)
 
     def mean(self, x):
-        window = self.fitting_pool(x)
-        settings = {"window": window, "include_padding": bool(self.rng.integers(2))}
+        window, alike = self.fitting_pool(x), self.rounding != "single"
+        settings = {"window": window, "include_padding": bool(self.rng.integers(2)) and not alike}
         shape = (self.shape(x)[0], *(window.count(axis, self.shape(x)[1 + axis]) for axis in (0, 1)))
-        return self.make("average_pool", [x], shape, grid=self.grid(), settings=settings)
+        grid = self.tensors[x].grid if alike else self.grid()
+        return self.make("average_pool", [x], shape, grid=grid, settings=settings)
 
     def looked_up(self, x):
         out, curve = self.grid(), (functions.sigmoid, functions.hard_swish, np.tanh)[self.rng.integers(3)]
@@ -173,10 +180,23 @@ class Varied(Growing):
 
     def grow(self):
         """One operation more, from the input or from one of the last three maps; a map that grew too large ends."""
-        x = str(self.rng.choice(self.maps[-3:]))
+        x, count = str(self.rng.choice(self.maps[-3:])), len(self.operations)
         made = getattr(self, str(self.rng.choice(self.steps)))(x)
-        if self.tensors[made].num_values <= MOST_VALUES and 0 not in self.shape(made):
+        if self.has_arithmetic(made) and self.tensors[made].num_values <= MOST_VALUES and 0 not in self.shape(made):
             self.maps.append(made)
+        else:
+            del self.operations[count:]
+
+    def program(self, *outputs):
+        return replace(super().program(*outputs), rounding=self.rounding)
+
+    def has_arithmetic(self, made):
+        """Whether the rounding defines everything so far."""
+        try:
+            check_rounding(self.program(made))
+        except UnsupportedError:
+            return False
+        return True
 
     def tokens(self, x):
         """A linear layer over the channels of each place."""
@@ -197,7 +217,8 @@ class Varied(Growing):
         """What leaves: a head, and now and then maps as codes or as numbers."""
         x = self.maps[-1]
         heads = {
-            "codes": lambda: self.head(x, self.grid()), "numbers": lambda: self.head(x, None),
+            "codes": lambda: self.head(x, self.grid()),
+            "numbers": lambda: self.head(x, None if self.rounding == "single" else self.grid()),
             "tokens": lambda: self.tokens(x), "map": lambda: x,
             "values": lambda: self.make("dequantize", [x], self.shape(x), grid=None),
         }  # fmt: skip
@@ -212,15 +233,12 @@ class Varied(Growing):
         return self.linear(features, weight, bias, grid=grid)
 
 
-def random_program(seed):
-    """The program of one seed: 3 to 8 operations and a head."""
-    builder = Varied(np.random.default_rng(seed))
+def random_program(seed, *, rounding="single"):
+    """The program of one seed: 3 to 8 operations and a head, less what the rounding has no arithmetic for."""
+    builder = Varied(np.random.default_rng(seed), rounding=rounding)
     for _ in range(int(builder.rng.integers(3, 9))):
         builder.grow()
     outputs = builder.end()
     if outputs == ["x"]:
         outputs = [builder.rescaled("x")]
-    made = builder.program(*outputs)
-    return check(
-        Program(name=f"p{seed}", tensors=made.tensors, operations=made.operations, inputs=made.inputs, outputs=outputs)
-    )
+    return check(replace(builder.program(*outputs), name=f"p{seed}"))

@@ -36,7 +36,7 @@ def write_suite(programs: Sequence[Program], folder: Path, *, emitted: Callable[
 
 
 def merged(programs: Sequence[Program]) -> Program:
-    """All programs side by side, their names in front of those of their tensors."""
+    """All programs side by side, their names in front of those of their tensors; they share one rounding."""
     tensors, operations = {}, []
     for program in programs:
         named = {name: f"{program.name}/{name}" for name in program.tensors}
@@ -47,7 +47,7 @@ def merged(programs: Sequence[Program]) -> Program:
         ]
     names = {role: tuple(f"{each.name}/{name}" for each in programs for name in getattr(each, role))
              for role in ("inputs", "outputs")}  # fmt: skip
-    return Program(name="suite", tensors=tensors, operations=tuple(operations), **names)
+    return Program(name="suite", tensors=tensors, operations=tuple(operations), rounding=programs[0].rounding, **names)
 
 
 def _files(program: Program, part: Firmware) -> dict[str, str]:

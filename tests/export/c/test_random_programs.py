@@ -3,19 +3,27 @@
 import re
 import shutil
 from collections import Counter
+from functools import partial
 
 import pytest
 
 from c_cases import images_of
 from edgewright.errors import ExportError
 from edgewright.export.c import emit
+from edgewright.export.c.kernel_sets import KERNEL_SETS
 from edgewright.program import KINDS
 from edgewright.verify.firmware.host import build_on_host, compare_with_program, run_on_host
 from random_programs import ODD, random_program
 from suites import write_suite
 
 needs_compiler = pytest.mark.skipif(not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler")
-PER_BUILD, NUM = 100, 500
+PER_BUILD, NUM, NUM_TFLM = 100, 500, 200
+WAYS = [
+    (kernels, rounding, first)
+    for kernels in KERNEL_SETS
+    for rounding, count in (("single", NUM), ("tflm", NUM_TFLM))
+    for first in range(0, count, PER_BUILD)
+]
 # A kernel, what is changed in it, and what it becomes.
 FAULTS = (
     ("numbers.h", "((int64_t)1 << (bits - 1))", "(((int64_t)1 << (bits - 1)) - 1)"),  # halves down
@@ -30,9 +38,9 @@ FAULTS = (
 BEYOND = ("window.h", "start + (kernel - 1) * dilation < size", "start + (kernel - 1) * dilation <= size")
 
 
-def proven(programs, folder, *, fault=None):
+def proven(programs, folder, *, kernels="portable", fault=None):
     """Differing bytes of all programs in one build, with a kernel changed on purpose."""
-    whole = write_suite(programs, folder / "c")
+    whole = write_suite(programs, folder / "c", emitted=partial(emit, kernels=kernels))
     if fault:
         name, before, after = fault
         path = folder / "c" / "kernels" / name
@@ -50,10 +58,11 @@ def wrong(parity):
 
 @needs_compiler
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(0, NUM, PER_BUILD))
-def test_random_programs_give_the_bytes_of_the_reference_on_every_tensor(first, tmp_path):
-    parity = proven([random_program(seed) for seed in range(first, first + PER_BUILD)], tmp_path)
-    assert parity.total > 500_000 and len(parity.operations) > 5 * PER_BUILD
+@pytest.mark.parametrize(("kernels", "rounding", "first"), WAYS)
+def test_random_programs_give_the_bytes_of_the_reference_on_every_tensor(kernels, rounding, first, tmp_path):
+    programs = [random_program(seed, rounding=rounding) for seed in range(first, first + PER_BUILD)]
+    parity = proven(programs, tmp_path, kernels=kernels)
+    assert parity.total > 300_000 and len(parity.operations) > 5 * PER_BUILD
     assert wrong(parity) == []
 
 
