@@ -19,9 +19,12 @@ EXTRAS = ("openvino", "executorch")  # runtimes that `export --format` and `benc
 TOOLS = {  # program -> what it is for, and the Debian packages that hold it
     "cc": ("C on this machine", "gcc libc6-dev"),
     "arm-none-eabi-gcc": ("firmware for Cortex-M", "gcc-arm-none-eabi"),
-    "arm-none-eabi-size": ("sizes of firmware", "binutils-arm-none-eabi"),
     "qemu-system-arm": ("firmware in an emulator", "qemu-system-arm"),
     "cmake": ("CMake builds of firmware", "cmake"),
+}
+WHEELS = {  # without the cross compiler and the emulator above, these two do, for Cortex-M3, M4, M7 and M33
+    "ziglang": "compiling firmware",
+    "unicorn": "running firmware, and modelled cycles",
 }
 FREE_BYTES = 2 * 2**30  # room for a run's stages and artifacts
 
@@ -112,3 +115,7 @@ def _tools() -> Iterator[Finding]:
         path = shutil.which(name)
         remedy = "" if path else f"apt-get install --no-install-recommends {packages} (for {use})"
         yield Finding(what=name, found=path or "not found", good=path is not None, needed=False, remedy=remedy)
+    for name, use in WHEELS.items():
+        version = package_version(name)
+        remedy = "" if version else f"pip install 'edgewright[firmware]' (for {use})"
+        yield Finding(what=name, found=version or "not installed", good=not remedy, needed=False, remedy=remedy)

@@ -7,7 +7,7 @@ import pytest
 from edgewright.verify.firmware.boards import BOARDS
 from edgewright.verify.firmware.build import Firmware, build
 from edgewright.verify.firmware.subject import Interface, Target
-from edgewright.verify.firmware.tools import missing_tools, remedy
+from edgewright.verify.firmware.tools import missing_tools, missing_wheels, remedy, wheels_remedy
 
 KB = 1024
 HEADER = """
@@ -30,6 +30,13 @@ def tools() -> None:
     """Skip where firmware cannot be built and run."""
     if missing_tools():
         pytest.skip(remedy(missing_tools()))
+
+
+@pytest.fixture(scope="session")
+def wheels() -> None:
+    """Skip where the packages that do without Debian's programs are not installed."""
+    if missing_wheels():
+        pytest.skip(wheels_remedy(missing_wheels()))
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from edgewright.program.lowering import lower
 from edgewright.program.types import ROUNDINGS
 from edgewright.verify.firmware.boards import BOARDS
 from edgewright.verify.firmware.on_board import prove_on_board
+from edgewright.verify.firmware.routes import ROUTES
 from edgewright.verify.firmware.subject import Target
 from edgewright.zoo.mobilenet_v1 import mobilenet_v1
 from edgewright.zoo.resnet8 import resnet8
@@ -56,6 +57,30 @@ def test_a_small_net_gives_the_bytes_of_its_program_by_the_fastest_kernels(core,
     assert len(proof.layer_instructions) == len(program.operations) and len(proof.instructions) == 3
     assert all(0 < each < 10**6 for each in (*proof.instructions, *proof.layer_instructions))
     assert proof.ram_bytes == proof.sizes.static_ram_bytes + proof.stack_bytes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("core", ["M3", "M4", "M7", "M33"])
+def test_two_packages_alone_give_the_same_bytes(small, core, wheels):
+    program, codes, folder = small
+    board = prove_on_board(program, folder, codes, target=target(core))
+    proof = prove_on_board(program, folder, codes, target=target(core), route=ROUTES[1])
+    assert proof.route == "zig and unicorn" and board.route == "arm-none-eabi-gcc and QEMU"
+    assert proof.parity.differing == 0 and proof.parity.total == board.parity.total
+    assert all(0 < each < 10**6 for each in (*proof.instructions, *proof.layer_instructions))
+    assert 0 < proof.sizes.harness_flash_bytes < 2500 and proof.flash_bytes < 2 * board.flash_bytes
+
+
+@pytest.mark.slow
+def test_a_core_with_a_table_has_modelled_cycles_and_one_without_has_estimates_or_none(small, wheels):
+    program, codes, folder = small
+    proofs = {core: prove_on_board(program, folder, codes, target=target(core)) for core in ("M4", "M7", "M55")}
+    m4 = proofs["M4"]
+    assert m4.cycles.label == "modelled" and max(m4.instructions) < m4.cycles.least < 2 * max(m4.instructions)
+    assert len(m4.layer_cycles) == len(program.operations)
+    assert abs(sum(m4.layer_cycles) / m4.cycles.least - 1) < 0.1
+    assert proofs["M7"].cycles.label == "estimated" and proofs["M7"].layer_cycles is None
+    assert proofs["M55"].cycles is None
 
 
 def test_what_cannot_be_proven_is_refused(small):

@@ -1,11 +1,11 @@
-"""Run firmware in the emulator: outputs, exact instruction counts, stack, and what the fence caught."""
+"""Run firmware in an emulator, QEMU at first: outputs, exact instruction counts, stack, what the fence caught."""
 
 from __future__ import annotations
 
 import struct
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,17 +32,44 @@ _CAUSES = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class Duration:
+    """What was executed between two readings of the counter; `cycles` are modelled, None for cores without a model."""
+
+    instructions: int
+    cycles: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Emulation:
+    """One start of a board.
+
+    Attributes:
+        records: all that the firmware said.
+        durations: of each record that tells one, in order, where the emulator sees every instruction; else None.
+    """
+
+    records: tuple[Record, ...]
+    durations: tuple[Duration, ...] | None = None
+
+
+Emulate = Callable[[Firmware, bytes, float], Emulation]
+"""Run firmware with its tape for so many seconds at most."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Layer:
     """One operation of one image.
 
     Attributes:
         index: the operation's place in the program.
+        cycles: modelled; None where the emulator does not see every instruction, or the core has no model.
         values: the bytes that it made, as they lie in memory; empty when they were not asked for.
     """
 
     index: int
     instructions: int
     values: bytes
+    cycles: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,12 +81,14 @@ class FirmwareRun:
         instructions: for each image, what `run` executed; None for traced firmware, whose tracing would count.
         layers: for each image its operations; empty unless the firmware is traced.
         stack_bytes: the most stack that was in use during a run, from the stack's top.
+        cycles: for each image, modelled, where `instructions` has them and `Layer.cycles` would.
     """
 
     outputs: tuple[tuple[bytes, ...], ...]
     instructions: tuple[int, ...] | None
     layers: tuple[tuple[Layer, ...], ...]
     stack_bytes: int
+    cycles: tuple[int, ...] | None = None
 
 
 def run_firmware(
@@ -68,22 +97,25 @@ def run_firmware(
     *,
     values: bool = False,
     time_limit_s: float = TIME_LIMIT_S,
+    emulate: Emulate | None = None,
 ) -> FirmwareRun:
     """Run every image, one after the other, in one start of the board.
 
     Args:
         images: for each image, the bytes of each input.
         values: hand out what every operation made (traced firmware only).
+        emulate: the emulator; None: QEMU.
 
     Raises:
-        UnsupportedError: a program is not installed.
+        UnsupportedError: the emulator is not installed, or lacks the core.
         DataError: an image does not have the model's bytes, or all together do not fit beside the device's memory.
         ExportError: the firmware faults, does not end in time, or says something that is no record.
     """
-    need_tools()
     tape = make_tape(firmware, images, flags=FLAG_VALUES if values else 0)
-    records = _emulate(firmware, tape, time_limit_s)
-    return _read(records, firmware, len(images))
+    seen = (emulate or emulate_board)(firmware, tape, time_limit_s)
+    if seen.records and seen.records[-1].kind is Kind.FAULT:
+        raise ExportError(_fault(seen.records[-1], firmware))
+    return _read(seen, firmware, len(images))
 
 
 def make_tape(firmware: Firmware, images: Sequence[Sequence[bytes]], *, flags: int) -> bytes:
@@ -118,7 +150,19 @@ def count_instructions(ticks: int, hundredths: int, *, tick_ns: int) -> int:
     return round((ticks + wraps * 2**32) * tick_ns / 2**SHIFT)
 
 
-def _emulate(firmware: Firmware, tape: bytes, time_limit_s: float) -> tuple[Record, ...]:
+def too_long(time_limit_s: float) -> ExportError:
+    """What to tell of firmware that does not end."""
+    return ExportError(f"The firmware did not end within {time_limit_s:g} s: give fewer images or a longer limit.")
+
+
+def emulate_board(firmware: Firmware, tape: bytes, time_limit_s: float) -> Emulation:
+    """QEMU, with virtual time that advances by the same for every instruction.
+
+    Raises:
+        UnsupportedError: it is not installed.
+        ExportError: the firmware does not end in time, or before it is done without a word about a fault.
+    """
+    need_tools((EMULATOR,))
     board = firmware.target.board
     with tempfile.TemporaryDirectory(prefix="firmware-") as name:
         place = Path(name)
@@ -137,18 +181,16 @@ def _emulate(firmware: Firmware, tape: bytes, time_limit_s: float) -> tuple[Reco
                     timeout=time_limit_s,
                 )  # fmt: skip
         except subprocess.TimeoutExpired:
-            raise ExportError(
-                f"The firmware did not end within {time_limit_s:g} s: give fewer images or a longer limit."
-            ) from None
+            raise too_long(time_limit_s) from None
         records = tuple(read_records((place / "said").read_bytes()))
-    _judge_end(done, records, firmware)
-    return records
+    _judge_end(done, records)
+    return Emulation(records=records)
 
 
-def _judge_end(done: subprocess.CompletedProcess[bytes], records: tuple[Record, ...], firmware: Firmware) -> None:
+def _judge_end(done: subprocess.CompletedProcess[bytes], records: tuple[Record, ...]) -> None:
     last = records[-1] if records else None
     if last is not None and last.kind is Kind.FAULT:
-        raise ExportError(_fault(last, firmware))
+        return
     if done.returncode or last is None or last.kind is not Kind.DONE:
         told = first_line(RuntimeError(done.stderr.decode(errors="replace").strip() or "no message"))
         raise ExportError(f"The firmware ended with exit code {done.returncode} before it was done: {told}")
@@ -168,28 +210,37 @@ def _fault(record: Record, firmware: Firmware) -> str:
     )
 
 
-def _read(records: tuple[Record, ...], firmware: Firmware, num_images: int) -> FirmwareRun:
+def _read(seen: Emulation, firmware: Firmware, num_images: int) -> FirmwareRun:
     """Sort the records by image; the two readings of the counter themselves are taken off."""
     board = firmware.target.board
-    empty = next(record.value for record in records if record.kind is Kind.EMPTY)
-    runs = [_instructions(record, empty, board) for record in records if record.kind is Kind.RUN]
+    timed = [record for record in seen.records if record.kind in (Kind.EMPTY, Kind.LAYER, Kind.RUN)]
+    empty, durations = timed[0].value, dict(zip(map(id, timed), seen.durations or (), strict=bool(seen.durations)))
+    runs = [record for record in timed if record.kind is Kind.RUN]
     outputs: list[list[bytes]] = [[] for _ in range(num_images)]
     layers: list[list[Layer]] = [[] for _ in range(num_images)]
     image = 0
-    for record in records:
+    for record in seen.records:
         if record.kind is Kind.LAYER:
-            instructions = _instructions(record, empty, board)
-            layers[image].append(Layer(index=record.index, instructions=instructions, values=record.content))
+            layers[image].append(
+                Layer(index=record.index, instructions=_instructions(record, empty, board), values=record.content,
+                      cycles=_cycles(durations.get(id(record))))
+            )  # fmt: skip
         elif record.kind is Kind.OUTPUT:
             outputs[record.value].append(record.content)
         elif record.kind is Kind.RUN:
             image += 1
+    cycles = [_cycles(durations.get(id(record))) for record in runs]
     return FirmwareRun(
         outputs=tuple(map(tuple, outputs)),
-        instructions=None if firmware.traced else tuple(runs),
+        instructions=None if firmware.traced else tuple(_instructions(each, empty, board) for each in runs),
         layers=tuple(map(tuple, layers)),
-        stack_bytes=max((record.value for record in records if record.kind is Kind.STACK), default=0),
+        stack_bytes=max((record.value for record in seen.records if record.kind is Kind.STACK), default=0),
+        cycles=None if firmware.traced or None in cycles else tuple(each for each in cycles if each is not None),
     )
+
+
+def _cycles(duration: Duration | None) -> int | None:
+    return None if duration is None else duration.cycles
 
 
 def _instructions(record: Record, empty_ticks: int, board: Board) -> int:

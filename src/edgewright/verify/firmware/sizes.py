@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...errors import ExportError
+from .elf import read_sections
 
 IN_FLASH = frozenset({".vectors", ".text", ".data"})
 IN_RAM = frozenset({".data", ".bss"})
+UNWINDING = ".ARM.ex"  # tables that the linker drops
 _PLACED = re.compile(r"^ (\.\w+)\S*\s+0x[0-9a-f]+\s+0x([0-9a-f]+)\s+(\S+)$", re.M)
 _SECTION_OF_INPUT = {".vectors": ".vectors", ".text": ".text", ".rodata": ".text", ".data": ".data", ".bss": ".bss"}
 
@@ -45,18 +46,22 @@ class Sizes:
         return self.data_bytes + self.bss_bytes
 
 
-def measure_sizes(elf: Path, map_file: Path, *, harness: str) -> Sizes:
-    """Sizes of `elf`; objects whose path begins with `harness` count as the harness's.
+def measure_sizes(elf: Path, *, objects: Sequence[Path], map_file: Path | None) -> Sizes:
+    """Sizes of `elf`.
+
+    Args:
+        objects: the harness's object files, of the folder that is their name in the linker's map.
+        map_file: the linker's map, which tells what it kept of the harness; None: all of it counts.
 
     Raises:
-        ExportError: the file is no ELF file.
+        ExportError: a file is no ELF file.
     """
-    done = subprocess.run(["arm-none-eabi-size", "-A", "-d", str(elf)], capture_output=True, text=True)
-    if done.returncode:
-        raise ExportError(f"The sizes of {elf} cannot be read: {done.stderr.strip()[:200]}")
-    sections = {name: int(size) for name, size in re.findall(r"^(\.\S+)\s+(\d+)", done.stdout, re.M)}
-    shares = object_sizes(map_file)
-    own = [size for name, size in shares.items() if name.startswith(harness)]
+    sections = {each.name: each.num_bytes for each in read_sections(elf)}
+    if map_file is None:
+        own = [_share(path) for path in objects]
+    else:
+        names = {f"{path.parent.name}/{path.name}" for path in objects}
+        own = [size for name, size in object_sizes(map_file).items() if name in names]
     return Sizes(
         text_bytes=sections.get(".vectors", 0) + sections.get(".text", 0),
         data_bytes=sections.get(".data", 0),
@@ -64,6 +69,16 @@ def measure_sizes(elf: Path, map_file: Path, *, harness: str) -> Sizes:
         harness_flash_bytes=sum(size[name] for size in own for name in IN_FLASH),
         harness_ram_bytes=sum(size[name] for size in own for name in IN_RAM),
     )
+
+
+def _share(path: Path) -> Counter[str]:
+    """Output section -> bytes, of one object file as a whole."""
+    found: Counter[str] = Counter()
+    for section in read_sections(path):
+        if section.in_memory:
+            kind = (".bss" if section.is_zero else ".data") if section.is_writable else ".text"
+            found[kind] += section.num_bytes if not section.name.startswith(UNWINDING) else 0
+    return found
 
 
 def object_sizes(map_file: Path) -> dict[str, Counter[str]]:

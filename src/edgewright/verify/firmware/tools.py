@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 
@@ -13,7 +14,6 @@ from ...errors import ExportError, ModelError, UnsupportedError
 TOOLS = MappingProxyType(
     {
         "arm-none-eabi-gcc": "gcc-arm-none-eabi",
-        "arm-none-eabi-size": "binutils-arm-none-eabi",
         "qemu-system-arm": "qemu-system-arm",
     }
 )
@@ -21,26 +21,40 @@ TOOLS = MappingProxyType(
 OWN_EXAMPLE = "main.c"
 
 
-def missing_tools() -> tuple[str, ...]:
-    """The programs of `TOOLS` that are not found on the search path."""
-    return tuple(name for name in TOOLS if shutil.which(name) is None)
+WHEELS = MappingProxyType({"ziglang": "a C compiler", "unicorn": "an emulator of processors"})
+"""Package -> what it holds. Together they do without the programs of `TOOLS`: `pip install 'edgewright[firmware]'`."""
+
+
+def missing_tools(names: Sequence[str] = tuple(TOOLS)) -> tuple[str, ...]:
+    """Which of these programs are not found on the search path."""
+    return tuple(name for name in names if shutil.which(name) is None)
+
+
+def missing_wheels(names: Sequence[str] = tuple(WHEELS)) -> tuple[str, ...]:
+    """Which of these packages cannot be imported."""
+    return tuple(name for name in names if find_spec(name) is None)
 
 
 def remedy(missing: tuple[str, ...]) -> str:
-    """One sentence: what is missing, and the command that installs it; empty when nothing is."""
+    """One sentence: which programs are missing, and the command that installs them; empty when nothing is."""
     if not missing:
         return ""
     packages = " ".join(sorted({TOOLS[name] for name in missing}))
     return f"{', '.join(missing)} not found: apt-get install --no-install-recommends {packages}"
 
 
-def need_tools() -> None:
+def wheels_remedy(missing: tuple[str, ...]) -> str:
+    """The same for packages."""
+    return f"{', '.join(missing)} not installed: pip install 'edgewright[firmware]'" if missing else ""
+
+
+def need_tools(names: Sequence[str] = tuple(TOOLS)) -> None:
     """Refuse to go on where a program is missing.
 
     Raises:
         UnsupportedError: names the programs and the packages.
     """
-    told = remedy(missing_tools())
+    told = remedy(missing_tools(names))
     if told:
         raise UnsupportedError(f"Firmware cannot be built and run here, {told}.")
 
