@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from edgewright.cli import app
 from edgewright.files import read_json
-from edgewright.verify.firmware import judge
+from edgewright.verify.firmware import routes
 
 
 def run(*words):
@@ -82,7 +82,8 @@ def test_verify_proves_every_byte_and_shows_each_operation(folders):
 
 
 def test_without_data_the_images_of_the_artifact_are_run(folders, monkeypatch):
-    monkeypatch.setattr(judge, "missing_tools", lambda: ("qemu-system-arm",))
+    monkeypatch.setattr(routes, "missing_tools", lambda _: ("qemu-system-arm",))
+    monkeypatch.setattr(routes, "missing_wheels", lambda: ("unicorn",))
     done = run("verify", str(folders / "int8" / "artifact-c" / "model.c"))
     assert done.exit_code == 0, (done.stdout, done.stderr)
     assert "on 8 images against the integer reference" in done.stdout
@@ -111,7 +112,8 @@ def test_the_gate_lets_pass_what_fits_to_the_byte_and_refuses_one_byte_more(fold
 
 
 def test_an_onnx_file_becomes_firmware_with_what_its_artifact_knows(folders, tmp_path, monkeypatch):
-    monkeypatch.setattr(judge, "missing_tools", lambda: ("qemu-system-arm",))
+    monkeypatch.setattr(routes, "missing_tools", lambda _: ("qemu-system-arm",))
+    monkeypatch.setattr(routes, "missing_wheels", lambda: ("unicorn",))
     onnx = tmp_path / "onnx"
     assert run("export", str(folders / "int8"), "--out", str(onnx)).exit_code == 0
     words = ("export", str(onnx / "model.onnx"), "--format", "c", "--kernels", "portable", "--out", str(tmp_path / "c"))
@@ -129,7 +131,8 @@ def test_a_tflite_file_becomes_firmware_that_rounds_as_tflm_does(tmp_path, monke
     done = run("export", str(path), "--format", "c", "--device", "stm32l4r5", "--out", str(tmp_path / "c"))
     assert done.exit_code == 0, (done.stdout, done.stderr)
     assert "kernels dsp, rounding tflm; self-test: random codes; device: stm32l4r5" in done.stdout
-    monkeypatch.setattr(judge, "missing_tools", lambda: ("qemu-system-arm",))
+    monkeypatch.setattr(routes, "missing_tools", lambda _: ("qemu-system-arm",))
+    monkeypatch.setattr(routes, "missing_wheels", lambda: ("unicorn",))
     done = run("verify", str(tmp_path / "c"))
     assert done.exit_code == 0, (done.stdout, done.stderr)
     assert "Nothing says how images become inputs" in refused("verify", str(tmp_path / "c"), "--data", "digits")

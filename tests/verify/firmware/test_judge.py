@@ -14,7 +14,7 @@ from edgewright.export.c.gate import START_FLASH_BYTES, START_RAM_BYTES
 from edgewright.files import read_json, sha256_file, write_json
 from edgewright.program.lowering import lower
 from edgewright.types import Budget, Score
-from edgewright.verify.firmware import judge
+from edgewright.verify.firmware import routes
 from edgewright.verify.firmware.checks import CYCLES_PER_INSTRUCTION, EMULATOR, HOST, Scored, scores
 from edgewright.verify.firmware.judge import Trial, verify_firmware
 from lowered_nets import images, simulation
@@ -124,10 +124,12 @@ def test_devices_without_an_exact_emulator_get_the_proof_on_the_host(made, name)
 
 
 def test_without_the_tools_the_host_still_proves_and_the_remedy_is_told(made, monkeypatch):
-    monkeypatch.setattr(judge, "missing_tools", lambda: ("qemu-system-arm",))
+    monkeypatch.setattr(routes, "missing_tools", lambda _: ("qemu-system-arm",))
+    monkeypatch.setattr(routes, "missing_wheels", lambda: ("unicorn",))
     found = verify_firmware(made)
     assert found.passed and found.host.differing == 0
-    assert named(found, "emulator").blame.endswith("apt-get install --no-install-recommends qemu-system-arm.")
+    told = named(found, "emulator").blame
+    assert "apt-get install --no-install-recommends qemu-system-arm; or unicorn not installed: pip install" in told
     assert named(found, "ram_bytes").how.startswith("predicted: arena ")
 
 

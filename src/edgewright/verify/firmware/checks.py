@@ -38,7 +38,11 @@ def same_bytes(host: FirmwareParity, board: BoardProof | None) -> Iterator[Check
     """Differing bytes of every tensor on the host, and on the board: none is allowed."""
     yield _bytes("bytes on this machine", host, "address and undefined-behaviour sanitizers on")
     if board is not None:
-        yield _bytes(f"bytes on {board.target.board.core}", board.parity, f"QEMU {board.target.board.machine}, fenced")
+        yield _bytes(
+            f"bytes on {board.target.board.core}",
+            board.parity,
+            f"{board.route.name}, {board.target.board.machine}, fenced",
+        )
 
 
 def _bytes(name: str, parity: FirmwareParity, where: str) -> Check:

@@ -25,13 +25,15 @@ from . import checks
 from .checks import Scored
 from .host import FirmwareParity, compare_on_host
 from .on_board import BoardProof, prove_on_board
+from .routes import find_route
 from .runners import BoardRunner, HostRunner, codes_of
 from .subject import target_of
-from .tools import missing_tools, remedy
 
 RUNTIME = "c"
 NUM_PROVEN = 20  # images whose every tensor is compared
-MOST_INSTRUCTIONS = 20_000_000_000  # that the emulator executes for the score: about two minutes
+LONGEST_SCORE_S = (
+    1000  # that the emulator may take for the score on a slow and busy machine: about two minutes elsewhere
+)
 
 Model = Callable[[torch.Tensor], Any]
 
@@ -159,11 +161,13 @@ def _on_board(
         target = target_of(device)
     except UnsupportedError as error:
         return None, f"only the proof on the host is possible, for {str(error)[0].lower()}{str(error)[1:].rstrip('.')}"
-    if told := remedy(missing_tools()):
-        return None, told
-    progress.note(f"Verify in the emulator, {target.board.machine}")
     try:
-        return prove_on_board(program, artifact.folder, images, target=target, time_limit_s=600.0), ""
+        route = find_route(target.board)
+    except UnsupportedError as error:
+        return None, str(error).rstrip(".")
+    progress.note(f"Verify in the emulator, {target.board.machine}, with {route.name}")
+    try:
+        return prove_on_board(program, artifact.folder, images, target=target, time_limit_s=600.0, route=route), ""
     except BudgetError as error:
         return None, str(error).rstrip(".")
 
@@ -184,6 +188,11 @@ def _layers(program: Program, host: FirmwareParity, board: BoardProof | None) ->
     )  # fmt: skip
 
 
+def _most_images(board: BoardProof) -> int:
+    """How many the emulator has time for."""
+    return max(1, LONGEST_SCORE_S * board.route.instructions_per_s // max(board.instructions))
+
+
 def _scores(
     program: Program, artifact: Artifact, trial: Trial, board: BoardProof | None, progress: Progress
 ) -> tuple[tuple[Scored, ...], tuple[Check, ...]]:
@@ -196,11 +205,10 @@ def _scores(
         models: dict[str, Model] = {}
         if board is not None:
             models[checks.EMULATOR] = BoardRunner.of(
-                program, artifact.folder, Path(place) / "board", target=board.target,
-                instructions=max(board.instructions),
+                program, artifact.folder, Path(place) / "board", proof=board,
             )  # fmt: skip
         models[checks.HOST] = HostRunner.of(program, artifact.folder, Path(place) / "host")
-        most = len(data.split(split)) if board is None else max(1, MOST_INSTRUCTIONS // max(board.instructions))
+        most = len(data.split(split)) if board is None else _most_images(board)
         models |= trial.others or {}
         found = {name: _decide(model, task, data, split, most) for name, model in models.items()}
     scores = tuple(Scored(name=name, score=score_of(*each, task, split)) for name, each in found.items())

@@ -48,7 +48,7 @@ class BoardProof:
     layer_instructions: tuple[int, ...]
     sizes: Sizes
     stack_bytes: int
-    route: str
+    route: Route
     cycles: Cycles | None
     layer_cycles: tuple[int, ...] | None
 
@@ -110,7 +110,7 @@ def prove_on_board(
         layer_instructions=tuple(max(layer.instructions for layer in same) for same in zip(*told.layers, strict=True)),
         sizes=pair.plain.sizes,
         stack_bytes=counted.stack_bytes,
-        route=route.name,
+        route=route,
         cycles=cycles,
         layer_cycles=layer_cycles,
     )

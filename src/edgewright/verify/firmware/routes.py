@@ -19,6 +19,7 @@ class Route:
 
     Attributes:
         cores: that both of them know; None: every core with a board.
+        instructions_per_s: that the emulator executes on a slow and busy machine, at least.
         missing: says what is not installed and how to get it; "" for nothing.
     """
 
@@ -26,16 +27,19 @@ class Route:
     compiler: Compiler
     emulate: Emulate
     cores: frozenset[str] | None
+    instructions_per_s: int
     missing: Callable[[], str]
 
 
 ROUTES = (
     Route(
         name="arm-none-eabi-gcc and QEMU", compiler=GCC, emulate=emulate_board, cores=None,
+        instructions_per_s=20_000_000,
         missing=lambda: remedy(missing_tools(("arm-none-eabi-gcc", EMULATOR))),
     ),
     Route(
         name="zig and unicorn", compiler=ZIG, emulate=emulate, cores=frozenset(ZIG_FLAGS),
+        instructions_per_s=1_000_000,
         missing=lambda: wheels_remedy(missing_wheels()),
     ),
 )  # fmt: skip

@@ -14,10 +14,9 @@ from ...program import Program, input_codes, output_values
 from .build import Firmware, build
 from .host import HostBuild, build_on_host, run_on_host
 from .layout import Layout, read_layout_of
+from .on_board import BoardProof
 from .qemu import TIME_LIMIT_S, run_firmware
-from .subject import Target
-
-MIPS = 20  # million instructions that the emulator is given a second for, on a slow and busy machine
+from .routes import Route
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,19 +44,22 @@ class BoardRunner:
 
     Attributes:
         instructions: of one image, for the time that the emulator is given.
+        route: what builds and runs it.
     """
 
     program: Program
     layout: Layout
     firmware: Firmware
     instructions: int
+    route: Route
 
     @classmethod
-    def of(cls, program: Program, folder: Path, out: Path, *, target: Target, instructions: int) -> BoardRunner:
-        """Build `folder` in `out` as it ships."""
+    def of(cls, program: Program, folder: Path, out: Path, *, proof: BoardProof) -> BoardRunner:
+        """Build `folder` in `out` as it ships, in the way in which it was proven."""
         layout = read_layout_of(program, folder)
-        firmware = build(folder, out, target=target, interface=layout.interface)
-        return cls(program=program, layout=layout, firmware=firmware, instructions=instructions)
+        route = proof.route
+        firmware = build(folder, out, target=proof.target, interface=layout.interface, compiler=route.compiler)
+        return cls(program=program, layout=layout, firmware=firmware, instructions=max(proof.instructions), route=route)
 
     @property
     def most_images(self) -> int:
@@ -72,9 +74,9 @@ class BoardRunner:
         return torch.from_numpy(np.stack([output for part in parts for output in self._run(part)]))
 
     def _run(self, tape: Sequence[Sequence[bytes]]) -> list[np.ndarray]:
-        limit_s = TIME_LIMIT_S + len(tape) * self.instructions / (1e6 * MIPS)
+        limit_s = TIME_LIMIT_S + len(tape) * self.instructions / self.route.instructions_per_s
         lying = self.layout.outputs[0]
-        made = run_firmware(self.firmware, tape, time_limit_s=limit_s)
+        made = run_firmware(self.firmware, tape, time_limit_s=limit_s, emulate=self.route.emulate)
         name = self.program.outputs[0]
         grid = self.program.tensors[name].grid
         values = [lying.from_bytes(outputs[0]) for outputs in made.outputs]
