@@ -8,3 +8,25 @@ def test_residual_paths_help_but_give_no_bound(find):
         found["gradient at the first layer, residual"].value > 1e20 * found["gradient at the first layer, plain"].value
     )
     assert found["gradient through F = -x"].value == 0
+
+
+def test_a_relu_loses_less_in_more_dimensions(find):
+    found = find("relu_destroys_information_in_few_dimensions")
+    assert found.told == "holds"
+    assert found["share of the variance lost, n=2"].exceeds(found["share of the variance lost, n=5"], by=0.1)
+
+
+def test_shuffles_connect_all_channels(find):
+    found = find("shuffles_let_groups_talk")
+    assert found.told.startswith("holds when") and not found.disagreeing
+
+
+def test_pointwise_layers_have_the_macs_and_depthwise_ones_move_the_bytes(find):
+    found = find("pointwise_convolutions_dominate_mobilenet")
+    assert found.told == "holds when cost means MACs" and not found.disagreeing
+    assert found["MACs per byte moved, depthwise"].value < found["MACs per byte moved, pointwise"].value / 4
+
+
+def test_separable_convolutions_save_what_the_formula_says(find):
+    found = find("separable_convolutions_save_about_kernel_squared")
+    assert found.told == "holds when there are at least 72 output channels" and not found.disagreeing

@@ -36,7 +36,7 @@ def run(seed: int, fast: bool) -> Finding:
     return judged(
         all(each.agrees for each in numbers), when="grouping is left out",
         summary=f"Each person costs top-down {crop / 1e6:.1f} M MACs more; bottom-up stays at {whole / 1e6:.0f} M, and "
-        f"its grouping compares {compared[-1]:,} pairs for 32 people. From {even} people on the crops cost more than it.",
+        f"its grouping compares {compared[-1]:,} pairs of 32 people. From {even} on the crops cost more than it.",
         numbers=numbers,
         figure=chart("MACs of the networks.", series("top-down", PEOPLE, top_down, mark=Mark.BOTH),
                      series("bottom-up", PEOPLE, [whole] * len(PEOPLE), mark=Mark.BOTH), x="people", y="MACs",

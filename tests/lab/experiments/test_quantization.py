@@ -1,0 +1,24 @@
+"""What the experiments on quantization must find."""
+
+import pytest
+
+
+def test_symmetric_grids_lose_a_bit_only_where_data_are_one_sided(find):
+    found = find("each_tensor_has_its_quantizer")
+    assert found.told == "holds when the data do not lie around zero"
+    gain = {
+        name: found[f"SQNR, {name}, asymmetric"].value - found[f"SQNR, {name}, symmetric"].value
+        for name in ("Gaussian weights", "ReLU outputs")
+    }
+    assert abs(gain["Gaussian weights"]) < 0.5 and gain["ReLU outputs"] == pytest.approx(6.02, abs=0.5)
+
+
+def test_a_bit_is_worth_six_decibels(find):
+    found = find("fewer_bits_cost_six_decibels_each")
+    assert found.told == "holds when the step is small against the data" and not found.disagreeing
+
+
+def test_splitting_channels_shrinks_the_step_and_changes_nothing_else(find):
+    found = find("splitting_channels_raises_resolution")
+    assert found.told == "holds" and not found.disagreeing
+    assert found["SQNR of the outputs, 20% split"].value > found["SQNR of the outputs, 0% split"].value + 2
