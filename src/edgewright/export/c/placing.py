@@ -40,12 +40,15 @@ def placing_of(program: Program, calls: Sequence[tuple[Call, ...]], lying: Mappi
     stays = {each.output for each, own in numbered if not each.layer and any(call.in_place for call in own)}
     best = _placed(program, numbered, lying, stays)
     for name in sorted(stays):
+        if best.plan.arena_bytes == best.plan.bound_bytes:
+            break
         other = _placed(program, numbered, lying, stays - {name})
         if other.plan.arena_bytes < best.plan.arena_bytes:
             best, stays = other, stays - {name}
     return best
 
 
+MAX_NODES = 20_000  # partial plans times pieces of buffers: the more there are, the longer one takes to look at
 Numbered = Sequence[tuple[Operation, tuple[Call, ...]]]
 
 
@@ -57,7 +60,8 @@ def _placed(program: Program, numbered: Numbered, lying: Mapping[str, Shape], st
     left = tuple(tuple(call for call in own if not _is_done(each, call, needs.homes)) for each, own in numbered)
     shares = {each.output for each, own in numbered if len(own) == 1}
     overlaps = [each for each in needs.overlaps if _maker(each, program) in shares]
-    made = plan(needs.buffers, overlaps, alignment=ALIGNMENT)
+    pieces = sum(len(each.parts) for each in needs.buffers)
+    made = plan(needs.buffers, overlaps, alignment=ALIGNMENT, max_nodes=MAX_NODES // max(1, pieces))
     return Placing(homes=needs.homes, plan=made, floats=needs.floats, calls=left)
 
 
