@@ -30,6 +30,15 @@ def pointwise(scene: Scene, call: Call) -> Call | None:
     )  # fmt: skip
 
 
+def linear(scene: Scene, call: Call) -> Call | None:
+    """Four outputs at a time, of codes or of numbers."""
+    sizes = {name: call.sizes[name] for name in ("rows", "inputs", "outputs")}
+    if sizes["inputs"] < 4 or sizes["outputs"] < 4:
+        return None
+    end = {} if call.kernel == "linear_float" else {"end": end_of_layer(call)}
+    return replace(call, kernel=f"dsp/{call.kernel}", sizes=sizes | end)
+
+
 def conv(scene: Scene, call: Call) -> Call | None:
     """Three windows of one group with two output channels at a time."""
     window, channels = call.sizes["window"], call.sizes["channels"]
@@ -121,5 +130,7 @@ KERNELS: dict[str, Callable[[Scene, Call], Call | None]] = {
     "add": add,
     "conv": conv,
     "depthwise": depthwise,
+    "linear": linear,
+    "linear_float": linear,
     "pointwise": pointwise,
 }
