@@ -114,6 +114,17 @@ def test_without_any_remedy_a_larger_device_is_named(program, firmware):
     assert "choose a larger device" in flash_remedy(program, 10**9)
 
 
+def test_kernels_without_scratch_are_offered_before_the_network_is_touched(program):
+    fast, plain = (emit(program, kernels=name) for name in ("dsp", "portable"))
+    need = need_of(plain)
+    assert need.ram_bytes < need_of(fast).ram_bytes
+    limits = Limits(device="board", ram_bytes=need.ram_bytes, flash_bytes=None)
+    with pytest.raises(BudgetError, match=rf"--kernels portable would do \(RAM {need.ram_bytes:,}, flash "):
+        refuse_too_large(program, fast, limits)
+    with pytest.raises(BudgetError, match=r"(an input of|channels of) "):
+        refuse_too_large(program, fast, dataclasses.replace(limits, ram_bytes=need.ram_bytes - 1))
+
+
 def test_nothing_is_written_for_a_device_that_is_too_small(nets, program, tmp_path):
     small = dataclasses.replace(device("stm32l4r5"), ram_bytes=4500)
     with pytest.raises(BudgetError, match="bytes more RAM than the 4,500 of stm32l4r5"):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...errors import BudgetError
 from ...program import Program
 from ...types import FIRMWARE_STACK_BYTES, Device
-from .emit import Firmware
+from .emit import Firmware, emit
 from .remedies import flash_remedy, ram_remedy
 
 # Vector table, start-up code and its variables, which any firmware has: at most what the harness has on any core.
@@ -18,6 +20,8 @@ CODE_BYTES = {"conv": 880, "depthwise": 480, "pointwise": 600, "linear": 500} | 
     "dsp/conv": 1400, "dsp/depthwise": 1000, "dsp/pointwise": 920,
 }  # fmt: skip
 OTHER_CODE_BYTES = 450
+OTHER_WAYS: Mapping[str, Mapping[str, str]] = {"--kernels portable": {"kernels": "portable"}}
+"""Option of `export` -> what it makes `emit` do: ways out that leave the network as it is, and so come first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,13 +94,24 @@ def refuse_too_large(program: Program, firmware: Firmware, limits: Limits) -> No
         raise BudgetError(_flash_sentence(program, firmware, limits, need.flash_bytes - limits.flash_bytes))
 
 
+def _written_otherwise(program: Program, firmware: Firmware, limits: Limits) -> str:
+    """The first other way to write the same network that fits, in words; "" where none does."""
+    for flag, settings in OTHER_WAYS.items():
+        if all(getattr(firmware, name) == value for name, value in settings.items()):
+            continue
+        need = need_of(emit(program, **settings))
+        if need.ram_bytes <= limits.ram_bytes and need.flash_bytes <= (limits.flash_bytes or math.inf):
+            return f"{flag} would do (RAM {need.ram_bytes:,}, flash {need.flash_bytes:,}), at more instructions"
+    return ""
+
+
 def _ram_sentence(program: Program, firmware: Firmware, limits: Limits, over: int) -> str:
     need, peak = need_of(firmware), program.operations[firmware.plan.peak_op]
     return (
         f"{program.name} needs {_bytes(over)} more RAM than the {limits.ram_bytes:,} of {limits.device} (arena "
         f"{need.arena:,}, float outputs {need.floats:,}, stack {need.stack:,}, start-up {need.start_ram:,}); the arena "
         f"is fullest at operation {firmware.plan.peak_op}, {peak.kind} {peak.output}: "
-        f"{ram_remedy(program, firmware.plan, need.arena - over)}."
+        f"{_written_otherwise(program, firmware, limits) or ram_remedy(program, firmware.plan, need.arena - over)}."
     )
 
 
@@ -105,7 +120,7 @@ def _flash_sentence(program: Program, firmware: Firmware, limits: Limits, over: 
     return (
         f"{program.name} needs {_bytes(over)} more flash than the {limits.flash_bytes:,} of {limits.device} (weights "
         f"and tables {need.tables:,}, code about {need.code:,}, start-up {need.start_flash:,}): "
-        f"{flash_remedy(program, over)}."
+        f"{_written_otherwise(program, firmware, limits) or flash_remedy(program, over)}."
     )
 
 
