@@ -11,7 +11,7 @@ from edgewright.pipeline import fit
 from edgewright.pipeline.firmware import need_on_device, takes_c
 from edgewright.types import Budget
 from edgewright.verify import read_artifact
-from edgewright.verify.firmware import judge
+from edgewright.verify.firmware import routes
 from edgewright.verify.firmware.tools import missing_tools, remedy
 
 pytestmark = pytest.mark.slow  # fits, seconds each
@@ -64,10 +64,11 @@ def test_a_float_model_is_planned_as_its_quantized_form(make_job):
 
 
 def test_without_the_tools_fit_proves_on_the_host_and_says_so(make_job, quick, tmp_path, monkeypatch):
-    monkeypatch.setattr(judge, "missing_tools", lambda: ("qemu-system-arm",))
+    monkeypatch.setattr(routes, "missing_tools", lambda _: ("qemu-system-arm",))
+    monkeypatch.setattr(routes, "missing_wheels", lambda: ("unicorn",))
     job = make_job(Budget(max_drop=100.0), trained=True)
     report = fit(job, out=tmp_path / "run", recipe=replace(quick, keep_macs=1.0))
     assert check_of(report, "bytes on this machine")["passed"]
-    assert check_of(report, "emulator")["blame"].endswith("qemu-system-arm.")
+    assert "apt-get install --no-install-recommends qemu-system-arm" in check_of(report, "emulator")["blame"]
     assert report.content["firmware"]["board"] is None
     assert "Not run in the emulator" in report.page.read_text()

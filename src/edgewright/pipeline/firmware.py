@@ -27,7 +27,7 @@ from ..runs import Run
 from ..types import FIRMWARE_FOLDER, MANIFEST_FILE, Artifact, Budget, Check, Cost, Job, Score, plain
 from ..verify import OnnxRunner, read_artifact
 from ..verify.firmware.judge import FirmwareVerification, Trial, verify_firmware
-from ..verify.firmware.tools import missing_tools
+from ..verify.firmware.tools import missing_tools, missing_wheels
 
 C = "c"
 NUM_ROUGH = 8  # images that rough ranges are measured on: they change no size
@@ -102,7 +102,7 @@ def prove_firmware(run: Run, job: Job, net: fx.GraphModule, onnx: Artifact, base
         return FirmwareEvidence(artifact=None, checks=(refused,), facts={"refused": str(error)})
     key = content_key(
         artifact.manifest["files"], onnx.manifest["files"], job.data.fingerprint, plain(job.budget), plain(job.device),
-        plain(baseline), missing_tools(),
+        plain(baseline), missing_tools(), missing_wheels(),
     )  # fmt: skip
     facts = run.recall("firmware", key, lambda: _judged(run, job, net, artifact, onnx, baseline))
     return FirmwareEvidence(
@@ -148,7 +148,8 @@ def facts_of(found: FirmwareVerification) -> dict[str, Any]:
     counted = None if board is None else {
         "core": board.target.board.core, "machine": board.target.board.machine, "sizes": board.sizes,
         "stack_bytes": board.stack_bytes, "ram_bytes": board.ram_bytes, "flash_bytes": board.flash_bytes,
-        "instructions": max(board.instructions), "num_images": len(board.instructions),
+        "instructions": max(board.instructions), "num_images": len(board.instructions), "cycles": board.cycles,
+        "route": board.route.name,
     }  # fmt: skip
     return {
         **told, "picture": picture, "layers": found.layers, "board": counted, "missing": found.missing,

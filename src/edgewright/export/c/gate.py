@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ...errors import BudgetError
 from ...program import Program
@@ -20,7 +21,7 @@ CODE_BYTES = {"conv": 880, "depthwise": 480, "pointwise": 600, "linear": 500} | 
     "dsp/conv": 1400, "dsp/depthwise": 1000, "dsp/pointwise": 920,
 }  # fmt: skip
 OTHER_CODE_BYTES = 450
-OTHER_WAYS: Mapping[str, Mapping[str, str]] = {"--kernels portable": {"kernels": "portable"}}
+OTHER_WAYS: Mapping[str, Mapping[str, Any]] = {"--kernels portable": {"kernels": "portable"}}
 """Option of `export` -> what it makes `emit` do: ways out that leave the network as it is, and so come first."""
 
 

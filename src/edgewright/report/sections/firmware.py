@@ -6,7 +6,7 @@ import base64
 from typing import Any
 
 from ..figures import limits
-from ..source import Content, entries, look, mapping, number, text
+from ..source import Content, entries, mapping, number, text
 from ..units import DASH, bytes_text, count_text, digits_text, number_text, points_text, seconds_text, share_text
 
 
@@ -114,6 +114,6 @@ def _told(found: Content) -> str:
     told = f"{number_text(instructions)} instructions, counted exactly"
     if macs and instructions:
         told += f" ({digits_text(instructions / macs)} per MAC)"
-    estimated = f"; about {seconds_text(latency_s)}, estimated from published cycles" if latency_s else ""
-    cut = look(board, "machine")
-    return f"One image takes {told}{estimated}. The emulator ({cut}) knows no wait states and no stalls."
+    label = text(board, "cycles", "label") or "estimated"
+    estimated = f"; {seconds_text(latency_s)} at most, {label}" if latency_s else ""
+    return f"One image takes {told}{estimated}. The emulator ({text(board, 'route')}) knows no wait states of flash."

@@ -9,15 +9,11 @@ import numpy as np
 
 from ...types import LIMITS, Artifact, Budget, Check, Device, Score
 from ..checks import agreement, files, score
-from .boards import board_of
 from .host import FirmwareParity
 from .on_board import BoardProof
 
 EMULATOR, HOST = "firmware in the emulator", "firmware on this machine"
 MOST_POINTS = 0.2  # between the emulator's score and the one of the artifact that it is held against
-# Cycles of an instruction, from published cycles of networks over counted instructions of the same networks: 1.46 to
-# 1.56 on a Cortex-M4 (three networks), 0.97 and 0.71 on a Cortex-M7 (two engines). No other core has been compared.
-CYCLES_PER_INSTRUCTION: Mapping[str, float] = {"M4": 1.5, "M7": 0.97}
 REMEDIES = {"ram_bytes": "use a smaller input or narrower early layers", "flash_bytes": "keep fewer weights"}
 
 
@@ -107,7 +103,7 @@ def _measured(name: str, board: BoardProof) -> str:
 
 
 def time(board: BoardProof | None, latency_s: float | None, budget: Budget | None) -> Iterator[Check]:
-    """Instructions, exact; and the milliseconds that they stand for, estimated."""
+    """Instructions, exact; and the milliseconds that they stand for, modelled or estimated, never measured."""
     if board is None:
         return
     counts = board.instructions
@@ -115,25 +111,23 @@ def time(board: BoardProof | None, latency_s: float | None, budget: Budget | Non
         name="instructions", passed=True, value=max(counts), limit=None, unit="instructions",
         how=f"counted, the most of {len(counts)} images (the fewest: {min(counts):,})",
     )  # fmt: skip
-    if latency_s is None:
+    if latency_s is None or board.cycles is None:
         return
     limit = None if budget is None else budget.latency_s
     passed = limit is None or latency_s <= limit
-    core = board.target.board.core
+    cycles = board.cycles
     yield Check(
         name="latency_s", passed=passed, value=latency_s, limit=limit, unit="s",
-        how=f"estimated: instructions x {CYCLES_PER_INSTRUCTION[core]:g} cycles (published of other kernels on {core}) "
-            "/ clock",
+        how=f"{cycles.label}: {cycles.least:,} to {cycles.most:,} cycles, of which the most, over the clock",
         blame="" if passed or not limit else f"latency is {latency_s / limit:.2f} times the limit: keep fewer MACs.",
     )  # fmt: skip
 
 
 def estimated_latency_s(board: BoardProof | None, device: Device | None) -> float | None:
-    """Seconds of one image; None where nothing was counted, or no cycles of that core are published."""
-    if board is None or device is None:
+    """Seconds of one image at most; None where nothing was counted, or no cycles of that core are known."""
+    if board is None or device is None or board.cycles is None:
         return None
-    factor = CYCLES_PER_INSTRUCTION.get(board_of(device).core)
-    return None if factor is None else max(board.instructions) * factor / device.clock_hz
+    return board.cycles.most / device.clock_hz
 
 
 def scores(
