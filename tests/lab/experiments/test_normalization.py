@@ -1,0 +1,39 @@
+"""What the experiments on normalization must find."""
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict"),
+    [
+        ("batch_norm_in_training_depends_on_batch_mates", "holds"),
+        ("folding_batch_norm_changes_nothing_but_cost", "holds when the norm stands behind the convolution"),
+        ("group_norm_spans_layer_and_instance_norm", "holds"),
+        ("normalizing_by_the_unbiased_variance_shrinks", "holds when the variance is the biased one"),
+    ],
+)
+def test_the_claim_has_its_verdict_and_closed_forms(find, name, verdict):
+    found = find(name)
+    assert found.told == verdict and not found.disagreeing
+    assert any(number.expected is not None for number in found.numbers)
+
+
+def test_statistics_of_the_test_batch_leak(find):
+    found = find("test_statistics_in_batch_norm_leak")
+    assert found.told == "holds" and not found.disagreeing
+    alone = found["accuracy, statistics of batches of one class"].value
+    assert alone < found["accuracy, running statistics"].value - 0.1
+
+
+def test_tiny_batches_hurt_batch_norm_most(find):
+    found = find("tiny_batches_break_batch_norm_alone")
+    assert found.told == "holds" and not found.disagreeing
+    lost = {name: found[f"accuracy lost by batches of 2, {name}"].value for name in ("batch norm", "layer norm")}
+    assert lost["batch norm"] > lost["layer norm"] + 0.01
+
+
+def test_batch_norm_learns_at_larger_rates(find):
+    found = find("batch_norm_allows_larger_steps")
+    assert found.told == "holds"
+    largest = {name: found[f"largest rate with over 70 %, {name}"].value for name in ("plain", "batch norm")}
+    assert largest["batch norm"] >= 3 * largest["plain"] > 0
