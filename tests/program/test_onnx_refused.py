@@ -234,6 +234,13 @@ def test_cycles_and_tensors_that_nothing_makes_are_damage(tmp_path):
         file.read("later", tmp_path)
 
 
+def test_names_that_break_lines_do_not_break_the_sentence(tmp_path):
+    file = File(1, 4, 4)
+    file.nodes.append(helper.make_node("Relu", ["not\nthere"], ["y"], name="two\nlines"))
+    with pytest.raises(ModelError, match=r"Relu two\?lines reads 'not\?there', which nothing before it makes"):
+        file.read("y", tmp_path)
+
+
 def test_missing_files_and_folders(tmp_path):
     with pytest.raises(ModelError, match="cannot be read"):
         read_onnx(tmp_path / "no.onnx")

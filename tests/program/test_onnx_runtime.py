@@ -115,8 +115,7 @@ def calibrated(model, images):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", [QDQ, QOPERATOR])
-@pytest.mark.parametrize("name", ["mobilenet_v3_small", "shufflenet_v2_x0_5"])
+@pytest.mark.parametrize(("name", "form"), [("mobilenet_v3_small", QDQ), ("shufflenet_v2_x0_5", QOPERATOR)])
 def test_nets_of_torchvision(name, form, tmp_path):
     models = pytest.importorskip("torchvision.models")
     torch.manual_seed(0)

@@ -20,8 +20,9 @@ from ..program import Program, Tensor, check
 from ..program.counts import WEIGHTS
 from ..program.dead import DeadReport, eliminate_dead
 from ..program.onnx_file.call import Reading
+from ..program.onnx_file.curves import FUNCTIONS
 from ..program.onnx_file.graph import Graph, Node
-from ..program.onnx_file.pointwise import FUNCTIONS, OF_TWO
+from ..program.onnx_file.pointwise import OF_TWO
 from ..program.onnx_file.qoperators import REWRITES
 from ..program.onnx_file.read import program_of, read_values
 from ..program.onnx_file.values import Coded, Curve, Known

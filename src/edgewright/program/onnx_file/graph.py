@@ -16,6 +16,11 @@ from ...formats.onnx_file import BITS, STANDARD, array_of, check_dense, opset_of
 MICROSOFT = "com.microsoft"  # the domain of ONNX Runtime's own operators
 
 
+def printable(name: str) -> str:
+    """A name of the file as it can stand in a sentence."""
+    return "".join(each if each.isprintable() else "?" for each in name)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Node:
     """One operator of the file. Absent inputs are empty names."""
@@ -25,11 +30,11 @@ class Node:
 
     @property
     def operator(self) -> str:
-        return str(self.proto.op_type)
+        return printable(str(self.proto.op_type))
 
     @property
     def name(self) -> str:
-        return str(self.proto.name or self.proto.output[0])
+        return printable(str(self.proto.name or self.proto.output[0]))
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -78,7 +83,7 @@ def read_graph(path: Path) -> Graph:
     check_dense(model, path)
     for node in model.graph.node:
         if not node.output:
-            raise ModelError(f"{path} is damaged: the operator {node.op_type} '{node.name}' makes nothing.")
+            raise ModelError(f"{path} is damaged: an operator {printable(node.op_type)} makes nothing.")
     stored = {tensor.name: tensor for tensor in model.graph.initializer}
     return Graph(
         path=path,
@@ -108,12 +113,12 @@ def is_known_domain(node: Node) -> bool:
 
 
 def _entry(value: onnx.ValueInfoProto, path: Path) -> Entry:
-    tensor = value.type.tensor_type
+    tensor, name = value.type.tensor_type, printable(value.name)
     try:
         dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type))
     except KeyError:
-        raise UnsupportedError(f"The input {value.name} of {path} is no tensor of numbers: give it a type.") from None
+        raise UnsupportedError(f"The input {name} of {path} is no tensor of numbers: give it a type.") from None
     if not tensor.HasField("shape") or not tensor.shape.dim:
-        raise UnsupportedError(f"The input {value.name} of {path} has no shape: export the file with one.")
+        raise UnsupportedError(f"The input {name} of {path} has no shape: export the file with one.")
     sizes = tuple(dim.dim_value if dim.dim_value > 0 else None for dim in tensor.shape.dim)
     return Entry(name=value.name, dtype=dtype, shape=sizes)

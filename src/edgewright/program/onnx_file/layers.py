@@ -120,7 +120,7 @@ def per_channel(call: Call, x: Coded, factor_C: np.ndarray, offset_C: np.ndarray
     scale_C = np.where(factor_C != 0, np.abs(factor_C), 1.0) / NEUTRAL
     unit_C = sum_scale(x.grid, scale_C)
     bias = np.floor(offset_C / unit_C + 0.5)
-    if not (np.abs(bias) < 2**31).all():
+    if not (np.abs(bias) < 2**31).all() or not np.isfinite(unit_C).all():
         raise call.refused("has constants that do not fit into 32 bits of its sums", remedy="fold them into a layer")
     weight = (NEUTRAL * np.sign(factor_C)).astype(np.int8)
     settings = {"window": Window(kernel=(1, 1)), "groups": shape[0]}

@@ -13,10 +13,10 @@ from ...formats.onnx_file import STANDARD
 from ..building import identifier, tidied
 from ..shapes import check
 from ..types import Program
-from . import integers, layers, parts, pointwise, resize, windows
+from . import curves, integers, layers, parts, pointwise, resize, windows
 from .call import QUANTIZE, REPLACE, Call, Reading, plain_name
 from .fold import MOST, evaluate
-from .graph import Graph, Node, is_known_domain, read_graph
+from .graph import Graph, Node, is_known_domain, printable, read_graph
 from .qoperators import with_quantizers
 from .values import Coded, Image, Known, Pending, Stored, Value
 
@@ -35,7 +35,7 @@ FORMS: dict[str, tuple[Form, int]] = {
     "GlobalMaxPool": (windows.global_max, 1),
     "GlobalAveragePool": (windows.mean, 1), "ReduceMean": (windows.mean, 1), "ReduceMax": (windows.maximum, 1),
     **dict.fromkeys(("Relu", "Clip"), (pointwise.clamp, 1)), **dict.fromkeys(("Min", "Max"), (pointwise.clamp, 2)),
-    **dict.fromkeys(pointwise.FUNCTIONS, (pointwise.function, 1)),
+    **dict.fromkeys(curves.FUNCTIONS, (pointwise.function, 1)),
     "LeakyRelu": (pointwise.leaky_relu, 1), "PRelu": (pointwise.leaky_relu, 2),
     **dict.fromkeys(pointwise.OF_TWO, (pointwise.of_two, 2)),
     "BatchNormalization": (pointwise.batch_norm, 5),
@@ -73,8 +73,9 @@ def read_values(path: Path) -> tuple[Reading, list[str]]:
     """What `read_onnx` builds, before it is tidied, and the names of the tensors that leave."""
     graph = read_graph(path)
     try:
-        walk = _Walk(with_quantizers(graph))
-        return walk.reading, walk.outputs()
+        with np.errstate(all="ignore"):  # what is no number is refused where it is used
+            walk = _Walk(with_quantizers(graph))
+            return walk.reading, walk.outputs()
     except WRONG as error:  # changed bytes break it in any place
         raise ModelError(f"{path} is damaged ({first_line(error, typed=True)}): export the model again.") from error
 
@@ -102,7 +103,7 @@ class _Walk:
             batch, *sizes = entry.shape
             if batch not in (None, 1) or None in sizes or not sizes:
                 raise UnsupportedError(
-                    f"The input {entry.name} of {graph.path} has the shape {_text(entry.shape)}, expected one image of "
+                    f"The input {printable(entry.name)} of {graph.path} has the shape {_text(entry.shape)}, expected one image of "
                     "static size: export the file with a batch of 1 (or an open one) and all other sizes fixed."
                 )
             shape = tuple(size for size in sizes if size is not None)
@@ -129,7 +130,7 @@ class _Walk:
             ) from error
         for output, value in zip(node.outputs, made, strict=False):
             if output in self.values:
-                raise ModelError(f"{self.graph.path} is damaged: '{output}' is made twice.")
+                raise ModelError(f"{self.graph.path} is damaged: '{printable(output)}' is made twice.")
             if output:
                 self.values[output] = value
 
@@ -158,7 +159,7 @@ class _Walk:
             return None
         if name not in self.values:
             raise ModelError(
-                f"{self.graph.path} is damaged: {node.operator} {node.name} reads '{name}', which nothing before "
+                f"{self.graph.path} is damaged: {node.operator} {node.name} reads '{printable(name)}', which nothing before "
                 "it makes."
             )
         return self.values[name]
@@ -173,7 +174,7 @@ class _Walk:
         if isinstance(value, Pending) and value.natural is not None:
             return value.on(value.natural).name
         raise UnsupportedError(
-            f"The output {name} of {self.graph.path} is computed in float: {QUANTIZE} (only a last linear layer may "
+            f"The output {printable(name)} of {self.graph.path} is computed in float: {QUANTIZE} (only a last linear layer may "
             "give floats)."
         )
 
