@@ -84,6 +84,7 @@ def build_bench():
     for inputs, outputs in ((17, 33), (64, 6)):
         x = Grid(scale=0.04, zero_point=-3, low=-128, high=127)
         add_linear(bench, (inputs, outputs, x, x, inputs))
+        add_linear(bench, (inputs, outputs, x, None, inputs))
     for channels, outputs in ((1, 1), (3, 5), (17, 33), (16, 2), (6, 7)):
         x = Grid(scale=0.04, zero_point=-128, low=-128, high=127)
         window = Window(kernel=(1, 1))
