@@ -14,7 +14,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tflite_images import images
+from tflite_logits import FILES, images
 
 from edgewright.files import write_json
 from edgewright.pipeline.record import machine_facts, version_facts
@@ -22,10 +22,6 @@ from edgewright.program import Program, run
 from edgewright.program.dead import DeadReport, eliminate_dead
 from edgewright.program.tflite_file import read_tflite
 
-FILES = {
-    "visual_wake_words": "visual_wake_words/vww_96_int8.tflite",
-    "image_classification": "image_classification/pretrainedResnet_quant.tflite",
-}
 EXPECTED = {
     "visual_wake_words": {"macs": 7_490_000, "macs_removed": 3_690_000, "weights": 207_600, "weights_removed": 175_671},
     "image_classification": {"macs_removed": 0, "weights_removed": 0},

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import strategies as st
 
 from c_cases import ODD, Bench, drawn, grids, in_tflm, proof_of
+from edgewright.export.c import emit
 from edgewright.export.c.kernel_sets import KERNEL_SETS
 from edgewright.program import KINDS
 from edgewright.reference.integer import Grid, Window, table
@@ -147,5 +148,7 @@ def test_every_operation_rounds_twice_where_the_program_does(tmp_path):
     program = in_tflm(build_bench(), every=2)
     kinds = {each.kind for each in program.operations}
     assert {"add", "mul", "concat", "average_pool", "global_average", "rescale", "leaky_relu", "softmax"} <= kinds
+    calls = emit(program, kernels="helium").files["model.c"]
+    assert "ew_dsp_add_tflm(&" in calls and "ew_add_tflm(&" in calls
     parity = proof_of(program, tmp_path / "c", seed=3, kernels="helium")
     assert [each for each in parity.values() if each.differing] == [] and len(parity) == len(program.operations)

@@ -76,12 +76,26 @@ def depthwise(scene: Scene, call: Call) -> Call | None:
 
 def add(scene: Scene, call: Call) -> Call | None:
     """Of two tensors that are walked in step."""
+    sizes = _in_step(call)
+    if sizes is None or abs(sizes["shift"]) > WIDEST_SHIFT:
+        return None
+    return replace(call, kernel="dsp/add", sizes=sizes)
+
+
+def add_tflm(scene: Scene, call: Call) -> Call | None:
+    """The same with the roundings of TensorFlow Lite Micro."""
+    sizes = _in_step(call)
+    if sizes is None or sizes["shift"] not in FUSED_SHIFTS:
+        return None
+    return replace(call, kernel="dsp/add_tflm", sizes=sizes)
+
+
+def _in_step(call: Call) -> dict[str, Any] | None:
+    """The sizes of a call on two tensors with a count alone; None where one of them is repeated."""
     sizes = dict(call.sizes)
     pair = sizes.pop("pair")
     in_step = (pair["outer"], pair["middle"], pair["a_inner"], pair["b_inner"]) == (1, 1, 1, 1)
-    if not in_step or abs(sizes["shift"]) > WIDEST_SHIFT:
-        return None
-    return replace(call, kernel="dsp/add", sizes={"count": pair["inner"], **sizes})
+    return {"count": pair["inner"], **sizes} if in_step else None
 
 
 def pairs_in_row(window: Mapping[str, int]) -> int:
@@ -128,6 +142,7 @@ def by_pixels(program: Program, operation: Operation, name: str) -> Distances:
 
 KERNELS: dict[str, Callable[[Scene, Call], Call | None]] = {
     "add": add,
+    "add_tflm": add_tflm,
     "conv": conv,
     "depthwise": depthwise,
     "linear": linear,

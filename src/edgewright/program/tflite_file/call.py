@@ -121,11 +121,18 @@ class Call:
         """An operation that takes codes as they are; an activation behind it only clamps them."""
         clamp = parts.pop("clamp", 0)
         x, grid = self.source(), grid_of(self, self.result)
-        if x.grid is None or (x.grid.scale, x.grid.zero_point) != (grid.scale, grid.zero_point):
+        if not on_one_grid(x.grid, grid):
             raise self.refused("changes scale or zero point", remedy="convert the model again: both are to be equal")
         moved = self.named(x.grid, suffix="_whole" if clamp else "")
         self.add(kind, [x], moved, **parts)
         return self.add("rescale", [moved], self.output(clamp=clamp)) if clamp else moved
+
+
+def on_one_grid(first: Grid | None, second: Grid | None) -> bool:
+    """Whether codes of two tensors stand for the same values, wherever they end."""
+    if first is None or second is None:
+        return False
+    return (first.scale, first.zero_point) == (second.scale, second.zero_point)
 
 
 def plain(name: str) -> str:

@@ -10,7 +10,7 @@ from ...reference.integer import Window
 from ..building import global_average
 from ..building import reshape as to_shape
 from ..types import Tensor
-from .call import Call, grid_of, program_axis, program_shape
+from .call import Call, grid_of, on_one_grid, program_axis, program_shape
 from .moves import in_program, moved, places_of
 
 SAME = 0  # Padding; VALID is 1
@@ -153,7 +153,7 @@ def relu6(call: Call) -> Tensor:
 
 def _clamped(call: Call, clamp: int) -> Tensor:
     x, output = call.source(), grid_of(call, call.result, clamp=clamp)
-    if x.grid is None or (x.grid.scale, x.grid.zero_point) != (output.scale, output.zero_point):
+    if not on_one_grid(x.grid, output):
         raise call.refused("changes scale or zero point", remedy="fuse it into the layer ahead of it")
     return call.add("rescale", [x], call.named(output))
 
@@ -192,8 +192,7 @@ def concat(call: Call) -> Tensor:
     """ConcatenationOptions: 0 axis, 1 activation. The kernels copy codes: all parts have the output's grid."""
     output = call.output(clamp=int(call.operator.option(1, "b")))
     parts = [call.source(place) for place in range(len(call.operator.inputs))]
-    if any(part.grid is None or output.grid is None or part.grid.scale != output.grid.scale
-           or part.grid.zero_point != output.grid.zero_point for part in parts):  # fmt: skip
+    if not all(on_one_grid(part.grid, output.grid) for part in parts):
         raise call.refused("joins parts of different scales or zero points", remedy=AGAIN)
     axis = program_axis(call.result, int(call.operator.option(0, "i")))
     if axis < 0:
