@@ -143,8 +143,8 @@ def test_the_code_of_a_layer_is_there_once_whatever_the_number_of_stripes():
     texts = [emit(striped(program, block_between(program, 0, 4), rows=rows)).files["model.c"] for rows in (1, 3)]
     for text in texts:
         assert text.count("ew_depthwise(&sizes") == text.count("ew_pointwise(&sizes") == 1
-        assert "int32_t rows, int32_t out_rows, int32_t top" in text
-        assert ".kernel_rows = 3" in text and ".rows = rows" in text
+        assert "int32_t window_rows, int32_t window_out_rows, int32_t window_top" in text
+        assert ".kernel_rows = 3" in text and ".rows = window_rows" in text
 
 
 def test_stripes_of_one_layer_lie_at_one_place():

@@ -1,8 +1,11 @@
-"""Calls of one kernel by the parts of one layer, as one function of C: its code is there once, whatever the parts."""
+"""Calls of one kernel by the parts of one layer, as one function of C: its code is there once, whatever the parts.
+
+Sizes in which the parts differ, such as their rows, are its arguments; all others stay constants of the code.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,17 +13,8 @@ from ...program import Program
 from .scene import Call
 from .text import Name, lines_of
 
-WINDOW = ("window.rows", "window.out_rows", "window.top")
-VARYING = {
-    "conv": WINDOW, "depthwise": (*WINDOW, "band"), "max_pool": WINDOW, "average_pool": (*WINDOW, "above", "below"),
-    "pointwise": ("rows",), "add": ("pair.inner",), "mul": ("pair.inner",), "look_up": ("count",),
-    "rescale": ("count",), "leaky_relu": ("count",), "copy": ("count",), "slice": ("outer", "offset"),
-    "concat": ("outer", "offset"),
-}  # fmt: skip
-"""Kernel -> the sizes in which parts that differ by their rows differ; all others stay constants of the code.
-
-The kernels of another set or rounding, such as `dsp/conv` and `add_tflm`, go by the same names.
-"""
+Key = tuple[int, int]  # an operation, and one of its calls
+Path = tuple[str, ...]  # names of the structs around a size, and its own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,13 +28,12 @@ class Function:
     name: str
     what: str
     call: Call
-    parameters: tuple[str, ...]
+    parameters: tuple[Path, ...]
     num_calls: int
 
     @property
     def sizes(self) -> str:
-        given = {path: Name(_plain(path)) for path in self.parameters}
-        return lines_of(_replaced(self.call.sizes, given))
+        return lines_of(_replaced(self.call.sizes, {path: Name("_".join(path)) for path in self.parameters}))
 
     @property
     def inputs(self) -> list[str]:
@@ -54,14 +47,12 @@ class Function:
     def declared(self) -> str:
         written = [f"int8_t *{name}" for name in (*self.scratch, "y")]
         codes = [*(f"const int8_t *{name}" for name in self.inputs), *written]
-        return ", ".join([*codes, *(f"int32_t {_plain(path)}" for path in self.parameters)])
+        return ", ".join([*codes, *(f"int32_t {'_'.join(path)}" for path in self.parameters)])
 
     def numbers(self, call: Call) -> list[str]:
         """What a call passes for the parameters."""
-        return [str(_field(call.sizes, path)) for path in self.parameters]
-
-
-Key = tuple[int, int]  # an operation, and one of its calls
+        found = dict(_leaves(call.sizes))
+        return [str(found[path]) for path in self.parameters]
 
 
 def functions_of(program: Program, calls: Sequence[tuple[Call, ...]]) -> dict[Key, Function]:
@@ -69,7 +60,7 @@ def functions_of(program: Program, calls: Sequence[tuple[Call, ...]]) -> dict[Ke
     groups: dict[Any, list[Key]] = {}
     for index, (operation, own) in enumerate(zip(program.operations, calls, strict=True)):
         for number, call in enumerate(own):
-            if operation.layer and _varying(call):
+            if operation.layer:
                 groups.setdefault((operation.layer, _kind(call)), []).append((index, number))
     found: dict[Key, Function] = {}
     for (layer, _), keys in groups.items():
@@ -81,42 +72,33 @@ def functions_of(program: Program, calls: Sequence[tuple[Call, ...]]) -> dict[Ke
 
 
 def _function(name: str, layer: str, members: Sequence[Call]) -> Function:
-    differ = tuple(path for path in _varying(members[0]) if len({_field(each.sizes, path) for each in members}) > 1)
+    all_sizes = [dict(_leaves(each.sizes)) for each in members]
+    differ = tuple(path for path in all_sizes[0] if len({sizes[path] for sizes in all_sizes}) > 1)
     what = f"{members[0].kernel} of {layer}, for {len(members)} of its parts"
     return Function(name=name, what=what, call=members[0], parameters=differ, num_calls=len(members))
 
 
 def _kind(call: Call) -> tuple[Any, ...]:
-    """What calls of one function agree on."""
+    """What calls of one function agree on; they differ in sizes alone."""
     constants = tuple((each.role, each.values.dtype.name, each.values.tobytes()) for each in call.constants)
-    sizes = _replaced(call.sizes, dict.fromkeys(_varying(call), 0))
-    return call.kernel, len(call.inputs), bool(call.scratch_bytes), constants, lines_of(sizes)
+    leaves = tuple(_leaves(call.sizes))
+    lists = tuple((path, value) for path, value in leaves if isinstance(value, tuple))
+    paths = tuple(path for path, _ in leaves)
+    return call.kernel, len(call.inputs), bool(call.scratch_bytes), constants, paths, lists
 
 
-def _varying(call: Call) -> tuple[str, ...]:
-    """The paths in which parts may differ, of those that the kernel has."""
-    base = call.kernel.rpartition("/")[2].removesuffix("_tflm")
-    return tuple(path for path in VARYING.get(base, ()) if _has(call.sizes, path))
+def _leaves(sizes: Mapping[str, Any], inside: Path = ()) -> Iterator[tuple[Path, Any]]:
+    for name, value in sizes.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, (*inside, name))
+        else:
+            yield (*inside, name), value
 
 
-def _has(sizes: Mapping[str, Any], path: str) -> bool:
-    first, _, rest = path.partition(".")
-    return first in sizes and (not rest or _has(sizes[first], rest))
-
-
-def _field(sizes: Mapping[str, Any], path: str) -> int:
-    first, _, rest = path.partition(".")
-    return _field(sizes[first], rest) if rest else int(sizes[first])
-
-
-def _replaced(sizes: Mapping[str, Any], values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def _replaced(sizes: Mapping[str, Any], values: Mapping[Path, Any], inside: Path = ()) -> dict[str, Any]:
     """Sizes with other values at some paths."""
     found: dict[str, Any] = {}
     for name, value in sizes.items():
-        inner = isinstance(value, Mapping)
-        found[name] = _replaced(value, values, f"{prefix}{name}.") if inner else values.get(prefix + name, value)
+        path = (*inside, name)
+        found[name] = _replaced(value, values, path) if isinstance(value, Mapping) else values.get(path, value)
     return found
-
-
-def _plain(path: str) -> str:
-    return path.rpartition(".")[2]
