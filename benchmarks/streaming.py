@@ -1,10 +1,10 @@
 """Networks in stripes of rows: arena, multiply-accumulates, flash and instructions beside those of whole maps.
 
-    OMP_NUM_THREADS=1 .venv/bin/python benchmarks/streaming.py [--only NAME] [--images N] [--out FILE.json]
+    EDGEWRIGHT_TEST_DATA=... python benchmarks/streaming.py [--only NAME] [--images N] [--out FILE.json]
 
-Four networks of the zoo for microcontrollers, int8 with seeded weights, kernels of a Cortex-M4: once with whole maps,
-once with the smallest arena that `fit_memory` finds. Both are run in the emulator on images of noise, and every byte of
-every tensor is held against `program.run`. Instructions and bytes are exact, the same in every run. Needs
+The four networks of `firmware_nets.py`, int8 with trained weights and nothing removed, kernels of a Cortex-M4: once
+with whole maps, once with the smallest arena that `fit_memory` finds. Both are run in the emulator on test images, and
+every byte of every tensor is held against `program.run`. Instructions and bytes are exact, the same in every run. Needs
 arm-none-eabi-gcc and qemu-system-arm.
 """
 
@@ -18,44 +18,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+from firmware_nets import NETS, load
 
-from edgewright.compress.quantize import observe, plan_quantizers, ranges_of, simulate
-from edgewright.compress.quantize.gates import expose_gates
 from edgewright.devices import device
 from edgewright.export.c import emit, write
 from edgewright.export.c.streaming import Streamed, fit_memory
 from edgewright.files import write_json
-from edgewright.model import capture
-from edgewright.model.fold import fold_batch_norms
 from edgewright.pipeline.record import machine_facts, version_facts
 from edgewright.program import Program
-from edgewright.program.lowering import lower
 from edgewright.verify.firmware.on_board import prove_on_board
 from edgewright.verify.firmware.subject import target_of
-from edgewright.zoo import resolve
 
 OUT = Path(__file__).parent / "results" / "streaming.json"
-SEED, KERNELS = 0, "dsp"
+KERNELS = "dsp"
 DEVICE = "stm32l4r5"  # a Cortex-M4
-NETS = {
-    "resnet8": ((3, 32, 32), 10), "mobilenet_v1:0.25": ((3, 96, 96), 2), "ds_cnn": ((1, 49, 10), 12),
-    "mobilenet_v2:0.35": ((3, 96, 96), 2),
-}  # fmt: skip
-
-
-def program_of(name: str) -> Program:
-    """The integer program of one net with seeded weights, its ranges taken from noise."""
-    shape, num_classes = NETS[name]
-    generator = torch.Generator().manual_seed(SEED)
-    with torch.random.fork_rng():
-        torch.manual_seed(SEED)
-        model = resolve(name, num_classes=num_classes, image_size=shape[1:]).model.eval()
-    images_BCHW = torch.randn(2, *shape, generator=generator)
-    folded = expose_gates(fold_batch_norms(capture(model, shape))[0])
-    plan = plan_quantizers(folded, float_output=True)
-    ranges = ranges_of(observe(folded, plan, images_BCHW), method="minmax")
-    return lower(simulate(folded, plan, ranges), name=name.partition(":")[0])
 
 
 def proven(program: Program, images: list[dict[str, np.ndarray]]) -> dict[str, Any]:
@@ -76,13 +52,8 @@ def proven(program: Program, images: list[dict[str, np.ndarray]]) -> dict[str, A
 
 def row(name: str, num_images: int) -> dict[str, Any]:
     """One net with whole maps and in stripes."""
-    program, rng, began = program_of(name), np.random.default_rng(SEED), time.perf_counter()
-    (given,) = program.inputs
-    tensor = program.tensors[given]
-    assert tensor.grid is not None
-    images = [
-        {given: rng.integers(tensor.grid.low, tensor.grid.high + 1, tensor.shape)} for _ in range(num_images)
-    ]  # fmt: skip
+    program, images = load(name, num_images)
+    began = time.perf_counter()
     found: Streamed = fit_memory(program, kernels=KERNELS)
     return {
         "net": name, "device": DEVICE, "images": num_images, "whole": proven(program, images),
@@ -107,7 +78,7 @@ def main() -> None:
                   f"{each['instructions']:11,} MACs {each['macs']:11,}; {each['differing_bytes']} of "
                   f"{each['compared_bytes']:,} bytes differ", flush=True)  # fmt: skip
         write_json(asked.out, {
-            "command": f"python benchmarks/streaming.py --images {asked.images}", "seed": SEED, "kernels": KERNELS,
+            "command": f"python benchmarks/streaming.py --images {asked.images}", "kernels": KERNELS,
             "machine": machine_facts(), "versions": version_facts(), "rows": rows,
         })  # fmt: skip
 

@@ -29,7 +29,6 @@ class Function:
     what: str
     call: Call
     parameters: tuple[Path, ...]
-    num_calls: int
 
     @property
     def sizes(self) -> str:
@@ -75,7 +74,7 @@ def _function(name: str, layer: str, members: Sequence[Call]) -> Function:
     all_sizes = [dict(_leaves(each.sizes)) for each in members]
     differ = tuple(path for path in all_sizes[0] if len({sizes[path] for sizes in all_sizes}) > 1)
     what = f"{members[0].kernel} of {layer}, for {len(members)} of its parts"
-    return Function(name=name, what=what, call=members[0], parameters=differ, num_calls=len(members))
+    return Function(name=name, what=what, call=members[0], parameters=differ)
 
 
 def _kind(call: Call) -> tuple[Any, ...]:

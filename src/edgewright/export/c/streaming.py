@@ -112,6 +112,7 @@ def _trials(
     fits = False
     for keep in (True, False):
         for block in sorted(bounds, key=lambda each: (bounds[each], each.first, each.last))[:NUM_BLOCKS]:
+            most = made.arena_bytes
             for rows in (each for each in ROWS if each < program.tensors[block.exit].shape[1]):
                 slim = striped(program, block, rows=rows, keep=keep)
                 planned = _plan(slim, kernels)
@@ -120,8 +121,9 @@ def _trials(
                     entry=block.entry, exit=block.exit, rows=rows, keep=keep, arena_bytes=planned.arena_bytes,
                     macs=sum(macs(slim).values()),
                 ), slim, planned  # fmt: skip
-                if limit_bytes is not None and planned.arena_bytes > limit_bytes:
+                if planned.arena_bytes > (most if limit_bytes is None else limit_bytes):
                     break  # taller stripes need more
+                most = planned.arena_bytes
         if fits or limit_bytes is None:
             return
 
