@@ -64,7 +64,10 @@ FLAGS = {
     "tickets": (STAGE - {"--weights"}) | TRAINING | {
         "--rounds", "--rate", "--last-rate", "--scope", "--rewind", "--seeds",
     },
-    "export": {"--format", "--device", "--kernels", "--rounding", "--out", "--json", "--debug"},
+    "export": {
+        "--format", "--device", "--kernels", "--rounding", "--favor", "--remove-dead-channels", "--out", "--json",
+        "--debug",
+    },
     "verify": {
         "--data", "--device", "--split", "--fp32", "--threads", "--turns", "--data-root", "--download", "--image-size",
         "--channels", "--val-from", "--seed", "--json", "--debug",

@@ -147,6 +147,16 @@ def find(name):
     return found[0]
 
 
+def test_dead_channels_leave_an_onnx_file(folders, tmp_path):
+    onnx = tmp_path / "onnx"
+    assert run("export", str(folders / "int8"), "--out", str(onnx)).exit_code == 0
+    done = run("export", str(onnx / "model.onnx"), "--remove-dead-channels", "--out", str(tmp_path / "slim.onnx"))
+    assert done.exit_code == 0, (done.stdout, done.stderr)
+    assert "dead" in done.stdout and (tmp_path / "slim.onnx").is_file()
+    words = ("export", str(folders / "int8"), "--remove-dead-channels")
+    assert "makes an .onnx file of an .onnx file" in refused(*words)
+
+
 # -- wrong input ------------------------------------------------------------------------------------------------------
 def test_a_float_run_is_no_firmware(folders):
     sentence = refused("export", str(folders / "float"), "--format", "c")

@@ -13,7 +13,17 @@ import typer
 from ..errors import ConfigError, UnsupportedError
 from ..types import ARTIFACT_FOLDERS, FIRMWARE_FOLDER, RUN_FILE, Device
 from . import options
-from .firmware import FILES, AskedC, C, export_file, firmware_lines, judge_firmware, samples_for, show_firmware
+from .firmware import (
+    FILES,
+    AskedC,
+    C,
+    export_file,
+    firmware_lines,
+    judge_firmware,
+    samples_for,
+    show_firmware,
+    slim_onnx,
+)
 from .show import as_json, lines, table
 
 if TYPE_CHECKING:
@@ -59,6 +69,14 @@ def export(
             "--rounding", metavar="single|tflm", help="For c: one rounding, or TensorFlow Lite Micro's to the bit."
         ),
     ] = None,
+    favor: Annotated[
+        str | None,
+        typer.Option("--favor", metavar="time|ram", help="For c: ram makes stripes of rows instead of whole maps."),
+    ] = None,
+    remove_dead_channels: Annotated[
+        bool,
+        typer.Option("--remove-dead-channels", help="Of an integer .onnx file: what no image can change; C has none."),
+    ] = False,
     json_file: options.Json = None,
 ) -> None:
     """Write the model of a run as files to ship, with a manifest of hashes.
@@ -69,9 +87,12 @@ def export(
         raise UnsupportedError(
             f"--format is one of {', '.join(FORMAT_FOLDERS)}, got '{format_}': this version writes no other."
         )
-    asked = AskedC(device=device, kernels=kernels, rounding=rounding)
+    asked = AskedC(device=device, kernels=kernels, rounding=rounding, favor=favor)
     if format_ != C:
         asked.refuse(format_)
+    if remove_dead_channels:
+        slim_onnx(run, out, format_=format_, json_file=json_file)
+        return
     if run.suffix in FILES:
         if format_ != C:
             raise ConfigError(f"{run} is a file, of which only --format c is made: give a run directory.")

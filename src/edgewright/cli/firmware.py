@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
 from ..types import ARTIFACT_FOLDERS, MANIFEST_FILE, Device
-from .show import table
+from .show import as_json, table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,6 +91,24 @@ def export_file(path: Path, out: Path | None, asked: AskedC) -> Artifact:
     )
 
 
+def slim_onnx(path: Path, out: Path | None, *, format_: str, json_file: Path | None) -> None:
+    """Write an integer ONNX file without its dead channels, and say what went.
+
+    Raises:
+        ConfigError: it is no ONNX file, or another format was asked for.
+    """
+    from ..export.dead_channels import remove_dead_channels
+
+    if path.suffix != ".onnx" or format_ != "onnx":
+        raise ConfigError(f"--remove-dead-channels makes an .onnx file of an .onnx file, got {path} and {format_}.")
+    target = out or path.with_name(f"{path.stem}-slim.onnx")
+    found = remove_dead_channels(path, target)
+    if not as_json(found, json_file):
+        gone = {"macs_before": found.macs_before, "macs_removed": found.macs_removed,
+                "weights_before": found.weights_before, "weights_removed": found.weights_removed}  # fmt: skip
+        print(f"{target}: {target.stat().st_size:,} bytes of {path.stat().st_size:,}; {_removed(gone)}")
+
+
 def random_images(program: Program) -> np.ndarray | None:
     """Values of uniform codes, None for a program with several inputs."""
     import numpy as np
@@ -132,6 +150,7 @@ class AskedC:
     device: str | None
     kernels: str | None
     rounding: str | None
+    favor: str | None
 
     def refuse(self, format_: str) -> None:
         """Nothing, when no such option was given.
@@ -158,7 +177,7 @@ class AskedC:
         device = None if self.device is None else find_device(self.device)
         if device is None and content is not None and C in content["device"]["runtimes"]:
             device = Device(**content["device"])
-        return Writing(device=device, kernels=self.kernels, rounding=self.rounding)
+        return Writing(device=device, kernels=self.kernels, rounding=self.rounding, favor=self.favor or "time")
 
 
 def firmware_lines(manifest: Mapping[str, Any]) -> list[str]:

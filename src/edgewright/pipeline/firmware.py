@@ -119,12 +119,19 @@ def _written(run: Run, job: Job, net: fx.GraphModule, onnx: Artifact) -> Artifac
         found = read_artifact(folder)
         if found.manifest["weights"] == fingerprint(net) and all(found.manifest[key] == given[key] for key in given):
             return found
+    favor = "ram" if _is_over(job, net) else "time"
     samples = next(job.data.batches("test", batch_size=NUM_ROUGH))[0]
     return export_c(
         net, folder, name=job.model_name, preprocess=given["preprocess"], class_names=job.data.class_names,
         samples_BCHW=samples, facts={"samples": f"test images of {job.data.name}"},
-        writing=Writing(device=job.device, gate=False),
+        writing=Writing(device=job.device, gate=False, favor=favor),
     )  # fmt: skip
+
+
+def _is_over(job: Job, net: fx.GraphModule) -> bool:
+    """Whether whole maps need more RAM than the budget has: then stripes of rows may fit all the same."""
+    need = need_on_device(job, net)
+    return need is not None and job.budget.ram_bytes is not None and need.ram_bytes > job.budget.ram_bytes
 
 
 def _judged(

@@ -3,18 +3,20 @@
 import dataclasses
 import shutil
 import subprocess
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from edgewright.devices import device
-from edgewright.errors import BudgetError, ModelError
+from edgewright.errors import BudgetError, ConfigError, ModelError
 from edgewright.export import export_c
-from edgewright.export.c import emit
+from edgewright.export.c import emit, gate
 from edgewright.export.c.artifact import Writing, c_name, export_program
 from edgewright.export.c.gate import Limits, Need, need_of, refuse_too_large
 from edgewright.export.c.remedies import flash_remedy, ram_remedy
+from edgewright.export.c.streaming import fit_memory
 from edgewright.program import input_codes, load_program, macs, output_values, run
 from edgewright.program.dead import eliminate_dead
 from edgewright.program.lowering import lower
@@ -114,15 +116,28 @@ def test_without_any_remedy_a_larger_device_is_named(program, firmware):
     assert "choose a larger device" in flash_remedy(program, 10**9)
 
 
-def test_kernels_without_scratch_are_offered_before_the_network_is_touched(program):
+def test_kernels_without_scratch_are_offered_before_the_network_is_touched(program, monkeypatch):
     fast, plain = (emit(program, kernels=name) for name in ("dsp", "portable"))
     need = need_of(plain)
     assert need.ram_bytes < need_of(fast).ram_bytes
     limits = Limits(device="board", ram_bytes=need.ram_bytes, flash_bytes=None)
+    monkeypatch.setattr(gate, "fit_memory", lambda program, kernels: SimpleNamespace(program=program))
     with pytest.raises(BudgetError, match=rf"--kernels portable would do \(RAM {need.ram_bytes:,}, flash "):
         refuse_too_large(program, fast, limits)
     with pytest.raises(BudgetError, match=r"(an input of|channels of) "):
         refuse_too_large(program, fast, dataclasses.replace(limits, ram_bytes=need.ram_bytes - 1))
+
+
+def test_stripes_are_offered_first_and_then_written(nets, program, firmware, tmp_path):
+    striped = emit(fit_memory(program).program)
+    assert striped.plan.arena_bytes < firmware.plan.arena_bytes
+    board = dataclasses.replace(device("rp2040"), ram_bytes=need_of(striped).ram_bytes)
+    with pytest.raises(BudgetError, match=rf"--favor ram would do \(RAM {need_of(striped).ram_bytes:,}, flash "):
+        export_c(nets.simulation, tmp_path / "c", **GIVEN, writing=Writing(device=board))
+    made = export_c(nets.simulation, tmp_path / "c", **GIVEN, writing=Writing(device=board, favor="ram"))
+    assert made.manifest["need"]["ram_bytes"] == board.ram_bytes and made.manifest["favor"] == "ram"
+    with pytest.raises(ConfigError, match="Firmware can favor time or ram, got 'beauty'"):
+        Writing(favor="beauty")
 
 
 def test_nothing_is_written_for_a_device_that_is_too_small(nets, program, tmp_path):

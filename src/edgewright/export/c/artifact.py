@@ -26,9 +26,11 @@ from .emit import Firmware, emit
 from .gate import Limits, need_of, refuse_too_large
 from .kernel_sets import set_for
 from .memory import draw, headline
+from .streaming import fit_memory
 from .text import identifier
 
 MODEL_FILE, PLAN_FILE = "model.c", "plan.svg"
+FAVORS = ("time", "ram")
 NUM_VECTORS = 3  # images in the self-test: each is text of four bytes a code
 
 
@@ -41,12 +43,25 @@ class Writing:
         gate: refuse what does not fit; without it the manifest still tells the need.
         kernels: a set of `KERNEL_SETS`; None for the fastest of the device's core.
         rounding: one of `program.types.ROUNDINGS`; None for the program's own.
+        favor: "time", or "ram" for stripes of rows instead of whole maps, down to the smallest arena.
+
+    Raises:
+        ConfigError: no such thing can be favored.
     """
 
     device: Device | None = None
     gate: bool = True
     kernels: str | None = None
     rounding: str | None = None
+    favor: str = "time"
+
+    def __post_init__(self) -> None:
+        if self.favor not in FAVORS:
+            raise ConfigError(f"Firmware can favor {' or '.join(FAVORS)}, got '{self.favor}'.")
+
+    @property
+    def kernel_set(self) -> str:
+        return self.kernels or set_for(self.device)
 
 
 def export_c(
@@ -98,7 +113,7 @@ def export_program(
         raise ConfigError(f"{program.name} has {len(program.inputs)} inputs, and images are given for one.")
     slim, dead = _slim(program, writing)
     codes = [{slim.inputs[0]: input_codes(slim, image)} for image in (() if images_BCHW is None else images_BCHW)]
-    firmware = emit(slim, codes[:NUM_VECTORS], kernels=writing.kernels or set_for(writing.device))
+    firmware = emit(slim, codes[:NUM_VECTORS], kernels=writing.kernel_set)
     if writing.device is not None and writing.gate:
         refuse_too_large(slim, firmware, Limits.of(writing.device))
     stored = program_files(slim)
@@ -110,8 +125,9 @@ def export_program(
         "name": program.name, "model": MODEL_FILE, "parts": _parts(files), "runtime": "c", "quantized": True,
         **_interface(slim), "preprocess": {}, "class_names": [],
         "weights": content_key({name: content.hex() for name, content in stored.items()}),
-        **_told(slim, firmware, dead), "device": None if writing.device is None else writing.device.name,
-        "target": plain(writing.device), **(facts or {}),
+        **_told(slim, firmware, dead), "favor": writing.favor,
+        "device": None if writing.device is None else writing.device.name, "target": plain(writing.device),
+        **(facts or {}),
     })  # fmt: skip
 
 
@@ -122,14 +138,17 @@ def firmware_of(net: fx.GraphModule, writing: Writing) -> Firmware:
         UnsupportedError: as `export_c`.
     """
     slim, _ = _slim(lower(net), writing)
-    return emit(slim, kernels=writing.kernels or set_for(writing.device))
+    return emit(slim, kernels=writing.kernel_set)
 
 
 def _slim(program: Program, writing: Writing) -> tuple[Program, DeadReport]:
-    """The program in the rounding that was asked for, without its dead channels."""
+    """The program in the rounding that was asked for, without its dead channels, in stripes where RAM is favored."""
     if writing.rounding is not None:
         program = check(replace(program, rounding=writing.rounding))
-    return eliminate_dead(program)
+    slim, dead = eliminate_dead(program)
+    if writing.favor == "ram":
+        slim = fit_memory(slim, kernels=writing.kernel_set).program
+    return slim, dead
 
 
 def c_name(name: str) -> str:

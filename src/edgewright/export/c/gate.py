@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from ...errors import BudgetError
 from ...program import Program
 from ...types import FIRMWARE_STACK_BYTES, Device
 from .emit import Firmware, emit
 from .remedies import flash_remedy, ram_remedy
+from .streaming import fit_memory
 
 # Vector table, start-up code and its variables, which any firmware has: at most what the harness has on any core.
 START_FLASH_BYTES = 1_152
@@ -21,8 +21,6 @@ CODE_BYTES = {"conv": 880, "depthwise": 480, "pointwise": 600, "linear": 500} | 
     "dsp/conv": 1400, "dsp/depthwise": 1000, "dsp/pointwise": 920,
 }  # fmt: skip
 OTHER_CODE_BYTES = 450
-OTHER_WAYS: Mapping[str, Mapping[str, Any]] = {"--kernels portable": {"kernels": "portable"}}
-"""Option of `export` -> what it makes `emit` do: ways out that leave the network as it is, and so come first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,13 +95,22 @@ def refuse_too_large(program: Program, firmware: Firmware, limits: Limits) -> No
 
 def _written_otherwise(program: Program, firmware: Firmware, limits: Limits) -> str:
     """The first other way to write the same network that fits, in words; "" where none does."""
-    for flag, settings in OTHER_WAYS.items():
-        if all(getattr(firmware, name) == value for name, value in settings.items()):
-            continue
-        need = need_of(emit(program, **settings))
+    for flag, write in OTHER_WAYS.items():
+        need = need_of(write(program, firmware))
         if need.ram_bytes <= limits.ram_bytes and need.flash_bytes <= (limits.flash_bytes or math.inf):
             return f"{flag} would do (RAM {need.ram_bytes:,}, flash {need.flash_bytes:,}), at more instructions"
     return ""
+
+
+def _in_stripes(program: Program, firmware: Firmware) -> Firmware:
+    return emit(fit_memory(program, kernels=firmware.kernels).program, kernels=firmware.kernels)
+
+
+OTHER_WAYS: Mapping[str, Callable[[Program, Firmware], Firmware]] = {
+    "--favor ram": _in_stripes,
+    "--kernels portable": lambda program, _: emit(program),
+}
+"""Option of `export` -> what it would write: ways out that leave the network as it is, and so come first."""
 
 
 def _ram_sentence(program: Program, firmware: Firmware, limits: Limits, over: int) -> str:
