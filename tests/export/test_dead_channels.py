@@ -78,6 +78,31 @@ def test_a_file_without_dead_channels_stays_as_it_is(tmp_path):
     assert (tmp_path / "same.onnx").read_bytes() == (tmp_path / "net.onnx").read_bytes()
 
 
+class Split(nn.Module):
+    """A map that is cut in two, whose number of channels is written into the file."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.inner = nn.Conv2d(3, 8, 3), nn.Conv2d(4, 6, 1)
+        self.last = nn.Conv2d(10, 2, 1)
+        with torch.no_grad():
+            self.first.bias[:3] = self.inner.bias[:2] = -60.0
+
+    def forward(self, x):
+        left, right = F.relu(self.first(x)).split(4, 1)
+        return self.last(torch.cat([left, F.relu(self.inner(right))], 1))
+
+
+def test_what_the_file_fixes_elsewhere_stays_whole(tmp_path):
+    torch.manual_seed(0)
+    x = pictures(4, 3, 8, 8)
+    file = quantized(export(Split(), x, tmp_path / "net.onnx"), x)
+    report = remove_dead_channels(file, tmp_path / "slim.onnx")
+    before = {each.output: (each.channels_before, each.channels_after) for each in report.operations}
+    assert (8, 8) in before.values() and (6, 4) in before.values()
+    assert any("has its number of channels written into the file" in each.reason for each in report.stays)
+
+
 def test_operators_on_codes_are_refused(dying, tmp_path):
     path, x = dying
     with pytest.raises(UnsupportedError, match=r"has operators on codes \(QLinearConv\).*: quantize to the QDQ form"):

@@ -1,5 +1,7 @@
 """A channel that another rounding could bring to life stays, where room for a step is asked for."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,23 @@ def test_bounds_have_the_room_that_is_asked_for(slack):
     known = bound_program(two_layers([[0], [0], [1]], [7, -9, -20]), slack=slack)["y"]
     assert (known.low.ravel() - GRID.zero_point).tolist() == [7 - slack, 0, 0]
     assert (known.high.ravel() - GRID.zero_point).tolist() == [7 + slack, 0, 235 + slack]
+
+
+def test_zeros_stay_zeros_however_they_are_rounded():
+    """A dead channel at the value 0 is 0 on another grid and in a mean; a live one has a step more on both sides."""
+    program = two_layers([[-1], [1], [1]], [-9, 0, 0])
+    builder = Builder(tensors=dict(program.tensors), operations=list(program.operations))
+    other = Grid(scale=1.7, zero_point=-3, low=-128, high=127)
+    y = builder.tensors["y"]
+    builder.add("rescale", [y], builder.tensor("turned", y.shape, other))
+    builder.add("global_average", [y], builder.tensor("mean", y.shape, other))
+    builder.add("add", [y, y], builder.tensor("twice", y.shape, other), settings={"sign": 1})
+    known = bound_program(
+        check(replace(program, tensors=builder.tensors, operations=tuple(builder.operations))), slack=1
+    )
+    for name in ("turned", "mean", "twice"):
+        assert known[name].low[0] == known[name].high[0] == -3
+        assert known[name].low[1] == -4, "one step below the lowest code that the reference gives"
 
 
 def test_tensors_can_be_kept_whole():

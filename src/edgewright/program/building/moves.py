@@ -15,6 +15,7 @@ from ..loops import nested_loops
 from ..types import Tensor
 from .builder import Builder
 
+MOST_AXES = 6  # of a transposition that is tried in every order
 MOST_STEPS = 8  # of a strided slice: larger ones do not occur
 
 
@@ -50,8 +51,11 @@ def _reshaped(builder: Builder, source: Tensor, ids: np.ndarray, name: str) -> T
 
 
 def _transposed(builder: Builder, source: Tensor, ids: np.ndarray, name: str) -> Tensor | None:
+    if sorted(source.shape) != sorted(ids.shape) or ids.ndim > MOST_AXES:
+        return None
     for order in itertools.permutations(range(len(source.shape))):
-        if np.array_equal(_numbers(source).transpose(order), ids):
+        same_shape = tuple(source.shape[axis] for axis in order) == ids.shape
+        if same_shape and np.array_equal(_numbers(source).transpose(order), ids):
             return _transpose(builder, source, order, name)
     return None
 

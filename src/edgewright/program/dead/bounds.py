@@ -22,6 +22,7 @@ from ...reference.integer import convolve
 from ..sums import sum_limits
 from ..types import Operation, Program, Tensor
 from .evaluate import codes_of_sums, evaluate
+from .links import links_of
 
 MONOTONE = frozenset(
     {"concat", "slice", "max_pool", "average_pool", "global_average", "rescale", "copy", "leaky_relu", "pad", "nearest",
@@ -29,6 +30,9 @@ MONOTONE = frozenset(
 )  # fmt: skip
 """Kinds that never give a smaller code for a larger one: leaky slopes are not negative."""
 EXACT = frozenset({"slice", "max_pool", "pad", "nearest", "reshape", "transpose"})
+OF_ZERO = frozenset(
+    {"concat", "rescale", "leaky_relu", "average_pool", "global_average", "bilinear", "add", "mul"}
+)  # fmt: skip
 FAR = 2**40  # beyond any code that a 32-bit sum can be brought to
 
 
@@ -93,7 +97,24 @@ def _loosened(rule: Rule, operation: Operation, program: Program, known: Known, 
     assert output.grid is not None, "floats have no bounds"
     wide = replace(output, grid=replace(output.grid, low=-FAR, high=FAR))
     found = rule(operation, replace(program, tensors={**program.tensors, output.name: wide}), known)
-    return Bounds(low=output.grid.saturate(found.low - slack), high=output.grid.saturate(found.high + slack))
+    low, high = found.low - slack, found.high + slack
+    if (zero_C := _keeps_zero(operation, program, known)) is not None:
+        low[zero_C] = high[zero_C] = output.grid.zero_point
+    return Bounds(low=output.grid.saturate(low), high=output.grid.saturate(high))
+
+
+def _keeps_zero(operation: Operation, program: Program, known: Known) -> np.ndarray | None:
+    """The channels that are made of zeros alone: sums, means and other scales of 0 are 0 however they are rounded."""
+    links = links_of(operation, program) if operation.kind in OF_ZERO else None
+    if links is None:
+        return None
+    zero_C = np.ones(program.tensors[operation.output].shape[0], bool)
+    for link in links:
+        grid, ends = program.tensors[link.name].grid, known[link.name]
+        assert grid is not None, "a link between codes"
+        is_zero = ((ends.low == grid.zero_point) & (ends.high == grid.zero_point)).reshape(len(ends.low), -1).all(1)
+        np.logical_and.at(zero_C, link.outputs, is_zero[link.inputs])
+    return zero_C
 
 
 def _whole(tensor: Tensor) -> Bounds:

@@ -16,9 +16,10 @@ from ...formats.onnx_file import BITS, STANDARD, array_of, check_dense, opset_of
 MICROSOFT = "com.microsoft"  # the domain of ONNX Runtime's own operators
 
 
-def printable(name: str) -> str:
-    """A name of the file as it can stand in a sentence."""
-    return "".join(each if each.isprintable() else "?" for each in name)
+def printable(name: str | bytes) -> str:
+    """A name of the file as it can stand in a sentence; where it is no text it comes as bytes."""
+    text = name if isinstance(name, str) else name.decode(errors="replace")
+    return "".join(each if each.isprintable() else "?" for each in text)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,11 +31,11 @@ class Node:
 
     @property
     def operator(self) -> str:
-        return printable(str(self.proto.op_type))
+        return printable(self.proto.op_type)
 
     @property
     def name(self) -> str:
-        return printable(str(self.proto.name or self.proto.output[0]))
+        return printable(self.proto.name or self.proto.output[0])
 
     @property
     def inputs(self) -> tuple[str, ...]:

@@ -103,8 +103,9 @@ class _Walk:
             batch, *sizes = entry.shape
             if batch not in (None, 1) or None in sizes or not sizes:
                 raise UnsupportedError(
-                    f"The input {printable(entry.name)} of {graph.path} has the shape {_text(entry.shape)}, expected one image of "
-                    "static size: export the file with a batch of 1 (or an open one) and all other sizes fixed."
+                    f"The input {printable(entry.name)} of {graph.path} has the shape {_text(entry.shape)}, expected "
+                    "one image of static size: export the file with a batch of 1 (or an open one) and all other sizes "
+                    "fixed."
                 )
             shape = tuple(size for size in sizes if size is not None)
             self.values[entry.name] = Image(name=entry.name, shape=shape, dtype=entry.dtype)
@@ -159,8 +160,8 @@ class _Walk:
             return None
         if name not in self.values:
             raise ModelError(
-                f"{self.graph.path} is damaged: {node.operator} {node.name} reads '{printable(name)}', which nothing before "
-                "it makes."
+                f"{self.graph.path} is damaged: {node.operator} {node.name} reads '{printable(name)}', which nothing "
+                "before it makes."
             )
         return self.values[name]
 
@@ -174,8 +175,8 @@ class _Walk:
         if isinstance(value, Pending) and value.natural is not None:
             return value.on(value.natural).name
         raise UnsupportedError(
-            f"The output {printable(name)} of {self.graph.path} is computed in float: {QUANTIZE} (only a last linear layer may "
-            "give floats)."
+            f"The output {printable(name)} of {self.graph.path} is computed in float: {QUANTIZE} (only a last "
+            "linear layer may give floats)."
         )
 
 
