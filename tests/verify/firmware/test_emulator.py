@@ -7,9 +7,10 @@ import subprocess
 import numpy as np
 import pytest
 
-from edgewright.errors import BudgetError, DataError, ExportError, ModelError
+from edgewright.errors import BudgetError, DataError, ExportError, ModelError, UnsupportedError
 from edgewright.verify.firmware.boards import BOARDS
 from edgewright.verify.firmware.build import build
+from edgewright.verify.firmware.elf import read_segments
 from edgewright.verify.firmware.qemu import run_firmware
 from edgewright.verify.firmware.records import read_records
 from edgewright.verify.firmware.sizes import object_sizes
@@ -202,6 +203,29 @@ def test_firmware_that_does_not_end_is_stopped(make_firmware):
 def test_an_undefined_instruction_is_told(make_firmware):
     with pytest.raises(ExportError, match="The firmware faulted: an undefined instruction"):
         run_firmware(make_firmware('void ew_small_run(void) { __asm volatile("udf #0"); }'), [words(1)])
+
+
+@pytest.mark.parametrize("core", ["M4", "M55"])
+def test_a_core_that_locks_up_is_told(core, make_firmware):
+    firmware = make_firmware(LOOP, core=core)
+    vectors = dict(read_segments(firmware.elf))[BOARDS[core].vectors_at]
+    raw = firmware.elf.read_bytes()
+    assert raw.count(vectors[:64]) == 1
+    firmware.elf.write_bytes(raw.replace(vectors[:64], bytes(64)))  # no stack, and nothing to start with
+    with pytest.raises(ExportError, match=r"ended with exit code -?\d+ before it was done: .*[Ll]ockup"):
+        run_firmware(firmware, [words(1)])
+
+
+def test_a_damaged_file_and_a_missing_emulator_are_told(make_firmware, monkeypatch, tmp_path):
+    firmware = make_firmware(LOOP)
+    firmware.elf.write_bytes(b"\x7fELF" + bytes(60))
+    with pytest.raises(ExportError, match=r"ended with exit code -?\d+ before it was done: .*([Ll]ockup|load)"):
+        run_firmware(firmware, [words(1)])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UnsupportedError, match="qemu-system-arm not found: apt-get install"):
+        run_firmware(firmware, [words(1)])
+    with pytest.raises(UnsupportedError, match="arm-none-eabi-gcc not found: apt-get install"):
+        make_firmware(LOOP)
 
 
 def test_images_of_other_bytes_are_refused(make_firmware):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...errors import DataError, ExportError, first_line
+from ...errors import DataError, ExportError
 from .boards import Board
 from .build import Firmware
 from .records import Kind, Record, read_records
@@ -192,8 +192,14 @@ def _judge_end(done: subprocess.CompletedProcess[bytes], records: tuple[Record, 
     if last is not None and last.kind is Kind.FAULT:
         return
     if done.returncode or last is None or last.kind is not Kind.DONE:
-        told = first_line(RuntimeError(done.stderr.decode(errors="replace").strip() or "no message"))
+        told = _complaint(done.stderr.decode(errors="replace"))
         raise ExportError(f"The firmware ended with exit code {done.returncode} before it was done: {told}")
+
+
+def _complaint(text: str) -> str:
+    """What ended the emulator; it warns of parts of the board that are not connected before that."""
+    lines = [line.strip() for line in text.splitlines() if line.strip() and ": warning: " not in line]
+    return (lines or ["no message"])[0][:200]
 
 
 def _fault(record: Record, firmware: Firmware) -> str:
