@@ -16,6 +16,7 @@ EW_INLINE void ew_copy_codes(int8_t *to, const int8_t *from, int32_t count)
     if (count > 0) {
         const mve_pred16_t some = vctp8q((uint32_t)count);
         vstrbq_p_s8(to, vldrbq_z_s8(from, some), some);
+        __asm volatile("" : : : "memory"); /* see ew_lanes_store_some */
     }
 }
 
@@ -28,6 +29,7 @@ EW_INLINE void ew_fill_codes(int8_t *to, int32_t code, int32_t count)
     }
     if (count > 0) {
         vstrbq_p_s8(to, all, vctp8q((uint32_t)count));
+        __asm volatile("" : : : "memory"); /* see ew_lanes_store_some */
     }
 }
 
@@ -63,6 +65,7 @@ EW_INLINE void ew_spread_codes(int8_t *to, const int8_t *from, int32_t count, in
         for (; count > 0; count -= at_once) {
             const mve_pred16_t some = vctp8q((uint32_t)((count < at_once ? count : at_once) * channels));
             vstrbq_scatter_offset_p_s8(to, places, vldrbq_z_s8(from, some), some);
+            __asm volatile("" : : : "memory"); /* see ew_lanes_store_some */
             from += at_once * channels;
             to += at_once * pitch;
         }

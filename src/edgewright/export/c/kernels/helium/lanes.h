@@ -55,10 +55,12 @@ EW_INLINE void ew_lanes_scatter(int8_t *to, int32_t step, ew_lanes codes, int32_
     } else {
         vstrbq_scatter_offset_p_s32(to, places, codes, vctp32q((uint32_t)count));
     }
+    __asm volatile("" : : : "memory"); /* see ew_lanes_store_some */
 }
 EW_INLINE void ew_lanes_store_some(int8_t *to, ew_lanes codes, int32_t count)
 {
     vstrbq_p_s32(to, codes, vctp32q((uint32_t)count));
+    __asm volatile("" : : : "memory"); /* or GCC 12 may read a code of here from before the store */
 }
 
 #else
