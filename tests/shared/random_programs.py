@@ -188,7 +188,10 @@ class Varied(Growing):
             del self.operations[count:]
 
     def program(self, *outputs):
-        return replace(super().program(*outputs), rounding=self.rounding)
+        """Without the tensors of operations that were taken back."""
+        kept = ["x", *(each.output for each in self.operations)]
+        tensors = {name: self.tensors[name] for name in kept}
+        return replace(super().program(*outputs), tensors=tensors, rounding=self.rounding)
 
     def has_arithmetic(self, made):
         """Whether the rounding defines everything so far."""
