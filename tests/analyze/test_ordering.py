@@ -14,10 +14,10 @@ from torch.nn import functional
 
 from edgewright.analyze import Schedule, peak, schedule, trace
 from edgewright.analyze.operators import Operator
-from edgewright.analyze.order_search import Over, Problem, Step, search
 from edgewright.analyze.ordering import best_order, reordered
 from edgewright.errors import ConfigError
 from edgewright.model import capture
+from edgewright.program.order_search import Over, Problem, Step, search
 
 IMAGE = (2, 8, 8)
 MAP = 8 * 8

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..errors import ConfigError
+from ..program.order_search import Over, Problem, Step, search
 from .memory import Moment, overwritable, peak
 from .operators import Operator, Schedule
-from .order_search import Over, Problem, Step, search
 
 MAX_STATES = 50_000  # a few seconds of search
 BEAM_WIDTH = 128

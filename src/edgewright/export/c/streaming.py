@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ...errors import BudgetError
 from ...program import Program, macs
+from ...program.ordering import in_best_order
 from ...program.stripes import Block, block_between, striped
 from .calls import calls_of
 from .layout import layouts
@@ -64,7 +65,8 @@ class Streamed:
 def fit_memory(program: Program, *, limit_bytes: int | None = None, kernels: str = "portable") -> Streamed:
     """The program with as many stripes as the limit asks for, or with the smallest arena.
 
-    What fits as it is stays as it is. Otherwise, of all that fits, the stripes of the most rows are taken, which cost
+    Where branches leave the order of operations free, the one with the smallest peak is taken. What then fits as it is
+    stays as it is. Otherwise, of all that fits, the stripes of the most rows are taken, which cost
     the fewest calls; rows are made again, which costs multiply-accumulates, where nothing else fits.
 
     Args:
@@ -74,7 +76,8 @@ def fit_memory(program: Program, *, limit_bytes: int | None = None, kernels: str
     Raises:
         BudgetError: nothing that was tried fits; names the smallest arena.
     """
-    best, made = program, _plan(program, kernels)
+    best = in_best_order(program)
+    made = _plan(best, kernels)
     whole, chosen, tried = made.arena_bytes, list[Trial](), list[Trial]()
     for _ in range(MOST_ROUNDS):
         if limit_bytes is not None and made.arena_bytes <= limit_bytes:

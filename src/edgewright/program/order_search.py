@@ -1,4 +1,4 @@
-"""The search behind `ordering`: the order of steps whose largest sum of live bytes is smallest.
+"""The search behind `ordering` here and in `analyze`: the order of steps whose largest sum of live bytes is smallest.
 
 What is alive depends on the *set* of steps that are done and not on their order, so the orders form a graph of sets.
 A best-first walk through it, the set reached with the smallest peak next, meets the best order first; Ahn et al. 2020
