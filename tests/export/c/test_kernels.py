@@ -144,11 +144,11 @@ def test_every_operation_gives_the_bytes_of_the_reference(proven, kind):
 
 @needs_compiler
 @pytest.mark.slow
-def test_every_operation_rounds_twice_where_the_program_does(tmp_path):
+@pytest.mark.parametrize("kernels", ["dsp", "helium"])
+def test_every_operation_rounds_twice_where_the_program_does(kernels, tmp_path):
     program = in_tflm(build_bench(), every=2)
     kinds = {each.kind for each in program.operations}
     assert {"add", "mul", "concat", "average_pool", "global_average", "rescale", "leaky_relu", "softmax"} <= kinds
-    calls = emit(program, kernels="helium").files["model.c"]
-    assert "ew_dsp_add_tflm(&" in calls and "ew_add_tflm(&" in calls
-    parity = proof_of(program, tmp_path / "c", seed=3, kernels="helium")
+    assert f"ew_{kernels}_add_tflm(&" in emit(program, kernels=kernels).files["model.c"]
+    parity = proof_of(program, tmp_path / "c", seed=3, kernels=kernels)
     assert [each for each in parity.values() if each.differing] == [] and len(parity) == len(program.operations)

@@ -120,6 +120,14 @@ def add(scene: Scene, call: Call) -> Call | None:
     return Call(kernel="helium/add", sizes=sizes, inputs=call.inputs)
 
 
+def add_tflm(scene: Scene, call: Call) -> Call | None:
+    """Four sums at once, with the roundings of TensorFlow Lite Micro."""
+    if call.sizes["shift"] < 2:
+        return None
+    sizes = {name: -value if name.endswith("shift") else value for name, value in call.sizes.items()}
+    return Call(kernel="helium/add_tflm", sizes=sizes, inputs=call.inputs)
+
+
 def mul(scene: Scene, call: Call) -> Call:
     """Four products at once."""
     return Call(kernel="helium/mul", sizes=dict(call.sizes) | {"shift": -call.sizes["shift"]}, inputs=call.inputs)
@@ -179,6 +187,7 @@ def _layer_constants(call: Call, weight_OI: np.ndarray) -> tuple[Constant, ...]:
 
 
 KERNELS: dict[str, Callable[[Scene, Call], Call | None]] = {
-    "conv": conv, "depthwise": depthwise, "pointwise": pointwise, "linear": linear, "add": add, "mul": mul,
+    "conv": conv, "depthwise": depthwise, "pointwise": pointwise, "linear": linear, "add": add,
+    "add_tflm": add_tflm, "mul": mul,
 }  # fmt: skip
 """Kernel of a portable call -> the call that takes its place, or None where it stays."""
