@@ -1,5 +1,8 @@
 """Tensors inside of others' buffers, and buffers that are needed piece by piece."""
 
+import ctypes
+import subprocess
+import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 
 import numpy as np
@@ -11,13 +14,14 @@ from c_cases import images_of
 from dead_programs import Builder, Growing
 from edgewright.errors import ExportError
 from edgewright.export.c import emit, write
+from edgewright.export.c.emit import KERNELS
 from edgewright.export.c.layout import layouts
-from edgewright.export.c.memory import Buffer, Overlap, Piece, check, liveness_bound, plan
+from edgewright.export.c.memory import Buffer, Overlap, Piece, check, draw, liveness_bound, plan
 from edgewright.export.c.memory.homes import homes_of
 from edgewright.export.c.memory.program import buffers_of
 from edgewright.program.stripes import block_between, blocks_of, striped
 from edgewright.reference.integer import Window
-from edgewright.verify.firmware.host import compare_on_host
+from edgewright.verify.firmware.host import compare_on_host, find_compiler
 
 SAME = Window(kernel=(3, 3), padding=((1, 1), (1, 1)))
 
@@ -57,14 +61,21 @@ def test_the_bound_counts_pieces_while_they_are_needed():
     assert (bound.num_bytes, bound.op) == (44, 2)
 
 
+def test_the_picture_has_a_box_for_each_piece_and_time():
+    boxes = ElementTree.fromstring(draw(plan(by_rows()))).findall(".//{*}rect")
+    told = [each.findtext("{*}title") for each in boxes if each.get("class", "").startswith("buffer")]
+    assert told[:2] == ["x: 8 bytes at 8, operations 0 to 0", "x: 8 bytes at 16, operations 0 to 1"]
+    assert len(told) == 8 and told[-1] == "y: 8 bytes at 24, operations 3 to 3"
+
+
 @st.composite
-def pieced(draw):
+def pieced(pick):
     buffers = []
-    for index in range(draw(st.integers(1, 5))):
+    for index in range(pick(st.integers(1, 5))):
         pieces, at = [], 0
-        for _ in range(draw(st.integers(1, 3))):
-            size, first = draw(st.integers(1, 3)), draw(st.integers(0, 4))
-            pieces.append(piece(at, at + size, (first, draw(st.integers(first, 4)))))
+        for _ in range(pick(st.integers(1, 3))):
+            size, first = pick(st.integers(1, 3)), pick(st.integers(0, 4))
+            pieces.append(piece(at, at + size, (first, pick(st.integers(first, 4)))))
             at += size
         first, last = min(each.lives[0][0] for each in pieces), max(each.lives[0][1] for each in pieces)
         buffers.append(Buffer(name=f"b{index}", num_bytes=at, first=first, last=last, pieces=tuple(pieces)))
@@ -187,3 +198,22 @@ def test_a_copy_may_lie_over_what_it_copies_in_any_way(tmp_path):
     assert {each.rise for each in buffers_of(program).overlaps if each.output == moved} == {0}
     write(emit(program), tmp_path / "c")
     assert compare_on_host(program, tmp_path / "c", images_of(program, count=3, seed=0)).differing == 0
+
+
+@pytest.mark.parametrize(("source", "target"), [(8, 3), (3, 8), (0, 40), (5, 5)])
+def test_the_kernel_of_a_copy_moves_either_way(tmp_path, source, target):
+    """23 bytes: five words and a rest, over each other in both directions and apart."""
+    code = tmp_path / "copy.c"
+    code.write_text(
+        '#include "copy.h"\nvoid move(int8_t *x, int8_t *y);\n'
+        "void move(int8_t *x, int8_t *y) { const ew_copy_sizes s = {23}; ew_copy(&s, x, y); }\n"
+    )
+    library = tmp_path / "copy.so"
+    command = [find_compiler(), "-std=c99", "-O2", "-Wall", "-Werror", "-fPIC", "-shared", f"-I{KERNELS}", str(code)]
+    subprocess.run([*command, "-o", str(library)], check=True)
+    memory = (ctypes.c_int8 * 64)(*range(64))
+    wanted = list(range(64))
+    wanted[target : target + 23] = wanted[source : source + 23]
+    start = ctypes.addressof(memory)
+    ctypes.CDLL(str(library)).move(ctypes.c_void_p(start + source), ctypes.c_void_p(start + target))
+    assert list(memory) == wanted

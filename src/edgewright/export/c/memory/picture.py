@@ -64,14 +64,14 @@ def headline(plan: Plan) -> str:
 
 
 def draw(plan: Plan) -> str:
-    """The plan as a picture of its own or for a page: one box a buffer, the liveness bound dashed, the peak shaded.
+    """The plan as a picture of its own or for a page: one box a buffer or piece, the bound dashed, the peak shaded.
 
     A box is as wide as its buffer lives and as high as its bytes; where an output lies over its input, both boxes show
     in the column of their operation. Names are in the boxes where they fit, and all appear on hover.
     """
     place = _Place.of(plan)
     height = TOP + PLOT_HEIGHT + BOTTOM
-    boxes = "\n".join(_box(plan, each, index, place) for index, each in enumerate(_by_time(plan)))
+    boxes = "\n".join(box for index, each in enumerate(_by_time(plan)) for box in _boxes(plan, each, index, place))
     words = "\n".join(word for each in _by_time(plan) for word in _words(plan, each, place))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="arena" viewBox="0 0 {WIDTH:g} {height:g}" role="img" '
@@ -132,15 +132,19 @@ def _bound(plan: Plan, place: _Place) -> str:
     )
 
 
-def _box(plan: Plan, buffer: Buffer, index: int, place: _Place) -> str:
-    start = plan.offsets[buffer.name]
-    left, right = place.x(buffer.first), place.x(buffer.last + 1)
-    top, bottom = place.y(start + buffer.num_bytes), place.y(start)
-    told = f"{buffer.name}: {buffer.num_bytes:,} bytes at {start:,}, operations {buffer.first} to {buffer.last}"
-    return (
-        f'<rect class="buffer fill{index % 4}" x="{left + 0.5:.1f}" y="{top:.1f}" width="{right - left - 1:.1f}" '
-        f'height="{bottom - top:.1f}"><title>{escape(told)}</title></rect>'
-    )
+def _boxes(plan: Plan, buffer: Buffer, index: int, place: _Place) -> Iterator[str]:
+    """One box, or one for each piece of the buffer and each time that it is needed."""
+    for piece in buffer.parts:
+        start = plan.offsets[buffer.name] + piece.begin
+        top, bottom = place.y(start + piece.num_bytes), place.y(start)
+        for first, last in piece.lives:
+            told = f"{buffer.name}: {piece.num_bytes:,} bytes at {start:,}, operations {first} to {last}"
+            left, width = place.x(first), place.x(last + 1) - place.x(first)
+            yield (
+                f'<rect class="buffer fill{index % 4}" x="{left + min(0.5, width / 4):.1f}" y="{top:.1f}" '
+                f'width="{max(width - 1, width / 2):.1f}" height="{bottom - top:.1f}">'
+                f"<title>{escape(told)}</title></rect>"
+            )
 
 
 def _words(plan: Plan, buffer: Buffer, place: _Place) -> Iterator[str]:
