@@ -176,6 +176,10 @@ def smoothed(file):
     return file.add("Resize", file.x, "", scales, mode="linear", coordinate_transformation_mode="asymmetric")
 
 
+def huge(file):
+    return file.add("Resize", file.x, "", file.constant(np.array([1, 1, 2.0**20, 2.0**20], np.float32)), mode="nearest")
+
+
 def many_values(file):
     return file.add("Expand", file.add("ConstantOfShape", file.constant(np.array([2**20, 2**20]))), "image")
 
@@ -199,6 +203,7 @@ def by_place(file):
         (transposed, r"ConvTranspose at .*has no integer operation: replace it"),
         (attention, r"MatMul at .*multiplies two activations: attention has no integer operation"),
         (smoothed, r"Resize at .*resizes by linear with asymmetric coordinates: use nearest"),
+        (huge, r"Resize at .*makes 17592186044416 values"),
         (many_values, r"ConstantOfShape at .*would make a constant of 1099511627776 values"),
         (own_domain, r"Secret at .*has no integer operation"),
         (by_place, r"Add at .*constants that differ from place to place: use one per channel"),

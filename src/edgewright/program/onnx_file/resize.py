@@ -9,6 +9,7 @@ import numpy as np
 from ...formats.onnx_rules import HALF_PIXEL, Axis
 from ...reference.integer import nearest2d
 from .call import Call
+from .fold import MOST_VALUES
 from .values import Coded, Value
 
 SUPPORTED = "use nearest (asymmetric, floor) or linear with half_pixel or align_corners"
@@ -53,6 +54,8 @@ def _axes(call: Call, *, scales: int, sizes: int | None) -> tuple[tuple[int, ...
             raise call.refused("has neither scales nor sizes, or keeps an aspect ratio", remedy=SUPPORTED)
         for axis, size in zip(chosen, wanted, strict=True):
             factors[axis], after[axis] = size / whole[axis], size
+    if math.prod(after) > MOST_VALUES:
+        raise call.refused(f"makes {math.prod(after)} values", remedy=SUPPORTED)
     if len(whole) != 4 or after[:2] != [1, x.shape[0]] or min(after) < 1:
         raise call.refused("resizes other axes than rows and columns", remedy=SUPPORTED)
     axes = [Axis(axis=axis, before=whole[axis], after=after[axis], scale=factors[axis]) for axis in (2, 3)]
