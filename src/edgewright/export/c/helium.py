@@ -128,9 +128,14 @@ def add_tflm(scene: Scene, call: Call) -> Call | None:
     return Call(kernel="helium/add_tflm", sizes=sizes, inputs=call.inputs)
 
 
-def mul(scene: Scene, call: Call) -> Call:
-    """Four products at once."""
-    return Call(kernel="helium/mul", sizes=dict(call.sizes) | {"shift": -call.sizes["shift"]}, inputs=call.inputs)
+def same(scene: Scene, call: Call) -> Call:
+    """The same sizes and constants for a kernel that goes on in vectors."""
+    return replace(call, kernel=f"helium/{call.kernel}")
+
+
+def to_the_left(scene: Scene, call: Call) -> Call:
+    """The same, but for the one shift, which vectors take to the left."""
+    return replace(same(scene, call), sizes=dict(call.sizes) | {"shift": -call.sizes["shift"]})
 
 
 def _block(window: Any, pitch: int) -> int:
@@ -188,6 +193,7 @@ def _layer_constants(call: Call, weight_OI: np.ndarray) -> tuple[Constant, ...]:
 
 KERNELS: dict[str, Callable[[Scene, Call], Call | None]] = {
     "conv": conv, "depthwise": depthwise, "pointwise": pointwise, "linear": linear, "add": add,
-    "add_tflm": add_tflm, "mul": mul,
+    "add_tflm": add_tflm, "mul": to_the_left,
+    "global_average": to_the_left, "average_pool": same, "max_pool": same, "look_up": same,
 }  # fmt: skip
 """Kernel of a portable call -> the call that takes its place, or None where it stays."""
