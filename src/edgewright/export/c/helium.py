@@ -23,6 +23,7 @@ from .scene import Call, Scene
 LANES = 4
 WINDOW, STRIP_PITCH = 4, 64  # of kernels/helium/depthwise.h
 CUT = 15  # of kernels/helium/add.h
+DEPTHWISE_BYTES = 2048  # of scratch: 28 pixels of 16 channels
 STRIP_BYTES = 1024  # of scratch: 8 pixels of a 3x3 kernel over 32 channels; longer strips copy less, by 1 % at most
 
 
@@ -54,8 +55,12 @@ def conv(scene: Scene, call: Call) -> Call | None:
     taps_OI = weight_OKKI.transpose(0, 2, 1, 3).reshape(len(weight_OKKI), -1)
     pitch = window["kernel_rows"] * call.sizes["channels"]
     block = _block(window, pitch)
+    column, channel = np.divmod(np.arange(16), call.sizes["channels"])
+    places = column * pitch + channel
+    few = call.sizes["channels"] <= 8 and places.max() < 256
     sizes = {
         "window": window, "channels": call.sizes["channels"], "block": block, "zero_point": call.sizes["zero_point"],
+        "few": int(few), "places": tuple(places if few else 0 * places),
         "each": {"inputs": taps_OI.shape[1], "outputs": len(taps_OI), "small": _small(call), "out": call.sizes["out"]},
     }  # fmt: skip
     return Call(
@@ -92,7 +97,7 @@ def depthwise(scene: Scene, call: Call) -> Call | None:
 
 def _depthwise_block(window: Any) -> int:
     """Output pixels of a strip, in blocks of about one size."""
-    most = (STRIP_BYTES // STRIP_PITCH - WINDOW) // window["column_stride"] + 1
+    most = (DEPTHWISE_BYTES // STRIP_PITCH - WINDOW) // window["column_stride"] + 1
     most = max(LANES, most // LANES * LANES)
     num_blocks = -(-window["out_columns"] // most)
     return int(min(most, -(-window["out_columns"] // num_blocks // LANES) * LANES))

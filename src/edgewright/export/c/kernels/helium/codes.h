@@ -20,6 +20,7 @@ EW_INLINE void ew_codes_store(int8_t *to, ew_codes codes, int32_t count)
         vstrbq_s8(to, codes);
     } else {
         vstrbq_p_s8(to, codes, vctp8q((uint32_t)count));
+        __asm volatile("" : : : "memory"); /* or GCC 12 may read a code of here from before the store */
     }
 }
 EW_INLINE ew_codes ew_codes_most(ew_codes a, ew_codes b) { return vmaxq_s8(a, b); }

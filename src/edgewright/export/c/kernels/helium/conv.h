@@ -16,7 +16,9 @@ typedef struct {
     ew_window window;
     int32_t channels, block;
     int32_t zero_point; /* of x */
+    int32_t few;        /* 1 where several columns are copied at once */
     ew_rows each;       /* a window's taps are its inputs */
+    uint8_t places[16]; /* in the strip, of 16 codes side by side */
 } ew_helium_conv_sizes;
 
 /* One row of taps: `count` columns from `first` on, which may lie beside the map. */
@@ -32,7 +34,7 @@ EW_INLINE void ew_strip_row(const ew_helium_conv_sizes *s, const int8_t *x, int3
     }
     ew_spread_fill(strip, s->zero_point, before, s->channels, pitch);
     ew_spread_codes(strip + before * pitch, x + (row * w->columns + first + before) * s->channels,
-                    count - before - behind, s->channels, pitch);
+                    count - before - behind, s->channels, pitch, s->few, s->places);
     ew_spread_fill(strip + (count - behind) * pitch, s->zero_point, behind, s->channels, pitch);
 }
 

@@ -51,27 +51,48 @@ EW_INLINE void ew_fill_codes(int8_t *to, int32_t code, int32_t count)
 
 #endif
 
-/* [count][channels], side by side, to places that lie `pitch` apart. Few channels go several places at once. */
-EW_INLINE void ew_spread_codes(int8_t *to, const int8_t *from, int32_t count, int32_t channels, int32_t pitch)
-{
 #ifdef __ARM_FEATURE_MVE
-    if (channels <= 8 && 15 / channels * pitch + channels <= 256) {
-        const int32_t at_once = 16 / channels;
-        uint8_t offsets[16];
-        for (int32_t i = 0; i < 16; i++) {
-            offsets[i] = (uint8_t)(i / channels * pitch + i % channels);
-        }
-        const uint8x16_t places = vldrbq_u8(offsets);
-        for (; count > 0; count -= at_once) {
-            const mve_pred16_t some = vctp8q((uint32_t)((count < at_once ? count : at_once) * channels));
-            vstrbq_scatter_offset_p_s8(to, places, vldrbq_z_s8(from, some), some);
-            __asm volatile("" : : : "memory"); /* see ew_lanes_store_some */
-            from += at_once * channels;
-            to += at_once * pitch;
-        }
+EW_INLINE void ew_spread_few(int8_t *to, const int8_t *from, int32_t count, int32_t channels, int32_t pitch,
+                             const uint8_t *places)
+{
+    const int32_t at_once = 16 / channels;
+    const uint8x16_t offsets = vldrbq_u8(places);
+    for (int32_t left = count * channels; left > 0; left -= at_once * channels) {
+        const int32_t codes = left < at_once * channels ? left : at_once * channels;
+        __asm volatile("vctp.8 %[codes]\n" /* GCC 12 would carry the predicate to a register and back */
+                       "vpstt\n"
+                       "vldrbt.8 q0, [%[from]]\n"
+                       "vstrbt.8 q0, [%[to], %q[offsets]]\n"
+                       :
+                       : [codes] "r"(codes), [from] "r"(from), [to] "r"(to), [offsets] "w"(offsets)
+                       : "memory", "p0", "q0");
+        from += at_once * channels;
+        to += at_once * pitch;
+    }
+}
+
+#else
+
+EW_INLINE void ew_spread_few(int8_t *to, const int8_t *from, int32_t count, int32_t channels, int32_t pitch,
+                             const uint8_t *places)
+{
+    const int32_t at_once = 16 / channels * channels;
+    for (int32_t i = 0; i < count * channels; i++) {
+        to[i / at_once * (at_once / channels) * pitch + places[i % at_once]] = from[i];
+    }
+}
+
+#endif
+
+/* [count][channels], side by side, to places that lie `pitch` apart. Where several go at once (`few`), the 16 `places`
+ * say how far from the first one each code lies. */
+EW_INLINE void ew_spread_codes(int8_t *to, const int8_t *from, int32_t count, int32_t channels, int32_t pitch,
+                               int32_t few, const uint8_t *places)
+{
+    if (few) {
+        ew_spread_few(to, from, count, channels, pitch, places);
         return;
     }
-#endif
     for (int32_t i = 0; i < count; i++) {
         ew_copy_codes(to, from, channels);
         from += channels;

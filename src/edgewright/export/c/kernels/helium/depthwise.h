@@ -24,6 +24,12 @@ typedef struct {
     ew_grid out;
 } ew_helium_depthwise_sizes;
 
+/* Where the codes of four rows begin, and how far the next column is: 0 where a row lies beside the map. */
+typedef struct {
+    const int8_t *at[EW_STRIP_ROWS];
+    int32_t step[EW_STRIP_ROWS];
+} ew_strip_rows;
+
 #ifdef __ARM_FEATURE_MVE
 
 typedef int8x16_t ew_window_codes;
@@ -37,15 +43,29 @@ EW_INLINE ew_window_codes ew_window_at(const int8_t *strip)
 EW_INLINE ew_window_codes ew_taps_at(const int32_t *from) { return vreinterpretq_s8_s32(vldrwq_s32(from)); }
 EW_INLINE int32_t ew_window_dot(ew_window_codes x, ew_window_codes taps) { return vmladavq_s8(x, taps); }
 
-/* One column of up to 16 channels, from four rows. */
-EW_INLINE void ew_interleave(int8_t *to, const int8_t *const rows[EW_STRIP_ROWS], int32_t channels)
+/* Columns of up to 16 channels, from four rows; each register of 16 lies in every fourth byte of the strip. */
+EW_INLINE void ew_interleave(const ew_strip_rows *r, int32_t columns, int32_t channels, int8_t *to)
 {
-    const mve_pred16_t some = vctp8q((uint32_t)channels);
-    int8x16x4_t codes;
-    for (int32_t k = 0; k < EW_STRIP_ROWS; k++) {
-        codes.val[k] = channels >= EW_STRIP_CHANNELS ? vldrbq_s8(rows[k]) : vldrbq_z_s8(rows[k], some);
+    const int8_t *a = r->at[0], *b = r->at[1], *c = r->at[2], *d = r->at[3];
+    for (int32_t i = 0; i < columns; i++) {
+        __asm volatile("vctp.8 %[channels]\n"
+                       "vpstttt\n"
+                       "vldrbt.8 q0, [%[a]]\n"
+                       "vldrbt.8 q1, [%[b]]\n"
+                       "vldrbt.8 q2, [%[c]]\n"
+                       "vldrbt.8 q3, [%[d]]\n"
+                       "vst40.8 {q0, q1, q2, q3}, [%[to]]\n"
+                       "vst41.8 {q0, q1, q2, q3}, [%[to]]\n"
+                       "vst42.8 {q0, q1, q2, q3}, [%[to]]\n"
+                       "vst43.8 {q0, q1, q2, q3}, [%[to]]!\n"
+                       : [to] "+r"(to)
+                       : [a] "r"(a), [b] "r"(b), [c] "r"(c), [d] "r"(d), [channels] "r"(channels)
+                       : "memory", "p0", "q0", "q1", "q2", "q3");
+        a += r->step[0];
+        b += r->step[1];
+        c += r->step[2];
+        d += r->step[3];
     }
-    vst4q_s8(to, codes);
 }
 
 #else
@@ -81,10 +101,13 @@ EW_INLINE int32_t ew_window_dot(ew_window_codes x, ew_window_codes taps)
     return sum;
 }
 
-EW_INLINE void ew_interleave(int8_t *to, const int8_t *const rows[EW_STRIP_ROWS], int32_t channels)
+EW_INLINE void ew_interleave(const ew_strip_rows *r, int32_t columns, int32_t channels, int8_t *to)
 {
-    for (int32_t i = 0; i < EW_STRIP_ROWS * channels; i++) {
-        to[i] = rows[i % EW_STRIP_ROWS][i / EW_STRIP_ROWS];
+    for (int32_t column = 0; column < columns; column++) {
+        for (int32_t i = 0; i < EW_STRIP_ROWS * channels; i++) {
+            const int32_t k = i % EW_STRIP_ROWS;
+            to[column * EW_STRIP_PITCH + i] = r->at[k][column * r->step[k] + i / EW_STRIP_ROWS];
+        }
     }
 }
 
@@ -98,21 +121,15 @@ EW_INLINE void ew_depthwise_strip(const ew_helium_depthwise_sizes *s, const int8
     const int32_t before = first < 0 ? (first + count < 0 ? count : -first) : 0;
     const int32_t beyond = first + count - w->columns, behind = beyond > count ? count : beyond > 0 ? beyond : 0;
     int8_t zeros[EW_STRIP_CHANNELS];
-    const int8_t *rows[EW_STRIP_ROWS];
-    int32_t steps[EW_STRIP_ROWS];
+    ew_strip_rows rows;
     ew_fill_codes(zeros, s->zero_point, EW_STRIP_CHANNELS);
     for (int32_t k = 0; k < EW_STRIP_ROWS; k++) {
         const int32_t row = top + k, on_map = k < w->kernel_rows && row >= 0 && row < w->rows;
-        rows[k] = on_map ? x + (row * w->columns + first + before) * s->channels : zeros;
-        steps[k] = on_map ? s->channels : 0;
+        rows.at[k] = on_map ? x + (row * w->columns + first + before) * s->channels : zeros;
+        rows.step[k] = on_map ? s->channels : 0;
     }
     ew_fill_codes(strip, s->zero_point, before * EW_STRIP_PITCH);
-    for (int32_t column = before; column < count - behind; column++) {
-        ew_interleave(strip + column * EW_STRIP_PITCH, rows, channels);
-        for (int32_t k = 0; k < EW_STRIP_ROWS; k++) {
-            rows[k] += steps[k];
-        }
-    }
+    ew_interleave(&rows, count - before - behind, channels, strip + before * EW_STRIP_PITCH);
     ew_fill_codes(strip + (count - behind) * EW_STRIP_PITCH, s->zero_point, behind * EW_STRIP_PITCH);
 }
 
@@ -140,13 +157,13 @@ EW_INLINE void ew_depthwise_channel(const ew_helium_depthwise_sizes *s, const in
     int32_t left = pixels;
     for (; left >= 4; left -= 4) {
         const ew_lanes sums = ew_lanes_add_n(ew_depthwise_four(s, strip, taps, next), bias);
-        ew_lanes_scatter(y, s->channels, ew_lanes_requantize_n(sums, mantissa, shift, s->small, &s->out), 4);
+        ew_lanes_scatter(y, s->channels, ew_lanes_requantize_n(sums, mantissa, shift, s->small, &s->out));
         strip += 4 * s->window.column_stride * EW_STRIP_PITCH;
         y += 4 * s->channels;
     }
-    if (left > 0) {
+    if (s->window.out_columns % 4 != 0 && left > 0) { /* blocks are whole fours */
         const ew_lanes sums = ew_lanes_add_n(ew_depthwise_four(s, strip, taps, next), bias);
-        ew_lanes_scatter(y, s->channels, ew_lanes_requantize_n(sums, mantissa, shift, s->small, &s->out), left);
+        ew_lanes_scatter_some(y, s->channels, ew_lanes_requantize_n(sums, mantissa, shift, s->small, &s->out), left);
     }
 }
 

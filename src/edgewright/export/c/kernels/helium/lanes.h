@@ -36,6 +36,11 @@ EW_INLINE ew_lanes ew_lanes_and(ew_lanes a, ew_lanes b) { return vandq_s32(a, b)
 EW_INLINE ew_lanes ew_lanes_least(ew_lanes a, ew_lanes b) { return vminq_s32(a, b); }
 EW_INLINE ew_lanes ew_lanes_most(ew_lanes a, ew_lanes b) { return vmaxq_s32(a, b); }
 EW_INLINE void ew_lanes_store(int8_t *to, ew_lanes codes) { vstrbq_s32(to, codes); }
+EW_INLINE void ew_lanes_store_some(int8_t *to, ew_lanes codes, int32_t count)
+{
+    vstrbq_p_s32(to, codes, vctp32q((uint32_t)count));
+    __asm volatile("" : : : "memory"); /* or GCC 12 may read a code of here from before the store */
+}
 /* Two moves, where GCC 12 would go through the stack. */
 EW_INLINE ew_lanes ew_lanes_of(int32_t a, int32_t b, int32_t c, int32_t d)
 {
@@ -46,21 +51,21 @@ EW_INLINE ew_lanes ew_lanes_of(int32_t a, int32_t b, int32_t c, int32_t d)
           : [a] "r"(a), [b] "r"(b), [c] "r"(c), [d] "r"(d));
     return made;
 }
-/* To places that lie `step` apart; `count` of the lanes. */
-EW_INLINE void ew_lanes_scatter(int8_t *to, int32_t step, ew_lanes codes, int32_t count)
+/* To places that lie `step` apart. */
+EW_INLINE void ew_lanes_scatter(int8_t *to, int32_t step, ew_lanes codes)
 {
-    const uint32x4_t places = vmulq_n_u32(vidupq_n_u32(0u, 1), (uint32_t)step);
-    if (count >= 4) {
-        vstrbq_scatter_offset_s32(to, places, codes);
-    } else {
-        vstrbq_scatter_offset_p_s32(to, places, codes, vctp32q((uint32_t)count));
-    }
+    vstrbq_scatter_offset_s32(to, vmulq_n_u32(vidupq_n_u32(0u, 1), (uint32_t)step), codes);
     __asm volatile("" : : : "memory"); /* see ew_lanes_store_some */
 }
-EW_INLINE void ew_lanes_store_some(int8_t *to, ew_lanes codes, int32_t count)
+EW_INLINE void ew_lanes_scatter_some(int8_t *to, int32_t step, ew_lanes codes, int32_t count)
 {
-    vstrbq_p_s32(to, codes, vctp32q((uint32_t)count));
-    __asm volatile("" : : : "memory"); /* or GCC 12 may read a code of here from before the store */
+    const uint32x4_t places = vmulq_n_u32(vidupq_n_u32(0u, 1), (uint32_t)step);
+    __asm volatile("vctp.32 %[count]\n" /* GCC 12 would carry the predicate to a register and back */
+                   "vpst\n"
+                   "vstrbt.32 %q[codes], [%[to], %q[places]]\n"
+                   :
+                   : [to] "r"(to), [count] "r"(count), [codes] "w"(codes), [places] "w"(places)
+                   : "memory", "p0");
 }
 
 #else
@@ -141,11 +146,16 @@ EW_INLINE ew_lanes ew_lanes_of(int32_t a, int32_t b, int32_t c, int32_t d)
     return made;
 }
 
-EW_INLINE void ew_lanes_scatter(int8_t *to, int32_t step, ew_lanes codes, int32_t count)
+EW_INLINE void ew_lanes_scatter_some(int8_t *to, int32_t step, ew_lanes codes, int32_t count)
 {
     for (int32_t i = 0; i < count && i < 4; i++) {
         to[i * step] = (int8_t)codes.at[i];
     }
+}
+
+EW_INLINE void ew_lanes_scatter(int8_t *to, int32_t step, ew_lanes codes)
+{
+    ew_lanes_scatter_some(to, step, codes, 4);
 }
 
 #endif
