@@ -46,6 +46,14 @@ def linear(scene: Scene, call: Call) -> Call:
     return Call(kernel="helium/linear", sizes=sizes, inputs=call.inputs, constants=constants)
 
 
+def linear_float(scene: Scene, call: Call) -> Call:
+    """The same with floats as outputs: rows of zeros and biases of 0 make whole fours."""
+    missing = -call.sizes["outputs"] % LANES
+    whole = {"weight": ((0, missing), (0, 0)), "bias": (0, missing), "scale": (0, 0)}
+    constants = tuple(replace(each, values=np.pad(each.values, whole[each.role])) for each in call.constants)
+    return replace(call, kernel="helium/linear_float", constants=constants)
+
+
 def conv(scene: Scene, call: Call) -> Call | None:
     """Strips, for one group and columns without dilation."""
     window = call.sizes["window"]
@@ -197,8 +205,8 @@ def _layer_constants(call: Call, weight_OI: np.ndarray) -> tuple[Constant, ...]:
 
 
 KERNELS: dict[str, Callable[[Scene, Call], Call | None]] = {
-    "conv": conv, "depthwise": depthwise, "pointwise": pointwise, "linear": linear, "add": add,
-    "add_tflm": add_tflm, "mul": to_the_left,
-    "global_average": to_the_left, "average_pool": same, "max_pool": same, "look_up": same,
+    "conv": conv, "depthwise": depthwise, "pointwise": pointwise, "linear": linear, "linear_float": linear_float,
+    "add": add, "add_tflm": add_tflm, "mul": to_the_left, "global_average": to_the_left, "average_pool": same,
+    "max_pool": same, "look_up": same,
 }  # fmt: skip
 """Kernel of a portable call -> the call that takes its place, or None where it stays."""

@@ -35,6 +35,7 @@ EW_INLINE ew_lanes ew_lanes_round_high_n(ew_lanes a, int32_t b) { return vqrdmul
 EW_INLINE ew_lanes ew_lanes_and(ew_lanes a, ew_lanes b) { return vandq_s32(a, b); }
 EW_INLINE ew_lanes ew_lanes_least(ew_lanes a, ew_lanes b) { return vminq_s32(a, b); }
 EW_INLINE ew_lanes ew_lanes_most(ew_lanes a, ew_lanes b) { return vmaxq_s32(a, b); }
+EW_INLINE void ew_lanes_words(int32_t *to, ew_lanes words) { vstrwq_s32(to, words); }
 EW_INLINE void ew_lanes_store(int8_t *to, ew_lanes codes) { vstrbq_s32(to, codes); }
 EW_INLINE void ew_lanes_store_some(int8_t *to, ew_lanes codes, int32_t count)
 {
@@ -139,6 +140,13 @@ EW_INLINE void ew_lanes_store_some(int8_t *to, ew_lanes codes, int32_t count)
 }
 
 EW_INLINE void ew_lanes_store(int8_t *to, ew_lanes codes) { ew_lanes_store_some(to, codes, 4); }
+
+EW_INLINE void ew_lanes_words(int32_t *to, ew_lanes words)
+{
+    for (int32_t i = 0; i < 4; i++) {
+        to[i] = words.at[i];
+    }
+}
 
 EW_INLINE ew_lanes ew_lanes_of(int32_t a, int32_t b, int32_t c, int32_t d)
 {
