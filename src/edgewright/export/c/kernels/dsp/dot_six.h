@@ -2,7 +2,8 @@
  *
  * Three columns lie interleaved, of each four codes first the two pairs of column 0, then of column 1, then of column 2.
  * It takes 21 instructions for 24 products where a compiler runs out of registers: so it is written by hand for the
- * cores that have them, for distances between rows that a load can add. Compile with -DEW_NO_ASSEMBLY to leave it out.
+ * cores that have them, for distances between rows that a load can add. Clang cannot give it all 14 registers, nor can
+ * GCC where it keeps a frame pointer: -DEW_NO_ASSEMBLY leaves it out.
  */
 #ifndef EW_DSP_DOT_SIX_H
 #define EW_DSP_DOT_SIX_H
@@ -43,7 +44,8 @@ EW_INLINE ew_six ew_dot_six_plain(const int32_t *columns, const int8_t *weight, 
     return sums;
 }
 
-#if EW_HAS_DSP && defined(__thumb2__) && defined(__OPTIMIZE__) && !defined(EW_NO_ASSEMBLY)
+#if EW_HAS_DSP && defined(__thumb2__) && defined(__OPTIMIZE__) && !defined(__clang__) \
+    && !defined(EW_NO_ASSEMBLY)
 
 enum { EW_FARTHEST_LOAD = 4095, EW_UNROLLED = 4 };
 
