@@ -34,6 +34,7 @@ from .model import fingerprint, load_model, save_model
 from .progress import SILENT, Progress
 from .types import (
     ARTIFACT_FOLDERS,
+    EXPORT_FOLDERS,
     PLAN_FILE,
     RUN_FILE,
     RUN_FORMAT,
@@ -279,7 +280,8 @@ def _load(folder: Path) -> StageResult:
 
 
 PREVIOUS = ".previous"  # the results that a run will replace, until it has some of its own
-OURS = ("stages", "facts", *ARTIFACT_FOLDERS.values(), RUN_FILE, PLAN_FILE, "report.html", ".lock")
+ARTIFACTS = dict.fromkeys((*ARTIFACT_FOLDERS.values(), *EXPORT_FOLDERS.values()))
+OURS = ("stages", "facts", *ARTIFACTS, RUN_FILE, PLAN_FILE, "report.html", ".lock")
 
 
 def _refuse_foreign(folder: Path) -> None:

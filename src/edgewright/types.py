@@ -34,6 +34,10 @@ MANIFEST_FILE, ARTIFACT_FORMAT = "manifest.json", "edgewright.artifact/1"
 EXPECTED_FILE = "expected.npz"  # golden vectors of an artifact
 FIRMWARE_STACK_BYTES = 4096  # RAM that firmware sets aside for its stack; what is used of it is measured
 ARTIFACT_FOLDERS: Mapping[str, str] = {"int8": "artifact", "fp32": "artifact-fp32"}  # in a run, by kind of model
+EXPORT_FOLDERS: Mapping[str, str] = {  # in a run, by what `export` writes
+    "onnx": "artifact", "openvino": "artifact-openvino", "executorch": "artifact-executorch", "c": "artifact-c",
+    "coded": "artifact-coded",
+}  # fmt: skip
 FIRMWARE_FOLDER = "artifact/c"  # in a run for a device that takes generated C
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import ConfigError, UnsupportedError
-from ..types import ARTIFACT_FOLDERS, FIRMWARE_FOLDER, RUN_FILE, Device
+from ..types import ARTIFACT_FOLDERS, EXPORT_FOLDERS, FIRMWARE_FOLDER, RUN_FILE, Device
 from . import options
 from .firmware import (
     FILES,
@@ -37,8 +37,6 @@ RunOrFile = Annotated[
 ]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
 ARTIFACT, FP32 = ARTIFACT_FOLDERS["int8"], ARTIFACT_FOLDERS["fp32"]
-FORMAT_FOLDERS = {"onnx": ARTIFACT, "openvino": f"{ARTIFACT}-openvino", "executorch": f"{ARTIFACT}-executorch",
-                  "c": f"{ARTIFACT}-c", "coded": f"{ARTIFACT}-coded"}  # fmt: skip
 
 Turns = Annotated[int, typer.Option("--turns", metavar="N", help="Rounds; in each, every file is timed in turn.")]
 Threads = Annotated[int, typer.Option("--threads", metavar="N", help="Cores that one call may use.")]
@@ -83,9 +81,9 @@ def export(
 
     Exit code 1: firmware does not fit its device, and the answer says by how much and what would help.
     """
-    if format_ not in FORMAT_FOLDERS:
+    if format_ not in EXPORT_FOLDERS:
         raise UnsupportedError(
-            f"--format is one of {', '.join(FORMAT_FOLDERS)}, got '{format_}': this version writes no other."
+            f"--format is one of {', '.join(EXPORT_FOLDERS)}, got '{format_}': this version writes no other."
         )
     asked = AskedC(device=device, kernels=kernels, rounding=rounding, favor=favor)
     if format_ != C:
@@ -107,7 +105,7 @@ def export(
         raise ConfigError(
             f"{run / ARTIFACT} was exported and judged by `fit` already: ship it, or name a folder with --out."
         )
-    folder = out or run / FORMAT_FOLDERS[format_]
+    folder = out or run / EXPORT_FOLDERS[format_]
     writable_folder(folder.parent)
     samples, told = samples_for(format_, run, content, net)
     data, more = content["data"], {} if format_ != "c" else {"writing": asked.writing(content)}
@@ -246,7 +244,7 @@ def _subject(path: Path, split: str) -> Subject:
     folder = ARTIFACT
     if path.match(f"*/{FIRMWARE_FOLDER}") and (path.parent.parent / RUN_FILE).exists():
         path, folder = path.parent.parent, FIRMWARE_FOLDER
-    if path.name in FORMAT_FOLDERS.values() and (path.parent / RUN_FILE).exists():
+    if path.name in EXPORT_FOLDERS.values() and (path.parent / RUN_FILE).exists():
         path, folder = path.parent, path.name
     if path.name in ARTIFACT_FOLDERS.values() and (path.parent / RUN_FILE).exists():
         path = path.parent

@@ -15,8 +15,12 @@ from edgewright.files import read_json, sha256_file, write_json
 from edgewright.program.lowering import lower
 from edgewright.types import Budget, Score
 from edgewright.verify.firmware import routes
+from edgewright.verify.firmware.build import build
 from edgewright.verify.firmware.checks import EMULATOR, HOST, Scored, scores
 from edgewright.verify.firmware.judge import Trial, verify_firmware
+from edgewright.verify.firmware.layout import read_layout
+from edgewright.verify.firmware.subject import target_of
+from edgewright.zoo.resnet8 import resnet8
 from lowered_nets import images, simulation
 
 LAYERS = [nn.Conv2d(2, 6, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 6, 3, groups=6), nn.Flatten()]
@@ -70,6 +74,19 @@ def test_what_is_measured_stays_within_what_was_predicted(tools, made):
     assert found.board.sizes.harness_ram_bytes == START_RAM_BYTES
     assert found.board.sizes.harness_flash_bytes <= START_FLASH_BYTES
     assert named(found, "ram_bytes").value == found.board.ram_bytes <= need["ram_bytes"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "kernels"), [("stm32l4r5", "dsp"), ("alif-ensemble-e3", "helium")])
+def test_the_code_of_a_network_is_predicted_within_a_third(tools, tmp_path, name, kernels):
+    net = resnet8(num_classes=10, in_channels=3)
+    program = lower(simulation(net, images(2, 3, 32, 32)), name="net")
+    made = export_program(program, tmp_path / "c", writing=Writing(device=device(name)))
+    need, interface = made.manifest["need"], read_layout(made.folder).interface
+    sizes = build(made.folder, tmp_path / "b", target=target_of(device(name)), interface=interface).sizes
+    code = sizes.flash_bytes - sizes.harness_flash_bytes - need["tables"]
+    assert 0.9 * code < need["code"] < 1.34 * code
+    assert made.manifest["kernels"] == kernels
 
 
 def test_a_wrong_weight_is_blamed_on_its_operation(copied):
