@@ -41,7 +41,7 @@ def test_a_folder_names_its_set_and_holds_its_kernels():
         for name in ("dsp/dot_six", "dsp/pointwise", "dsp/products", "dsp/requantize", "dsp/simd", "numbers")
     }  # fmt: skip
     assert json.loads(files["layout.json"])["kernels"] == "dsp"
-    assert "with the dsp kernels" in files["README.md"] and "| 48 |" in files["README.md"]
+    assert "Kernels: dsp (Cortex-M4" in files["README.md"] and "| 48 |" in files["README.md"]
 
 
 def test_what_a_set_has_no_kernel_for_stays_portable():
