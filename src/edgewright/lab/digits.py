@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from ..seeding import derive, torch_generator
 
 NUM_TRAIN = 1200
 Loss = Callable[[Tensor, Tensor], Tensor]
+Net = TypeVar("Net", bound=nn.Module)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +40,7 @@ def digits(seed: int = 0) -> Digits:
     return Digits(x=x[:NUM_TRAIN], y=y[:NUM_TRAIN], test_x=x[NUM_TRAIN:], test_y=y[NUM_TRAIN:])
 
 
-def built(make: Callable[[], nn.Module], seed: int, *purpose: str | int) -> nn.Module:
+def built(make: Callable[[], Net], seed: int, *purpose: str | int) -> Net:
     """What `make` builds, with initial weights that follow from the seed and the purpose alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, *purpose))

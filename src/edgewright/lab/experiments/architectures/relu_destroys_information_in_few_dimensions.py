@@ -22,7 +22,7 @@ DIMENSIONS = (2, 3, 5, 10, 15, 30)
 def run(seed: int, fast: bool) -> Finding:
     angle = np.linspace(0, 4 * np.pi, 200)
     spiral = np.stack([angle * np.cos(angle), angle * np.sin(angle)], 1) / 12
-    errors, shown = [], {}
+    errors, shown = [], dict[int, np.ndarray]()
     for size in DIMENSIONS:
         losses = []
         for draw in range(50 if fast else 1_000):

@@ -20,7 +20,7 @@ def shuffled(channels: np.ndarray, groups: int) -> np.ndarray:
 
 
 def run(seed: int, fast: bool) -> Finding:
-    numbers, maps = [], {}
+    numbers, maps = [], dict[str, np.ndarray]()
     for channels, groups in CASES:
         mixing = np.kron(np.eye(groups), np.ones((channels // groups, channels // groups)))
         plain = mixing @ mixing > 0

@@ -7,6 +7,8 @@ Expected: .25^10 = 9.54e-7 and .25^20 = 9.09e-13 bound a chain of single units; 
 See: relu_keeps_gradients_that_sigmoids_lose, residual_paths_carry_gradients
 """
 
+import numpy as np
+
 from ....reference.activations import ACTIVATIONS
 from ....seeding import numpy_generator
 from ...figures import Mark, chart, series
@@ -49,6 +51,6 @@ def run(seed: int, fast: bool) -> Finding:
 def _slope(x: float, length: int) -> float:
     slope = 1.0
     for _ in range(length):
-        slope *= float(SIGMOID.slope(x))
-        x = float(SIGMOID.value(x))
+        slope *= float(SIGMOID.slope(np.float64(x)))
+        x = float(SIGMOID.value(np.float64(x)))
     return slope

@@ -28,7 +28,7 @@ def run(seed: int, fast: bool) -> Finding:
         far_first.append(share_of(abs(x[:, 0]) > EPSILON, f"first draw off by over {EPSILON}, m={m}", expected=STAYS))
     falls = all(one.exceeds(other) for one, other in pairwise(far) if other.value > 0.001)
     curves = [
-        series(name, SIZES, [each.value for each in many], [each.error for each in many], mark=Mark.BOTH)
+        series(name, SIZES, [each.value for each in many], [each.error or 0 for each in many], mark=Mark.BOTH)
         for name, many in (("variance with 1/m, of 1", far), ("first draw, of 0", far_first))
     ]  # fmt: skip
     return judged(

@@ -31,7 +31,7 @@ def run(seed: int, fast: bool) -> Finding:
         generator = numpy_generator(seed, kind)
         draws = generator.random((num_draws, M)) if kind == "uniform" else generator.exponential(1.0, (num_draws, M))
         numbers.append(mean_of(estimate(draws) - truth, name, expected=bias))
-    away = max(abs(each.value - each.expected) / each.error for each in numbers)
+    away = max(abs(each.value - (each.expected or 0.0)) / (each.error or 1.0) for each in numbers)
     figure = bars(
         f"Bias from {num_draws:,} samples of {M} draws, beside the closed form.", list(ESTIMATORS), value="bias",
         simulated=numbers, expected=[each.expected for each in numbers],

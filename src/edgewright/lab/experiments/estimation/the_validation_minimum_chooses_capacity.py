@@ -19,7 +19,7 @@ DEGREES, NOISE = range(1, 11), 0.3
 
 def run(seed: int, fast: bool) -> Finding:
     generator = numpy_generator(seed, "choice")
-    chosen = {"oracle": [], "validation": [], "training": []}
+    chosen: dict[str, list[float]] = {"oracle": [], "validation": [], "training": []}
     largest = []
     for _ in range(200 if fast else 4_000):
         fits, (train, val, test) = _fits(generator)

@@ -30,7 +30,7 @@ def run(seed: int, fast: bool) -> Finding:
     numbers = (
         *(Number(name=f"distance after {num_steps} steps of {each} x 2/L", value=end) for each, end in ends.items()),
         Number(name="contraction of the best step", value=rate, expected=99 / 101, tolerance=1e-6),
-        Number(name="drop of the loss over lr |g|^2", value=drop / (lr * gradient @ gradient), expected=1.0,
+        Number(name="drop of the loss over lr |g|^2", value=float(drop / (lr * gradient @ gradient)), expected=1.0,
                tolerance=1e-3),
     )  # fmt: skip
     right = all((end < np.sqrt(3)) == (factor < 1) for factor, end in ends.items())

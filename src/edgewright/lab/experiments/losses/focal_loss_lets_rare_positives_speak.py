@@ -32,7 +32,7 @@ def run(seed: int, fast: bool) -> Finding:
     numbers.append(
         Number(name="weight of p=0.9", value=float(focal(0.9)) / -math.log(0.9), expected=0.01, tolerance=1e-9)
     )
-    shares = {"cross-entropy": [], "focal": []}
+    shares: dict[str, list[float]] = {"cross-entropy": [], "focal": []}
     for index in range(20 if fast else 400):
         generator = numpy_generator(seed, "image", index)
         negative = 1 - sigmoid(generator.normal(-3, 1, 10_000))  # p of the right answer

@@ -19,7 +19,7 @@ COSTS = {"equal": (1.0, 1.0), "a miss costs 10": (1.0, 10.0), "a false alarm cos
 
 def run(seed: int, fast: bool) -> Finding:
     num_sets, size = (30, 20_000) if fast else (200, 100_000)
-    best = {name: [] for name in COSTS}
+    best: dict[str, list[float]] = {name: [] for name in COSTS}
     for index in range(num_sets):
         generator = numpy_generator(seed, "set", index)
         p = generator.beta(0.7, 1.5, size)

@@ -8,6 +8,8 @@ Expected: W' = W g / sqrt(v + e), b' = (b - mu) g / sqrt(v + e) + beta: outputs 
 See: batch_norm_in_training_depends_on_batch_mates
 """
 
+from typing import Any
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -24,8 +26,8 @@ def run(seed: int, fast: bool) -> Finding:
         nn.Conv2d(width, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU()))), seed, "net").eval()  # fmt: skip
     generator = torch_generator(seed, "statistics")
     for norm in (each for each in net if isinstance(each, nn.BatchNorm2d)):
-        norm.running_mean.normal_(generator=generator)
-        norm.running_var.uniform_(0.5, 2, generator=generator)
+        norm.get_buffer("running_mean").normal_(generator=generator)
+        norm.get_buffer("running_var").uniform_(0.5, 2, generator=generator)
     folded = _folded(net)
     x = torch.randn(2, 3, 16, 16, generator=generator)
     with torch.no_grad():
@@ -54,8 +56,10 @@ def run(seed: int, fast: bool) -> Finding:
 
 def _folded(net: nn.Sequential) -> nn.Sequential:
     layers: list[nn.Module] = []
+    conv: Any
+    norm: Any
     for conv, norm, relu in zip(net[::3], net[1::3], net[2::3], strict=True):
-        made = nn.Conv2d(conv.in_channels, conv.out_channels, 3, padding=1).eval()
+        made: Any = nn.Conv2d(conv.in_channels, conv.out_channels, 3, padding=1).eval()
         gain = norm.weight / (norm.running_var + norm.eps).sqrt()
         made.weight.data = conv.weight.data * gain.data[:, None, None, None]
         made.bias.data = ((conv.bias - norm.running_mean) * gain + norm.bias).data

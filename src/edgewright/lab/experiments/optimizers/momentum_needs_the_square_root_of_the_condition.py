@@ -60,7 +60,7 @@ def _distances(name: str, condition: float, num_steps: int) -> list[float]:
     return [float(np.linalg.norm(w)) for w in path]
 
 
-def _steps(rule: tuple, condition: float) -> int:
+def _steps(rule: tuple, condition: int) -> int:
     distances = _distances(rule[1], condition, 9 * condition)
     return next(at for at, distance in enumerate(distances, 1) if distance < math.sqrt(2) * 1e-6)
 

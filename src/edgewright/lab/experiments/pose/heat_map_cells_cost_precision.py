@@ -23,7 +23,7 @@ EXPECTED = {"largest cell": 0.382598, "quarter shift": 0.191299}
 
 def run(seed: int, fast: bool) -> Finding:
     points = numpy_generator(seed, "points").uniform(9, 14, (400 if fast else 20_000, 2))
-    errors = {name: [] for name in DECODERS}
+    errors: dict[str, list[float]] = {name: [] for name in DECODERS}
     for x, y in points:
         drawn = heat_map(x, y, size=SIZE, sigma=SIGMA)
         for name, decode in DECODERS.items():

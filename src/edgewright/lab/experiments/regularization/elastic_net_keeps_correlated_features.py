@@ -21,7 +21,9 @@ L1, L2, GROUP = 8.0, 40.0, 4
 
 
 def run(seed: int, fast: bool) -> Finding:
-    spreads, kept, first = {"lasso": [], "elastic net": []}, {"lasso": [], "elastic net": []}, {}
+    spreads: dict[str, list[float]] = {"lasso": [], "elastic net": []}
+    kept: dict[str, list[bool]] = {"lasso": [], "elastic net": []}
+    first: dict[str, list[float]] = {}
     for index in range(20 if fast else 300):
         generator = numpy_generator(seed, "group", index)
         shared = generator.standard_normal((80, 1))
