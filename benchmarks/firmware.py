@@ -1,107 +1,151 @@
-"""Generated firmware on emulated boards: bytes that differ from the program, instructions, RAM and flash.
+"""Generated firmware of four trained networks: differing bytes, instructions, cycles, RAM and flash.
 
-    OMP_NUM_THREADS=1 .venv/bin/python benchmarks/firmware.py [--images N] [--only NAME] [--out FILE.json]
+    EDGEWRIGHT_TEST_DATA=... OMP_NUM_THREADS=1 python benchmarks/firmware.py [--images N] [--only NET]
+        [--cases TEXT ...] [--resume] [--out FILE.json]
 
-ResNet-8 (32 x 32) and MobileNetV1 of width 0.25 (96 x 96, 2 classes), int8, with seeded weights: instructions, RAM and
-flash depend on shapes, hardly on values. Beside them stands what CMSIS-NN's kernels execute on the MLPerf Tiny models
-of the same shapes, called directly, built by the same compiler and counted in the same emulator; their flash holds the
-weights of those models. Needs arm-none-eabi-gcc and qemu-system-arm.
+`firmware_nets.py` says which networks and photographs. Every case (a core, a set of kernels, with or without channels
+that are dead) is built and run on the host under sanitizers and on the core's emulated board, and every tensor of every
+image is compared. `--cases` takes parts of names ("M4 dsp") and leaves the other cases in the output file as they
+were. CMSIS-NN stands beside them as it executed, called directly, on MLPerf Tiny's models in the same emulator:
+measured once, apart from this script, at commit 99f736a. Needs arm-none-eabi-gcc and qemu-system-arm; cycles of the M4
+are modelled where `unicorn` is installed.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch import nn
+from firmware_nets import NETS, load
 
-from edgewright.compress.quantize import observe, plan_quantizers, ranges_of, simulate
-from edgewright.compress.quantize.gates import expose_gates
 from edgewright.devices import device
-from edgewright.export.c import emit, write
+from edgewright.export.c import Firmware, emit, write
 from edgewright.files import write_json
-from edgewright.model import capture
-from edgewright.model.fold import fold_batch_norms
 from edgewright.pipeline.record import machine_facts, version_facts
-from edgewright.program import Program, input_codes
-from edgewright.program.lowering import lower
+from edgewright.program import Program
+from edgewright.program.dead import eliminate_dead
+from edgewright.verify.firmware.boards import BOARDS
+from edgewright.verify.firmware.host import build_on_host, compare_with_program, run_on_host
 from edgewright.verify.firmware.on_board import BoardProof, prove_on_board
-from edgewright.verify.firmware.subject import target_of
-from edgewright.zoo.mobilenet_v1 import mobilenet_v1
-from edgewright.zoo.resnet8 import resnet8
+from edgewright.verify.firmware.subject import Target, target_of
 
 OUT = Path(__file__).parent / "results" / "firmware.json"
-SEED = 0
-NETS: dict[str, tuple[Callable[[], nn.Module], tuple[int, int, int]]] = {
-    "resnet8": (lambda: resnet8(num_classes=10, in_channels=3), (3, 32, 32)),
-    "mobilenet_v1": (lambda: mobilenet_v1(num_classes=2, in_channels=3, width=0.25), (3, 96, 96)),
-}
-DEVICES = ("stm32l4r5", "alif-ensemble-e3")
-OPEN_KERNELS = {  # CMSIS-NN 99f736a, direct calls: instructions of one inference, arena and flash bytes
+DEVICES = {"M4": "stm32l4r5", "M7": "stm32f746", "M33": "stm32u575", "M55": "alif-ensemble-e3"}
+OPEN_KERNELS: dict[tuple[str, str], dict[str, int]] = {  # instructions of one inference, arena and flash bytes
     ("resnet8", "M4"): {"instructions": 29_870_000, "arena_bytes": 49_728, "flash_bytes": 105_424},
+    ("resnet8", "M7"): {"instructions": 29_930_000},
     ("resnet8", "M55"): {"instructions": 4_810_000},
     ("mobilenet_v1", "M4"): {"instructions": 24_710_000, "arena_bytes": 64_512, "flash_bytes": 273_184},
     ("mobilenet_v1", "M55"): {"instructions": 6_420_000},
+    ("ds_cnn", "M4"): {"instructions": 7_840_000, "arena_bytes": 16_000, "flash_bytes": 56_856},
+    ("ds_cnn", "M55"): {"instructions": 1_780_000},
 }
 
 
-def program_of(name: str, num_images: int) -> tuple[Program, list[dict[str, Any]]]:
-    """The integer program of one net, and the codes of some images of noise."""
-    build, shape = NETS[name]
-    generator = torch.Generator().manual_seed(SEED)
-    images_BCHW = torch.randn(8, *shape, generator=generator)
-    model = build().eval()
-    for weight in model.parameters():
-        nn.init.uniform_(weight, -0.3, 0.5, generator=generator)
-    folded = expose_gates(fold_batch_norms(capture(model, shape))[0])
-    plan = plan_quantizers(folded)
-    ranges = ranges_of(observe(folded, plan, images_BCHW), method="minmax")
-    program = lower(simulate(folded, plan, ranges), name=name)
-    (given,) = program.inputs
-    return program, [{given: input_codes(program, each)} for each in images_BCHW.numpy()[:num_images]]
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One network as one firmware on one core.
+
+    Attributes:
+        slim: without the channels that no input can change.
+    """
+
+    net: str
+    core: str
+    kernels: str
+    slim: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.net} {self.core} {self.kernels}{' slim' if self.slim else ''}"
 
 
-def rows_of(name: str, num_images: int) -> list[dict[str, Any]]:
-    """One net on every device."""
-    program, images = program_of(name, num_images)
-    firmware = emit(program)
-    rows = []
+FAST = (("M4", "dsp"), ("M55", "helium"))  # each core's own kernels
+CASES = (
+    *(Case(net=net, core=core, kernels=kernels) for net in NETS for core, kernels in FAST),
+    *(Case(net="mobilenet_v1", core=core, kernels=kernels, slim=True) for core, kernels in FAST),
+    *(Case(net=net, core="M4", kernels="portable") for net in NETS),
+    Case(net="resnet8", core="M3", kernels="portable"),
+    *(Case(net="resnet8", core=core, kernels="dsp") for core in ("M7", "M33")),
+    *(Case(net=net, core="M4", kernels="dsp", slim=True) for net in NETS if net != "mobilenet_v1"),
+    *(Case(net=net, core="M55", kernels="portable") for net in NETS),
+)  # fmt: skip
+
+
+def prepared(case: Case, count: int) -> tuple[Program, list[dict[str, np.ndarray]], dict[str, int]]:
+    """The program, the codes of its images, and what went as dead."""
+    program, images = _loaded(case.net, count)
+    if not case.slim:
+        return program, images, {}
+    slim, report = eliminate_dead(program)
+    return slim, images, {"macs_removed": report.macs_removed, "weights_removed": report.weights_removed}
+
+
+@cache
+def _loaded(net: str, count: int) -> tuple[Program, list[dict[str, np.ndarray]]]:
+    return load(net, count)
+
+
+def measured(case: Case, count: int) -> dict[str, Any]:
+    """One case on the host and on its board."""
+    began = time.perf_counter()
+    program, images, removed = prepared(case, count)
+    firmware = emit(program, kernels=case.kernels)
     with tempfile.TemporaryDirectory() as place:
-        folder = Path(place) / name
+        folder = Path(place) / "c"
         write(firmware, folder)
-        for device_name in DEVICES:
-            began = time.perf_counter()
-            proof = prove_on_board(program, folder, images, target=target_of(device(device_name)))
-            rows.append(row(program, proof, firmware.macs) | {
-                "net": name, "device": device_name, "arena_bytes": firmware.plan.arena_bytes,
-                "seconds": round(time.perf_counter() - began, 1),
-            })  # fmt: skip
-    return rows
-
-
-def row(program: Program, proof: BoardProof, macs: Any) -> dict[str, Any]:
-    """What was measured of one net on one board."""
-    core, num_macs = proof.target.board.core, sum(macs.values())
-    parts = zip(program.operations, proof.layer_instructions, proof.parity.operations, strict=True)
-    return {
-        "core": core, "machine": proof.target.board.machine, "images": proof.parity.num_images,
-        "differing_bytes": proof.parity.differing, "compared_bytes": proof.parity.total, "macs": num_macs,
-        "instructions": list(proof.instructions), "instructions_per_mac": max(proof.instructions) / num_macs,
-        "flash_bytes": proof.flash_bytes, "ram_bytes": proof.ram_bytes, "stack_bytes": proof.stack_bytes,
-        "harness_flash_bytes": proof.sizes.harness_flash_bytes,
-        "layers": [
-            {"output": made.output, "kind": made.kind, "macs": macs[made.output], "instructions": count,
-             "differing_bytes": held.differing}
-            for made, count, held in parts
-        ],
+        built = build_on_host(folder, Path(place) / "host", specialize=False)
+        host = compare_with_program(program, images, run_on_host(built, images))
+        proof = prove_on_board(program, folder, images, target=target(case.core), time_limit_s=600.0)
+    return asdict(case) | removed | board_facts(proof, firmware) | {
+        "host": {"differing_bytes": host.differing, "compared_bytes": host.total},
+        "open_kernels": OPEN_KERNELS.get((case.net, case.core)), "layers": list(layer_facts(proof, firmware)),
+        "seconds": round(time.perf_counter() - began, 1),
     }  # fmt: skip
+
+
+def target(core: str) -> Target:
+    """The device that has the core, or a memory of its size where none of ours has it."""
+    if core in DEVICES:
+        return target_of(device(DEVICES[core]))
+    return Target(board=BOARDS[core], flash_bytes=1 << 20, ram_bytes=320 << 10)
+
+
+def board_facts(proof: BoardProof, firmware: Firmware) -> dict[str, Any]:
+    """The whole network."""
+    count, num_macs = max(proof.instructions), sum(firmware.macs.values())
+    return {
+        "images": proof.parity.num_images, "differing_bytes": proof.parity.differing,
+        "compared_bytes": proof.parity.total, "macs": num_macs, "instructions": count,
+        "fewest_instructions": min(proof.instructions), "instructions_per_mac": count / num_macs,
+        "cycles": None if proof.cycles is None else asdict(proof.cycles), "arena_bytes": firmware.plan.arena_bytes,
+        "ram_bytes": proof.ram_bytes, "stack_bytes": proof.stack_bytes, "flash_bytes": proof.flash_bytes,
+        "harness_flash_bytes": proof.sizes.harness_flash_bytes, "table_bytes": firmware.table_bytes,
+    }  # fmt: skip
+
+
+def layer_facts(proof: BoardProof, firmware: Firmware) -> Iterator[dict[str, Any]]:
+    """Each operation, with the call of the hook behind it."""
+    cycles = proof.layer_cycles or (None,) * len(proof.layer_instructions)
+    parts = zip(proof.parity.operations, proof.layer_instructions, cycles, strict=True)
+    for held, count, modelled in parts:
+        num_macs = firmware.macs[held.tensor]
+        yield {
+            "output": held.tensor, "kind": held.kind, "macs": num_macs, "instructions": count,
+            "per_mac": round(count / num_macs, 3) if num_macs else None, "modelled_cycles": modelled,
+            "differing_bytes": held.differing,
+        }  # fmt: skip
 
 
 def first_lines() -> dict[str, str]:
@@ -114,26 +158,44 @@ def first_lines() -> dict[str, str]:
     }
 
 
+def told(row: dict[str, Any], case: Case) -> str:
+    """One line of a finished case."""
+    other = (row["open_kernels"] or {}).get("instructions")
+    beside = f", CMSIS-NN {other:,}" if other else ""
+    wrong = row["differing_bytes"] + row["host"]["differing_bytes"]
+    return (
+        f"{case.name}: {row['instructions']:,} instructions, {row['instructions_per_mac']:.2f} per MAC{beside}; arena "
+        f"{row['arena_bytes']:,}, RAM {row['ram_bytes']:,}, flash {row['flash_bytes']:,}; {wrong} of "
+        f"{row['compared_bytes'] + row['host']['compared_bytes']:,} bytes differ ({row['seconds']} s)"
+    )
+
+
+def kept_rows(path: Path) -> dict[str, dict[str, Any]]:
+    """Cases of an earlier run."""
+    rows = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
+    return {Case(**{name: row[name] for name in Case.__dataclass_fields__}).name: row for row in rows if "slim" in row}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=3)
+    parser.add_argument("--images", type=int, default=20)
     parser.add_argument("--only", choices=sorted(NETS))
+    parser.add_argument("--cases", nargs="*", default=[], help="parts of names of cases; the others stay as they were")
+    parser.add_argument("--resume", action="store_true", help="go on with the cases that the output file lacks")
     parser.add_argument("--out", type=Path, default=OUT)
     asked = parser.parse_args()
-    rows = []
-    for name in [asked.only] if asked.only else NETS:
-        for each in rows_of(name, asked.images):
-            other = OPEN_KERNELS[each["net"], each["core"]]
-            rows.append(each | {"open_kernels": other})
-            print(f"{each['net']:13} {each['core']:4} {max(each['instructions']):11,} instructions, "
-                  f"{each['instructions_per_mac']:.2f} per MAC, CMSIS-NN {other['instructions']:11,}; RAM "
-                  f"{each['ram_bytes']:,}, flash {each['flash_bytes']:,}; {each['differing_bytes']} of "
-                  f"{each['compared_bytes']:,} bytes differ", flush=True)  # fmt: skip
-    write_json(asked.out, {
-        "command": f"python benchmarks/firmware.py --images {asked.images}", "seed": SEED,
-        "kernels": "portable C99", "machine": machine_facts(),
-        "versions": version_facts() | first_lines(), "rows": rows,
-    })  # fmt: skip
+    torch.set_num_threads(1)
+    rows = kept_rows(asked.out) if asked.cases or asked.only or asked.resume else {}
+    for case in CASES:
+        wanted = asked.only in (None, case.net) and all(part in case.name.split() for part in asked.cases)
+        if wanted and not (asked.resume and case.name in rows):
+            rows[case.name] = measured(case, asked.images)
+            print(told(rows[case.name], case), flush=True)
+            write_json(asked.out, {
+                "command": f"python benchmarks/firmware.py --images {asked.images}", "machine": machine_facts(),
+                "versions": version_facts() | first_lines(),
+                "rows": [rows[each.name] for each in CASES if each.name in rows],
+            })  # fmt: skip
 
 
 if __name__ == "__main__":
