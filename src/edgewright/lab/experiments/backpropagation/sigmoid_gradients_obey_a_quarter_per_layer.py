@@ -51,6 +51,6 @@ def run(seed: int, fast: bool) -> Finding:
 def _slope(x: float, length: int) -> float:
     slope = 1.0
     for _ in range(length):
-        slope *= float(SIGMOID.slope(np.float64(x)))
-        x = float(SIGMOID.value(np.float64(x)))
+        slope *= float(SIGMOID.slope(np.array([x]))[0])
+        x = float(SIGMOID.value(np.array([x]))[0])
     return slope
