@@ -11,6 +11,30 @@ from edgewright.lab.questions import THEMES
 
 NAMES = list(all_questions())
 
+MUST_EXIST = [
+    "confusion_matrix_of_100",
+]
+"""Questions that have to be answered, one a line, sorted."""
+
+SIMPLIFIED = frozenset("与么优体听圣坏复宁庄异怀怜惊扑扰机构栖气洁离网触赶个从据种极价术几万适胜确柜筑党后于云虫吨晒")
+"""Simplified characters that code page 950 holds all the same, as rare forms or as other words."""
+
+MAINLAND = {
+    "網絡": "網路", "(?<!演)算法": "演算法", "數據": "資料", "信息": "資訊", "內存": "記憶體", "軟件": "軟體",
+    "硬件": "硬體", "概率": "機率", "默認": "預設", "代碼": "程式碼", "變量": "變數", "數組": "陣列",
+    "矢量": "向量", "魯棒": "穩健", "緩存": "快取", "視頻": "影片", "二進制": "二進位", "批量": "批次",
+    "捲積": "卷積", "優化器": "最佳化器", "圖像": "影像", "線程": "執行緒", "字節": "位元組", "比特": "位元",
+    "支持": "支援", "創建": "建立", "文檔": "文件", "運行": "執行", "服務器": "伺服器", "人工智能": "人工智慧",
+    "訪問": "存取", "實時": "即時", "分佈": "分布", "裏": "裡", "傅里葉": "傅立葉", "模塊": "模組",
+    "接口": "介面",
+}  # fmt: skip
+"""What is said across the strait, and what in Taiwan."""
+
+
+def test_every_question_that_must_exist_does():
+    assert sorted(MUST_EXIST) == MUST_EXIST
+    assert not set(MUST_EXIST) - set(NAMES)
+
 
 def test_questions_have_the_themes_of_experiments():
     assert tuple(THEMES) == tuple(themes())
@@ -35,9 +59,36 @@ def test_both_languages_say_the_same_numbers(name):
         said[language] = {field.partition(".")[0] for _, field, _, _ in string.Formatter().parse(words.answer) if field}
         assert words.question.rstrip()[-1] in "?？" and len(words.answer) > 40
     assert said["en"] == said["zh-Hant"], "an answer leaves out a number that the other has"
-    chinese = all_questions()[name].zh
-    assert re.search(r"[\u4e00-\u9fff]{4}", chinese.question + chinese.answer)
-    assert not re.search("[这为们个来对时数关义图层过]", chinese.question + chinese.answer), "simplified characters"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_chinese_is_that_of_taiwan(name):
+    words = all_questions()[name].zh
+    text = " ".join((words.question, words.answer, *words.names.values()))
+    assert re.search(r"[\u4e00-\u9fff]{4}", words.question) and re.search(r"[\u4e00-\u9fff]{4}", words.answer)
+    assert not foreign_characters(text), "simplified characters"
+    found = {word: better for word, better in MAINLAND.items() if re.search(word, text)}
+    assert not found, "not the words of Taiwan"
+
+
+def test_simplified_characters_are_told_from_traditional_ones():
+    assert foreign_characters("过拟合与学习率：这个网络的损失函数") == set("过拟与习学这个网络损数")
+    assert not foreign_characters(
+        "過擬合與學習率：這個網路的損失函數 ŷ = Σ w·x，誤差 ≤ 0.5；並、裡、才、台、面、只、準"
+    )
+
+
+def foreign_characters(text: str) -> set[str]:
+    """Chinese characters that code page 950, which is Big5 as used in Taiwan, does not hold, and `SIMPLIFIED`."""
+    return {each for each in text if "\u4e00" <= each <= "\u9fff" and (each in SIMPLIFIED or not _in_big5(each))}
+
+
+def _in_big5(character: str) -> bool:
+    try:
+        character.encode("cp950")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize("name", NAMES)
