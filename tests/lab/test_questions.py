@@ -10,6 +10,21 @@ from edgewright.lab.question import LANGUAGES
 from edgewright.lab.questions import THEMES
 
 NAMES = list(all_questions())
+ANSWERED = [
+    "auc_in_n_log_n",
+    "confusion_matrix_of_100",
+    "convolution_sizes_by_hand",
+    "cost_of_top_down_and_bottom_up_poses",
+    "gradients_of_one_hidden_layer",
+    "is_the_test_set_one_batch",
+    "parameters_and_macs_of_a_cnn",
+    "pruning_is_fast_and_integers_are_free",
+    "scales_and_zero_points_by_hand",
+    "separable_convolution_at_112",
+    "storage_of_two_of_four",
+    "when_zeros_save_time",
+    "why_soft_losses_are_times_t_squared",
+]
 
 MUST_EXIST = [
     "confusion_matrix_of_100",
@@ -38,6 +53,10 @@ def test_every_question_that_must_exist_does():
 
 def test_questions_have_the_themes_of_experiments():
     assert tuple(THEMES) == tuple(themes())
+
+
+def test_no_question_is_missing():
+    assert sorted(ANSWERED) == ANSWERED and set(ANSWERED) <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)

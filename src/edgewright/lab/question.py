@@ -13,8 +13,11 @@ from pathlib import Path
 from . import questions
 from .finding import Number
 
-NO_SPACE = re.compile(r"(?<=[\u3000-\u9fff\uff00-\uffef]) (?=[\u3000-\u9fff\uff00-\uffef])")
-"""Between two Chinese characters a line break of the source is no space."""
+NO_SPACE = re.compile(
+    r"(?<=[\u3000-\u9fff\uff00-\uffef]) (?=[\u3000-\u9fff\uff00-\uffef])"
+    r"|(?<=[\u3000-\u303f\uff00-\uffef]) | (?=[\u3000-\u303f\uff00-\uffef])"
+)
+"""Between two Chinese characters, and beside a Chinese mark, a line break of the source is no space."""
 LANGUAGES = {"en": "English", "zh-Hant": "繁體中文"}
 
 
