@@ -30,3 +30,15 @@ def test_pointwise_layers_have_the_macs_and_depthwise_ones_move_the_bytes(find):
 def test_separable_convolutions_save_what_the_formula_says(find):
     found = find("separable_convolutions_save_about_kernel_squared")
     assert found.told == "holds when there are at least 72 output channels" and not found.disagreeing
+
+
+def test_a_gain_of_zero_makes_blocks_do_nothing(find):
+    found = find("zero_gain_makes_a_block_the_identity")
+    assert found.told == "holds" and not found.disagreeing
+    assert found["smallest gradient of a gain"].value > 1e-3
+
+
+def test_evolution_beats_random_choice_after_its_first_population(find):
+    found = find("search_beats_random_choice_at_equal_budget")
+    assert found.told.startswith("holds when")
+    assert found["evolution - random after 10"].value == 0 and found["evolution - random after 60"].exceeds(0.0)

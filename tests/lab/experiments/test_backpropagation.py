@@ -43,3 +43,18 @@ def test_equal_weights_never_part(find):
     found = find("equal_weights_stay_equal")
     assert found.told == "holds" and not found.disagreeing
     assert found["loss at the end, random, biases 0"].value < found["loss at the end, constant"].value
+
+
+def test_a_softmax_may_be_shifted_and_must_be(find):
+    found = find("the_largest_logit_may_be_taken_off")
+    assert found.told == "holds" and not found.disagreeing
+    assert found["rows without a number at 10,000, plain"].value > 0.3
+
+
+def test_open_gates_alone_carry_gradients_over_a_hundred_steps(find):
+    found = find("gates_carry_gradients_through_time")
+    assert found.told == "holds when the gates are biased to be open"
+    carried = {name: found[f"log10 of the gradient over 100 steps, {name}"] for name in
+               ("plain", "LSTM, forget gate open", "LSTM, forget gate half open", "GRU, update gate open")}  # fmt: skip
+    assert carried["LSTM, forget gate open"].exceeds(carried["plain"], by=10)
+    assert carried["GRU, update gate open"].exceeds(carried["LSTM, forget gate half open"], by=10)

@@ -37,3 +37,22 @@ def test_batch_norm_learns_at_larger_rates(find):
     assert found.told == "holds"
     largest = {name: found[f"largest rate with over 70 %, {name}"].value for name in ("plain", "batch norm")}
     assert largest["batch norm"] >= 3 * largest["plain"] > 0
+
+
+def test_sums_give_the_statistics_of_the_whole_and_averages_do_not(find):
+    found = find("averaged_statistics_are_those_of_the_whole_batch")
+    assert found.told == "does not hold" and not found.disagreeing
+    assert (found["mean of the two variances"].value, found["variance of all four"].value) == (1, 26)
+
+
+def test_padding_moves_batch_norm_alone(find):
+    found = find("layer_norm_ignores_padding")
+    assert found.told == "holds" and not found.disagreeing
+    assert found["change behind batch norm, 32 steps of padding more"].value > 0.5
+
+
+def test_folding_pays_where_convolutions_are_cheap(find):
+    found = find("folding_batch_norm_speeds_up_inference")
+    assert found.told == "holds when the convolution itself is cheap" and not found.disagreeing
+    times = [found[f"time folded / not, {kind}"].value for kind in ("pointwise, 8 channels", "3x3, 64 channels")]
+    assert times[0] < 0.9 and times[0] < times[1]

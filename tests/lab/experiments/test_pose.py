@@ -12,3 +12,10 @@ def test_only_the_network_of_bottom_up_is_constant(find):
     found = find("top_down_grows_with_the_crowd")
     assert found.told == "holds when grouping is left out" and not found.disagreeing
     assert found["log comparisons of grouping over log people"].value > 1.9
+
+
+def test_a_crowd_loses_people_with_their_boxes(find):
+    found = find("missed_detections_cannot_be_recovered")
+    assert found.told.startswith("holds when people stand closer")
+    assert found["recall bottom-up, spacing 0.3"].exceeds(found["recall top-down, spacing 0.3"], by=0.15)
+    assert found["recall bottom-up, spacing 0.3"].exceeds(found["recall bottom-up, spacing 0.1"], by=0.1)

@@ -22,3 +22,17 @@ def test_splitting_channels_shrinks_the_step_and_changes_nothing_else(find):
     found = find("splitting_channels_raises_resolution")
     assert found.told == "holds" and not found.disagreeing
     assert found["SQNR of the outputs, 20% split"].value > found["SQNR of the outputs, 0% split"].value + 2
+
+
+def test_bytes_speed_up_what_waits_for_them(find):
+    found = find("quantization_lifts_memory_bound_layers")
+    assert found.told == "holds when the layer lies below the ridge" and not found.disagreeing
+    assert found["speed-up of the net, ridge 100"].value > 3 * found["speed-up of the net, ridge 1"].value
+
+
+def test_least_divergence_is_not_least_error(find):
+    found = find("least_divergence_clips_best")
+    assert found.told == "does not hold" and not found.disagreeing
+    assert found["squared error of all values, KL"].value > found["squared error of all values, min-max"].value
+    assert found["squared error of the bulk, KL"].value < found["squared error of the bulk, min-max"].value / 20
+    assert 4 < found["upper end, KL"].value < 5.5
