@@ -27,7 +27,18 @@ ANSWERED = [
 ]
 
 MUST_EXIST = [
+    "adam_against_sgd",
+    "choosing_an_optimizer",
+    "combining_optimizers",
     "confusion_matrix_of_100",
+    "exploding_and_vanishing_gradients",
+    "l1_or_l2_regularization",
+    "learning_rate_and_its_schedule",
+    "local_minimum_or_saddle",
+    "schedules_of_the_learning_rate",
+    "trapped_in_a_local_minimum",
+    "what_stochastic_gradient_descent_does",
+    "why_adam_can_lose_to_sgd",
 ]
 """Questions that have to be answered, one a line, sorted."""
 

@@ -18,6 +18,8 @@ NO_SPACE = re.compile(
     r"|(?<=[\u3000-\u303f\uff00-\uffef]) | (?=[\u3000-\u303f\uff00-\uffef])"
 )
 """Between two Chinese characters, and beside a Chinese mark, a line break of the source is no space."""
+HYPHEN = re.compile(r"(?<![\w)-])-(?=\d)")
+"""Before a number it is a minus."""
 LANGUAGES = {"en": "English", "zh-Hant": "繁體中文"}
 
 
@@ -73,7 +75,9 @@ class Answered:
     def paragraphs(self, language: str) -> list[str]:
         """The answer, its numbers in place."""
         text = self.question.words(language).answer.format_map({key: each.value for key, each in self.numbers.items()})
-        return [NO_SPACE.sub("", " ".join(part.split())) for part in text.strip().split("\n\n")]
+        return [
+            HYPHEN.sub("−", NO_SPACE.sub("", " ".join(part.split()))) for part in text.strip().split("\n\n")
+        ]  # fmt: skip
 
     def named(self, language: str) -> list[Number]:
         """The numbers, called as the language has it."""
