@@ -10,35 +10,46 @@ from edgewright.lab.question import LANGUAGES
 from edgewright.lab.questions import THEMES
 
 NAMES = list(all_questions())
-ANSWERED = [
-    "auc_in_n_log_n",
-    "confusion_matrix_of_100",
-    "convolution_sizes_by_hand",
-    "cost_of_top_down_and_bottom_up_poses",
-    "gradients_of_one_hidden_layer",
-    "is_the_test_set_one_batch",
-    "parameters_and_macs_of_a_cnn",
-    "pruning_is_fast_and_integers_are_free",
-    "scales_and_zero_points_by_hand",
-    "separable_convolution_at_112",
-    "storage_of_two_of_four",
-    "when_zeros_save_time",
-    "why_soft_losses_are_times_t_squared",
-]
 
 MUST_EXIST = [
     "adam_against_sgd",
+    "auc_in_n_log_n",
+    "batch_norm_in_code",
+    "batch_norm_in_training_and_test",
+    "batch_norm_on_several_gpus",
+    "benefits_of_sparse_parameters",
     "choosing_an_optimizer",
     "combining_optimizers",
+    "common_initializers",
     "confusion_matrix_of_100",
+    "convolution_sizes_by_hand",
+    "cost_of_top_down_and_bottom_up_poses",
     "exploding_and_vanishing_gradients",
+    "folding_a_batch_norm",
+    "four_norms_and_their_axes",
+    "gradients_of_one_hidden_layer",
+    "is_the_test_set_one_batch",
     "l1_or_l2_regularization",
+    "layer_norm_against_batch_norm",
+    "learnables_of_batch_norm",
     "learning_rate_and_its_schedule",
     "local_minimum_or_saddle",
+    "norm_or_activation_first",
+    "parameters_and_macs_of_a_cnn",
+    "pruning_is_fast_and_integers_are_free",
+    "scales_and_zero_points_by_hand",
     "schedules_of_the_learning_rate",
+    "separable_convolution_at_112",
+    "storage_of_two_of_four",
+    "training_a_network_of_100_layers",
     "trapped_in_a_local_minimum",
+    "weights_that_start_at_zero",
     "what_stochastic_gradient_descent_does",
+    "when_zeros_save_time",
+    "where_batch_norm_stands",
     "why_adam_can_lose_to_sgd",
+    "why_deep_networks_seldom_stick",
+    "why_soft_losses_are_times_t_squared",
 ]
 """Questions that have to be answered, one a line, sorted."""
 
@@ -64,10 +75,6 @@ def test_every_question_that_must_exist_does():
 
 def test_questions_have_the_themes_of_experiments():
     assert tuple(THEMES) == tuple(themes())
-
-
-def test_no_question_is_missing():
-    assert sorted(ANSWERED) == ANSWERED and set(ANSWERED) <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
