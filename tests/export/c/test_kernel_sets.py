@@ -91,16 +91,26 @@ def test_an_output_lies_as_close_to_its_input_as_the_kernel_allows_and_no_closer
 @needs_compiler
 @pytest.mark.slow
 @pytest.mark.parametrize("kept", [False, True])
-def test_a_depthwise_layer_lies_in_the_place_of_its_input_unless_that_is_needed(kept, tmp_path):
+@pytest.mark.parametrize(
+    ("kernels", "channels", "kernel", "scratch"),
+    [
+        ("dsp", 8, (3, 3), 4 * 4 * (8 + 2) * 4),  # 8 rows of 4 pairs at once, of four channels
+        ("helium", 8, (3, 3), (8 - 1 + 4) * 64), ("helium", 20, (4, 2), (8 - 1 + 4) * 64),  # 8 pixels, of 16 channels
+    ],
+)  # fmt: skip
+def test_a_depthwise_layer_lies_in_the_place_of_its_input_unless_that_is_needed(
+    kept, kernels, channels, kernel, scratch, tmp_path
+):
     rng = np.random.default_rng(0)
-    builder = Builder(shape=(8, 21, 5))
-    weight, window = rng.integers(-127, 128, (8, 1, 3, 3)), Window(kernel=(3, 3), padding=((1, 1), (1, 1)))
+    builder = Builder(shape=(channels, 21, 5))
+    weight, padding = rng.integers(-127, 128, (channels, 1, *kernel)), tuple((1, each - 2) for each in kernel)
+    window = Window(kernel=kernel, padding=padding)
     first = builder.same("rescale", "x")
-    last = builder.conv(first, weight, np.zeros(8), window=window, groups=8, scale=0.0004)
+    last = builder.conv(first, weight, np.zeros(channels), window=window, groups=channels, scale=0.0004)
     program = builder.program(*([first, last] if kept else [last]))
-    firmware = emit(program, kernels="dsp")
+    firmware = emit(program, kernels=kernels)
     assert ("at_conv1" in firmware.files["model.c"]) == kept
-    assert firmware.plan.arena_bytes == (2 if kept else 1) * 840 + 4 * 4 * (8 + 2) * 4  # 8 rows of 4 pairs at once
+    assert firmware.plan.arena_bytes == (2 if kept else 1) * channels * 105 + scratch
     write(firmware, tmp_path / "c")
     assert compare_on_host(program, tmp_path / "c", images_of(program, count=4, seed=5)).differing == 0
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ...program import Operation, Program
+from .dsp import apart
 from .memory.distances import pixel_by_pixel, run_lead_bytes
 from .memory.program import Distances, window_axes
 from .multipliers import Constant
@@ -78,29 +79,37 @@ def conv(scene: Scene, call: Call) -> Call | None:
 
 
 def depthwise(scene: Scene, call: Call) -> Call | None:
-    """Windows of up to 4 x 4 without dilation: one product of registers for each output."""
+    """Windows of up to 4 x 4 without dilation: one product of registers for each output.
+
+    Where the map keeps its shape and a strip holds a whole row, the output can lie in the place of the input.
+    """
     window, channels = call.sizes["window"], call.sizes["channels"]
     kernel = (window["kernel_rows"], window["kernel_columns"])
     if max(kernel) > WINDOW or max(window["row_dilation"], window["column_dilation"]) != 1:
         return None
     given = {each.role: each.values for each in call.constants}
     taps = np.zeros((channels, WINDOW, WINDOW), dtype=np.uint32)
-    taps[:, : kernel[1], : kernel[0]] = given["weight"].transpose(2, 1, 0).astype(np.uint8)
+    taps[:, : kernel[1], WINDOW - kernel[0] :] = given["weight"].transpose(2, 1, 0).astype(np.uint8)
     rest = (_bytes_in_words(taps), given["bias"][:, None], given["mantissa"][:, None], -given["shift"][:, None])
     table = np.concatenate([np.zeros((channels, 1), dtype=np.int32), *(each.astype(np.int32) for each in rest)], axis=1)
     block = _depthwise_block(window)
+    stays = scene.x.shape == scene.y.shape and window["out_columns"] <= block and _reads_ahead(window)
     sizes = {
         "window": window, "channels": channels, "block": block, "zero_point": call.sizes["zero_point"],
-        "small": _small(call), "out": call.sizes["out"],
+        "small": _small(call), "stays": int(stays), "out": call.sizes["out"],
     }  # fmt: skip
     pixels = -(-block // LANES) * LANES
-
-    constants = (Constant(role="channels", values=table),)
     return Call(
-        kernel="helium/depthwise", sizes=sizes, inputs=call.inputs, constants=constants,
+        kernel="helium/depthwise", sizes=sizes, inputs=call.inputs,
+        constants=(Constant(role="channels", values=table),), in_place=stays,
         scratch_bytes=((pixels - 1) * window["column_stride"] + WINDOW) * STRIP_PITCH,
-        distances=partial(_strips, block=block, reads_first=False),
+        distances=apart if stays else partial(_strips, block=block, reads_first=False),
     )  # fmt: skip
+
+
+def _reads_ahead(window: Any) -> bool:
+    """Whether the windows of an output row begin no further above it than their rows reach, and likewise beside it."""
+    return bool(window["top"] < window["kernel_rows"] and window["left"] < window["kernel_columns"])
 
 
 def _depthwise_block(window: Any) -> int:

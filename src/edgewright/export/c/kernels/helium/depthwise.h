@@ -1,9 +1,13 @@
 /* Convolution of each channel by itself, by windows of up to 4 x 4: one product of registers makes one output.
  *
  * x [rows][columns][channels], y [out_rows][out_columns][channels]. The strip holds [column][16 channels][4 rows] for
- * `block` output pixels of a row, the code of 0 beside the map in it; so four words, one of each column, are a window.
- * channels_of [channels] has eight words each: 0, the taps as [4 columns][4 rows] with 0 where the window has none, bias
- * with -zero_point * sum(weight) in it, mantissa, shift to the left. From the 0 on, the taps are those of the next pixel.
+ * `block` output pixels of a row, the code of 0 beside the map in it; so four words, one of each column, are a window,
+ * whose last row is the last of the four. channels_of [channels] has eight words each: 0, the taps as [4 columns][4 rows]
+ * with 0 where the window has none, bias with -zero_point * sum(weight) in it, mantissa, shift to the left. From the 0 on,
+ * the taps are those of the next pixel.
+ *
+ * Where `stays`, the map keeps its shape and a strip holds a whole row: then it slides down the map, 16 channels after
+ * the other, each row is read once, ahead of the one that is written, and y may be x.
  */
 #ifndef EW_HELIUM_DEPTHWISE_H
 #define EW_HELIUM_DEPTHWISE_H
@@ -21,6 +25,7 @@ typedef struct {
     int32_t channels, block;
     int32_t zero_point; /* of x */
     int32_t small;      /* 1 where every multiplier is below 1/2 */
+    int32_t stays;
     ew_grid out;
 } ew_helium_depthwise_sizes;
 
@@ -68,6 +73,28 @@ EW_INLINE void ew_interleave(const ew_strip_rows *r, int32_t columns, int32_t ch
     }
 }
 
+/* Every column down by one row: three of its rows stay, and the next one of the map comes behind them. */
+EW_INLINE void ew_slide(const int8_t *row, int32_t step, int32_t columns, int32_t channels, int8_t *strip)
+{
+    for (int32_t i = 0; i < columns; i++) {
+        __asm volatile("vctp.8 %[channels]\n"
+                       "vld40.8 {q0, q1, q2, q3}, [%[strip]]\n"
+                       "vld41.8 {q0, q1, q2, q3}, [%[strip]]\n"
+                       "vld42.8 {q0, q1, q2, q3}, [%[strip]]\n"
+                       "vld43.8 {q0, q1, q2, q3}, [%[strip]]\n"
+                       "vpst\n"
+                       "vldrbt.8 q4, [%[row]]\n"
+                       "vst40.8 {q1, q2, q3, q4}, [%[strip]]\n"
+                       "vst41.8 {q1, q2, q3, q4}, [%[strip]]\n"
+                       "vst42.8 {q1, q2, q3, q4}, [%[strip]]\n"
+                       "vst43.8 {q1, q2, q3, q4}, [%[strip]]!\n"
+                       : [strip] "+r"(strip)
+                       : [row] "r"(row), [channels] "r"(channels)
+                       : "memory", "p0", "q0", "q1", "q2", "q3", "q4");
+        row += step;
+    }
+}
+
 #else
 
 typedef struct {
@@ -111,6 +138,19 @@ EW_INLINE void ew_interleave(const ew_strip_rows *r, int32_t columns, int32_t ch
     }
 }
 
+EW_INLINE void ew_slide(const int8_t *row, int32_t step, int32_t columns, int32_t channels, int8_t *strip)
+{
+    for (int32_t column = 0; column < columns; column++) {
+        for (int32_t i = 0; i < channels; i++) {
+            int8_t *at = strip + column * EW_STRIP_PITCH + i * EW_STRIP_ROWS;
+            for (int32_t k = 0; k + 1 < EW_STRIP_ROWS; k++) {
+                at[k] = at[k + 1];
+            }
+            at[EW_STRIP_ROWS - 1] = row[column * step + i];
+        }
+    }
+}
+
 #endif
 
 /* `count` columns from `first` on, which may lie beside the map, of up to 16 channels; x begins at the first of them. */
@@ -124,7 +164,8 @@ EW_INLINE void ew_depthwise_strip(const ew_helium_depthwise_sizes *s, const int8
     ew_strip_rows rows;
     ew_fill_codes(zeros, s->zero_point, EW_STRIP_CHANNELS);
     for (int32_t k = 0; k < EW_STRIP_ROWS; k++) {
-        const int32_t row = top + k, on_map = k < w->kernel_rows && row >= 0 && row < w->rows;
+        const int32_t above = EW_STRIP_ROWS - w->kernel_rows, row = top + k - above;
+        const int32_t on_map = k >= above && row >= 0 && row < w->rows;
         rows.at[k] = on_map ? x + (row * w->columns + first + before) * s->channels : zeros;
         rows.step[k] = on_map ? s->channels : 0;
     }
@@ -167,10 +208,42 @@ EW_INLINE void ew_depthwise_channel(const ew_helium_depthwise_sizes *s, const in
     }
 }
 
+/* Up to 16 channels of the whole map. */
+EW_INLINE void ew_depthwise_down(const ew_helium_depthwise_sizes *s, const int8_t *x, const int32_t *channels_of,
+                                 int32_t channels, int8_t *strip, int8_t *y)
+{
+    const ew_window *w = &s->window;
+    const int32_t count = w->out_columns - 1 + w->kernel_columns, pitch = w->columns * s->channels;
+    int8_t zeros[EW_STRIP_CHANNELS];
+    ew_fill_codes(zeros, s->zero_point, EW_STRIP_CHANNELS);
+    ew_depthwise_strip(s, x, -w->top, -w->left, count, channels, strip);
+    for (int32_t row = 0, next = w->kernel_rows - w->top; row < w->out_rows; row++, next++) {
+        for (int32_t i = 0; i < channels; i++) {
+            ew_depthwise_channel(s, strip + i * EW_STRIP_ROWS, channels_of + i * EW_CHANNEL_WORDS, w->out_columns,
+                                 y + row * pitch + i);
+        }
+        if (row + 1 == w->out_rows) {
+            break;
+        }
+        if (next < w->rows) {
+            ew_slide(x + next * pitch, s->channels, w->columns, channels, strip + w->left * EW_STRIP_PITCH);
+        } else {
+            ew_slide(zeros, 0, w->columns, channels, strip + w->left * EW_STRIP_PITCH);
+        }
+    }
+}
+
 EW_INLINE void ew_helium_depthwise(const ew_helium_depthwise_sizes *s, const int8_t *x, const int32_t *channels_of,
                                    int8_t *strip, int8_t *y)
 {
     const ew_window *w = &s->window;
+    if (s->stays) {
+        for (int32_t c = 0; c < s->channels; c += EW_STRIP_CHANNELS) {
+            const int32_t more = s->channels - c, channels = more < EW_STRIP_CHANNELS ? more : EW_STRIP_CHANNELS;
+            ew_depthwise_down(s, x + c, channels_of + c * EW_CHANNEL_WORDS, channels, strip, y + c);
+        }
+        return;
+    }
     for (int32_t row = 0; row < w->out_rows; row++) {
         for (int32_t column = 0; column < w->out_columns; column += s->block) {
             const int32_t left = w->out_columns - column, pixels = left < s->block ? left : s->block;
