@@ -14,7 +14,7 @@ DEPTH = 100
 
 def _stack(activation: str, gain: float, *, residual: bool = False) -> Walk:
     return walk(
-        numpy_generator(0, "hundred layers"), depth=DEPTH, activation=activation, gain=gain, width=256, batch=8,
+        numpy_generator(0, "hundred layers"), depth=DEPTH, activation=activation, gain=gain, width=128, batch=8,
         residual=residual,
     )  # fmt: skip
 
