@@ -320,7 +320,7 @@ def test_an_unfinished_run_says_how_to_finish_it(here):
 
 
 def test_an_unknown_format_and_runtime_are_refused(here):
-    assert "--format is one of onnx, openvino, executorch, coded, got 'tflite'" in refused(
+    assert "--format is one of onnx, openvino, executorch, c, coded, got 'tflite'" in refused(
         "export", "run", "--format", "tflite"
     )
     runtimes = "A runtime is one of onnxruntime, openvino, executorch, eager, compiled, got 'tvm'"
