@@ -60,7 +60,7 @@ class Varied(Growing):
         weight, bias = super().weights(outputs, *others)
         live = self.rng.random(outputs) < 0.7
         most = int(self.rng.choice([127, 127, 7]))
-        weight[live] = self.rng.integers(-most, most + 1, weight[live].shape)
+        weight[live] = self.rng.integers(-8 if most == 7 else -most, most + 1, weight[live].shape)
         bias[live] = self.rng.integers(-5000, 5000, int(live.sum()))
         return weight, bias
 

@@ -8,6 +8,7 @@ from ...program import Operation, Program
 from . import elementwise, layers, moves, tflm
 from .kernel_sets import fastest
 from .layout import Shape
+from .packing import packed
 from .scene import Call, Scene
 
 CALLS: dict[str, Callable[[Scene], tuple[Call, ...]]] = {
@@ -43,15 +44,22 @@ CALLS_OF = {"single": CALLS, "tflm": {**CALLS, **TFLM_CALLS}}
 
 
 def calls_of(
-    program: Program, operation: Operation, lying: Mapping[str, Shape], *, kernels: str = "portable"
+    program: Program,
+    operation: Operation,
+    lying: Mapping[str, Shape],
+    *,
+    kernels: str = "portable",
+    packs: bool = True,
 ) -> tuple[Call, ...]:
     """The calls of kernels that make an operation's output; none where its bytes lie ready.
 
     Args:
         kernels: a set of `KERNEL_SETS`.
+        packs: store weights of 4 bits two a byte.
 
     Raises:
         UnsupportedError: the kernels cannot compute it.
     """
     scene = Scene(program=program, operation=operation, lying=lying)
-    return tuple(fastest(scene, call, kernels) for call in CALLS_OF[program.rounding][operation.kind](scene))
+    found = tuple(fastest(scene, call, kernels) for call in CALLS_OF[program.rounding][operation.kind](scene))
+    return tuple(packed(call) for call in found) if packs else found

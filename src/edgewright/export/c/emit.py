@@ -58,13 +58,16 @@ class Firmware:
     kernels: str = "portable"
 
 
-def emit(program: Program, images: Sequence[Mapping[str, np.ndarray]] = (), *, kernels: str = "portable") -> Firmware:
+def emit(
+    program: Program, images: Sequence[Mapping[str, np.ndarray]] = (), *, kernels: str = "portable", packs: bool = True
+) -> Firmware:
     """The files, the same bytes for the same program and images.
 
     Args:
         images: codes of the inputs of a few images, as `program.run` takes them; the self-test holds them and what the
             program makes of them.
         kernels: a set of `KERNEL_SETS`, for the cores that the firmware will run on: the same bytes from each.
+        packs: store weights of 4 bits two a byte: less flash, some instructions more.
 
     Raises:
         ConfigError: the program's name is no name in C, it has nothing to compute, or there is no such set.
@@ -77,7 +80,7 @@ def emit(program: Program, images: Sequence[Mapping[str, np.ndarray]] = (), *, k
         raise ConfigError(f"'{program.name}' is no name in C: use letters, digits and underscores.")
     check_set(kernels)
     lying = layouts(program)
-    calls = [calls_of(program, operation, lying, kernels=kernels) for operation in program.operations]
+    calls = [calls_of(program, operation, lying, kernels=kernels, packs=packs) for operation in program.operations]
     placing = placing_of(program, calls, lying)
     vectors = [vector_of(program, each) for each in images]
     rendering = Rendering(

@@ -36,7 +36,7 @@ def pointwise(scene: Scene, call: Call) -> Call:
     return Call(
         kernel="helium/pointwise_in_place" if in_place else "helium/pointwise", sizes=sizes, inputs=call.inputs,
         constants=constants, scratch_bytes=2 * call.sizes["inputs"] if in_place else 0,
-        distances=partial(_pixel_pairs, reads_first=in_place),
+        distances=partial(pixel_pairs, reads_first=in_place),
     )  # fmt: skip
 
 
@@ -74,7 +74,7 @@ def conv(scene: Scene, call: Call) -> Call | None:
     }  # fmt: skip
     return Call(
         kernel="helium/conv", sizes=sizes, inputs=call.inputs, constants=_layer_constants(call, taps_OI),
-        scratch_bytes=_strip_columns(window, block) * pitch, distances=partial(_strips, block=block, reads_first=True),
+        scratch_bytes=strip_columns(window, block) * pitch, distances=partial(strips, block=block, reads_first=True),
     )  # fmt: skip
 
 
@@ -103,7 +103,7 @@ def depthwise(scene: Scene, call: Call) -> Call | None:
         kernel="helium/depthwise", sizes=sizes, inputs=call.inputs,
         constants=(Constant(role="channels", values=table),), in_place=stays,
         scratch_bytes=((pixels - 1) * window["column_stride"] + WINDOW) * STRIP_PITCH,
-        distances=apart if stays else partial(_strips, block=block, reads_first=False),
+        distances=apart if stays else partial(strips, block=block, reads_first=False),
     )  # fmt: skip
 
 
@@ -168,22 +168,24 @@ def _block(window: Any, pitch: int) -> int:
     return int(pixels + pixels % 2)
 
 
-def _strip_columns(window: Any, block: int) -> int:
+def strip_columns(window: Any, block: int) -> int:
     return int((min(block, window["out_columns"]) - 1) * window["column_stride"] + window["kernel_columns"])
 
 
-def _pixel_pairs(program: Program, operation: Operation, name: str, *, reads_first: bool) -> Distances:
-    """Of a kernel that makes two pixels at once, whatever their rows."""
+def pixel_pairs(
+    program: Program, operation: Operation, name: str, *, reads_first: bool, at_once: int = 2
+) -> Distances:  # fmt: skip
+    """Of a kernel that makes two pixels, or more, at once, whatever their rows."""
     channels, height, width = program.tensors[name].shape
     channels_out = program.tensors[operation.output].shape[0]
     pixels = pixel_by_pixel(num_pixels=height * width, channels_in=channels, channels_out=channels_out)
     whole = replace(
         pixels, rows_in=1, rows_out=1, row_bytes_in=pixels.bytes_in, row_bytes_out=pixels.bytes_out
     )  # fmt: skip
-    return run_lead_bytes(whole, pixels, at_once=2, reads_first=reads_first), None
+    return run_lead_bytes(whole, pixels, at_once=at_once, reads_first=reads_first), None
 
 
-def _strips(program: Program, operation: Operation, name: str, *, block: int, reads_first: bool) -> Distances:
+def strips(program: Program, operation: Operation, name: str, *, block: int, reads_first: bool) -> Distances:
     """Of a kernel that copies strips: all that a block of pixels reads, or that of 16 channels at a time."""
     rows, columns = window_axes(program, operation, name)
     return run_lead_bytes(rows, columns, at_once=block, reads_first=reads_first), None

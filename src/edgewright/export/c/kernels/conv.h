@@ -14,6 +14,7 @@ typedef struct {
     int32_t channels, out_channels, groups;
     int32_t zero_point; /* of x: the code of every tap beside the map */
     int32_t high_word;  /* 1 where `ew_scale_high` holds for all sums */
+    int32_t packed; /* 1 where two weights share a byte */
     ew_grid out;
 } ew_conv_sizes;
 
@@ -38,34 +39,34 @@ EW_INLINE int32_t ew_conv_on_map(ew_conv_place p, int32_t row, int32_t column)
 
 /* Four output channels of a window. `inside`, a constant, drops every question about the border. */
 EW_INLINE void ew_conv_four(const ew_conv_sizes *s, ew_conv_place p, int32_t inside, const int8_t *x,
-                            const int8_t *weight, ew_four *sums)
+                            ew_weights weight, ew_four *sums)
 {
     const ew_window *w = &s->window;
     const int32_t run = s->channels / s->groups, step = w->kernel_rows * w->kernel_columns * run;
     for (int32_t row = 0; row < w->kernel_rows; row++) {
-        const int8_t *taps = weight + row * w->kernel_columns * run;
+        const ew_weights taps = ew_from(weight, row * w->kernel_columns * run);
         if (inside && s->groups == 1 && w->column_dilation == 1) { /* the taps of a row lie side by side */
             ew_dot_four(x + ew_conv_tap(s, p, row, 0), taps, step, w->kernel_columns * run, sums);
             continue;
         }
         for (int32_t column = 0; column < w->kernel_columns; column++) {
             if (inside || ew_conv_on_map(p, row, column)) {
-                ew_dot_four(x + ew_conv_tap(s, p, row, column), taps + column * run, step, run, sums);
+                ew_dot_four(x + ew_conv_tap(s, p, row, column), ew_from(taps, column * run), step, run, sums);
             } else {
-                ew_dot_constant_four(s->zero_point, taps + column * run, step, run, sums);
+                ew_dot_constant_four(s->zero_point, ew_from(taps, column * run), step, run, sums);
             }
         }
     }
 }
 
 EW_INLINE int32_t ew_conv_one(const ew_conv_sizes *s, ew_conv_place p, int32_t inside, const int8_t *x,
-                              const int8_t *weight, int32_t sum)
+                              ew_weights weight, int32_t sum)
 {
     const ew_window *w = &s->window;
     const int32_t run = s->channels / s->groups;
     for (int32_t row = 0; row < w->kernel_rows; row++) {
         for (int32_t column = 0; column < w->kernel_columns; column++) {
-            const int8_t *tap = weight + (row * w->kernel_columns + column) * run;
+            const ew_weights tap = ew_from(weight, (row * w->kernel_columns + column) * run);
             if (inside || ew_conv_on_map(p, row, column)) {
                 sum = ew_dot(x + ew_conv_tap(s, p, row, column), tap, run, sum);
             } else {
@@ -88,11 +89,11 @@ EW_INLINE void ew_conv_pixel(const ew_conv_sizes *s, ew_conv_place p, int32_t in
         p.channel = group * run;
         for (; o + 4 <= (group + 1) * outputs; o += 4) {
             ew_four sums = {bias[o], bias[o + 1], bias[o + 2], bias[o + 3]};
-            ew_conv_four(s, p, inside, x, weight + o * step, &sums);
+            ew_conv_four(s, p, inside, x, ew_row_of(weight, o, step, s->packed), &sums);
             ew_requantize_four(&sums, mantissa + o, shift + o, s->high_word, &s->out, y + o);
         }
         for (; o < (group + 1) * outputs; o++) {
-            const int32_t sum = ew_conv_one(s, p, inside, x, weight + o * step, bias[o]);
+            const int32_t sum = ew_conv_one(s, p, inside, x, ew_row_of(weight, o, step, s->packed), bias[o]);
             y[o] = ew_requantize(sum, mantissa[o], shift[o], s->high_word, &s->out);
         }
     }

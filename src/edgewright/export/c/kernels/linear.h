@@ -10,6 +10,7 @@
 typedef struct {
     int32_t rows, inputs, outputs;
     int32_t high_word; /* 1 where `ew_scale_high` holds for all sums */
+    int32_t packed; /* 1 where two weights share a byte */
     ew_grid out;
 } ew_linear_sizes;
 
@@ -20,11 +21,11 @@ EW_INLINE void ew_linear(const ew_linear_sizes *s, const int8_t *x, const int8_t
         int32_t o = 0;
         for (; o + 4 <= s->outputs; o += 4) {
             ew_four sums = {bias[o], bias[o + 1], bias[o + 2], bias[o + 3]};
-            ew_dot_four(x, weight + o * s->inputs, s->inputs, s->inputs, &sums);
+            ew_dot_four(x, ew_row_of(weight, o, s->inputs, s->packed), s->inputs, s->inputs, &sums);
             ew_requantize_four(&sums, mantissa + o, shift + o, s->high_word, &s->out, y + o);
         }
         for (; o < s->outputs; o++) {
-            const int32_t sum = ew_dot(x, weight + o * s->inputs, s->inputs, bias[o]);
+            const int32_t sum = ew_dot(x, ew_row_of(weight, o, s->inputs, s->packed), s->inputs, bias[o]);
             y[o] = ew_requantize(sum, mantissa[o], shift[o], s->high_word, &s->out);
         }
         x += s->inputs;

@@ -9,6 +9,7 @@
 
 typedef struct {
     int32_t rows, inputs, outputs;
+    int32_t packed; /* 1 where two weights share a byte */
 } ew_linear_float_sizes;
 
 EW_INLINE void ew_linear_float(const ew_linear_float_sizes *s, const int8_t *x, const int8_t *weight,
@@ -16,7 +17,7 @@ EW_INLINE void ew_linear_float(const ew_linear_float_sizes *s, const int8_t *x, 
 {
     for (int32_t row = 0; row < s->rows; row++) {
         for (int32_t o = 0; o < s->outputs; o++) {
-            const int32_t sum = ew_dot(x, weight + o * s->inputs, s->inputs, bias[o]);
+            const int32_t sum = ew_dot(x, ew_row_of(weight, o, s->inputs, s->packed), s->inputs, bias[o]);
             y[o] = (float)sum * scale[o];
         }
         x += s->inputs;

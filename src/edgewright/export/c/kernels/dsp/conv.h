@@ -13,6 +13,7 @@ typedef struct {
     ew_window window;
     int32_t channels, out_channels;
     int32_t zero_point; /* of x: the code of every tap beside the map */
+    int32_t packed; /* 1 where two weights share a byte */
     ew_end end;
 } ew_dsp_conv_sizes;
 
@@ -98,7 +99,7 @@ EW_INLINE void ew_dsp_conv(const ew_dsp_conv_sizes *s, const int8_t *x, const in
                 row += column == 0;
             }
         }
-        ew_three_pixels(columns, count, s->out_channels, &s->end, weight, bias, mantissa, shift, out);
+        ew_three_pixels(columns, count, s->out_channels, s->packed, &s->end, weight, bias, mantissa, shift, out);
     }
 }
 

@@ -8,6 +8,7 @@
 #ifndef EW_DSP_DEPTHWISE_H
 #define EW_DSP_DEPTHWISE_H
 
+#include "../nibbles.h"
 #include "../window.h"
 #include "nine_taps.h"
 
@@ -16,6 +17,7 @@ typedef struct {
     int32_t channels; /* a multiple of four */
     int32_t zero_point; /* of x: the code of every tap beside the map */
     int32_t band, stays;
+    int32_t packed; /* 1 where two weights share a byte */
     ew_end end;
 } ew_dsp_depthwise_sizes;
 
@@ -72,16 +74,35 @@ EW_INLINE void ew_row_of_pairs(const ew_dsp_depthwise_sizes *s, int32_t row, con
     }
 }
 
+/* The weights of channel `c`. */
+EW_INLINE ew_nine ew_taps_of_channel(const ew_dsp_depthwise_sizes *s, const int8_t *weight, int32_t c)
+{
+    const int8_t *first = weight + c, *middle = first + s->channels, *last = middle + s->channels;
+    const int32_t down = 3 * s->channels;
+    const ew_nine taps = {
+        ew_lows(first[0], middle[0]), ew_lows(middle[0], last[0]), ew_lows(first[down], middle[down]),
+        ew_lows(middle[down], last[down]), ew_lows(first[2 * down], middle[2 * down]),
+        ew_lows(middle[2 * down], last[2 * down])};
+    return taps;
+}
+
+EW_INLINE ew_nine ew_packed_taps_of_channel(const ew_dsp_depthwise_sizes *s, const int8_t *weight, int32_t c)
+{
+    int32_t w[9];
+    for (int32_t i = 0; i < 9; i++) {
+        w[i] = ew_code_at(weight, i * s->channels + c, 1);
+    }
+    const ew_nine taps = {ew_lows(w[0], w[1]), ew_lows(w[1], w[2]), ew_lows(w[3], w[4]),
+                          ew_lows(w[4], w[5]), ew_lows(w[6], w[7]), ew_lows(w[7], w[8])};
+    return taps;
+}
+
 /* One channel of a band; `rows` are its pairs. */
 EW_INLINE void ew_depthwise_band(const ew_dsp_depthwise_sizes *s, int32_t num_rows, const int32_t *rows,
-                                 const int8_t *weight, int32_t bias, ew_channel channel, int8_t *y)
+                                 const int8_t *weight, int32_t c, int32_t bias, ew_channel channel, int8_t *y)
 {
-    const int32_t pitch = ew_pairs_in_row(s), out_pitch = s->window.out_columns * s->channels, down = 3 * s->channels;
-    const int8_t *middle = weight + s->channels, *last = middle + s->channels;
-    const ew_nine taps = {
-        ew_lows(weight[0], middle[0]), ew_lows(middle[0], last[0]), ew_lows(weight[down], middle[down]),
-        ew_lows(middle[down], last[down]), ew_lows(weight[2 * down], middle[2 * down]),
-        ew_lows(middle[2 * down], last[2 * down])};
+    const int32_t pitch = ew_pairs_in_row(s), out_pitch = s->window.out_columns * s->channels;
+    const ew_nine taps = s->packed ? ew_packed_taps_of_channel(s, weight, c) : ew_taps_of_channel(s, weight, c);
     for (int32_t row = 0; row < num_rows; row++, rows += s->window.row_stride * pitch, y += out_pitch) {
         if (s->window.column_stride == 1) {
             ew_nine_taps(rows, pitch, &taps, bias, channel, &s->end, s->window.out_columns, s->channels, y);
@@ -109,7 +130,7 @@ EW_INLINE void ew_depthwise_four(const ew_dsp_depthwise_sizes *s, int32_t band, 
         ew_row_of_pairs(s, band * w->row_stride + i, x + c, rows + i * pitch);
     }
     for (int32_t i = c; i < c + 4; i++) {
-        ew_depthwise_band(s, num_rows, rows + (i - c) * step, weight + i, bias[i],
+        ew_depthwise_band(s, num_rows, rows + (i - c) * step, weight, i, bias[i],
                           ew_channel_of(mantissa[i], shift[i], &s->end),
                           y + band * w->out_columns * s->channels + i);
     }

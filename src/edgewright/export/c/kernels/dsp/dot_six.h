@@ -17,10 +17,9 @@ typedef struct {
     int32_t a0, a1, a2, b0, b1, b2;
 } ew_six;
 
-/* Four codes of both rows with those of the columns. */
-EW_INLINE void ew_four_of_six(const int32_t *columns, const int8_t *first, const int8_t *second, ew_six *sums)
+/* Four codes of both rows, in a word each, with those of the columns. */
+EW_INLINE void ew_words_of_six(const int32_t *columns, int32_t a, int32_t b, ew_six *sums)
 {
-    const int32_t a = ew_four_codes(first), b = ew_four_codes(second);
     const int32_t a_even = ew_even(a), a_odd = ew_odd(a), b_even = ew_even(b), b_odd = ew_odd(b);
     sums->a0 = ew_smlad(a_odd, columns[1], ew_smlad(a_even, columns[0], sums->a0));
     sums->b0 = ew_smlad(b_odd, columns[1], ew_smlad(b_even, columns[0], sums->b0));
@@ -36,10 +35,11 @@ EW_INLINE ew_six ew_dot_six_plain(const int32_t *columns, const int8_t *weight, 
 {
     ew_six sums = {bias[0], bias[0], bias[0], bias[1], bias[1], bias[1]};
     for (int32_t i = 0; i + 4 <= count; i += 4, columns += EW_WORDS) {
-        ew_four_of_six(columns, weight + i, weight + step + i, &sums);
+        ew_words_of_six(columns, ew_four_codes(weight + i), ew_four_codes(weight + step + i), &sums);
     }
     if (count % 4 > 0) {
-        ew_four_of_six(columns, weight + count - 4, weight + step + count - 4, &sums);
+        const int8_t *last = weight + count - 4;
+        ew_words_of_six(columns, ew_four_codes(last), ew_four_codes(last + step), &sums);
     }
     return sums;
 }

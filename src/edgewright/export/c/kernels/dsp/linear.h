@@ -7,6 +7,7 @@
 
 typedef struct {
     int32_t rows, inputs, outputs; /* four inputs and outputs, or more */
+    int32_t packed; /* 1 where two weights share a byte */
     ew_end end;
 } ew_dsp_linear_sizes;
 
@@ -16,7 +17,7 @@ EW_INLINE void ew_dsp_linear(const ew_dsp_linear_sizes *s, const int8_t *x, cons
     for (int32_t row = 0; row < s->rows; row++, x += s->inputs, y += s->outputs) {
         for (int32_t next = 0; next < s->outputs; next += 4) {
             const int32_t o = next + 4 <= s->outputs ? next : s->outputs - 4; /* the last four may be made again */
-            const ew_four sums = ew_dot_four_rows(x, weight + o * s->inputs, s->inputs, bias + o);
+            const ew_four sums = ew_dot_four_rows(x, weight, o, s->inputs, s->packed, bias + o);
             y[o] = ew_code_of(sums.a, ew_channel_of(mantissa[o], shift[o], &s->end), &s->end);
             y[o + 1] = ew_code_of(sums.b, ew_channel_of(mantissa[o + 1], shift[o + 1], &s->end), &s->end);
             y[o + 2] = ew_code_of(sums.c, ew_channel_of(mantissa[o + 2], shift[o + 2], &s->end), &s->end);

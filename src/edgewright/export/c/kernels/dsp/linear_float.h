@@ -6,6 +6,7 @@
 
 typedef struct {
     int32_t rows, inputs, outputs; /* four inputs and outputs, or more */
+    int32_t packed; /* 1 where two weights share a byte */
 } ew_dsp_linear_float_sizes;
 
 EW_INLINE void ew_dsp_linear_float(const ew_dsp_linear_float_sizes *s, const int8_t *x, const int8_t *weight,
@@ -14,7 +15,7 @@ EW_INLINE void ew_dsp_linear_float(const ew_dsp_linear_float_sizes *s, const int
     for (int32_t row = 0; row < s->rows; row++, x += s->inputs, y += s->outputs) {
         for (int32_t next = 0; next < s->outputs; next += 4) {
             const int32_t o = next + 4 <= s->outputs ? next : s->outputs - 4; /* the last four may be made again */
-            const ew_four sums = ew_dot_four_rows(x, weight + o * s->inputs, s->inputs, bias + o);
+            const ew_four sums = ew_dot_four_rows(x, weight, o, s->inputs, s->packed, bias + o);
             y[o] = (float)sums.a * scale[o];
             y[o + 1] = (float)sums.b * scale[o + 1];
             y[o + 2] = (float)sums.c * scale[o + 2];

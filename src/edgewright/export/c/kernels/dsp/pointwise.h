@@ -8,6 +8,7 @@
 
 typedef struct {
     int32_t rows, inputs, outputs;
+    int32_t packed; /* 1 where two weights share a byte */
     ew_end end;
 } ew_dsp_pointwise_sizes;
 
@@ -23,7 +24,7 @@ EW_INLINE void ew_dsp_pointwise(const ew_dsp_pointwise_sizes *s, const int8_t *x
             ew_expand_all(x + pixel * s->inputs, s->inputs, columns + 2 * i);
             out[i] = y + pixel * s->outputs;
         }
-        ew_three_pixels(columns, s->inputs, s->outputs, &s->end, weight, bias, mantissa, shift, out);
+        ew_three_pixels(columns, s->inputs, s->outputs, s->packed, &s->end, weight, bias, mantissa, shift, out);
     }
 }
 

@@ -8,7 +8,7 @@
 #ifndef EW_DSP_PRODUCTS_H
 #define EW_DSP_PRODUCTS_H
 
-#include "dot_six.h"
+#include "dot_six_packed.h"
 #include "requantize.h"
 
 /* Codes that lie side by side, `count` a multiple of four, into one of the three columns; where it goes on. */
@@ -46,13 +46,14 @@ EW_INLINE void ew_three_codes(int32_t first, int32_t second, int32_t third, ew_c
 /* All output channels of three columns: codes [outputs] at each of y, of which some may be the same. Multipliers are
  * read behind the sums, which leave no register free.
  */
-EW_INLINE void ew_three_pixels(const int32_t *columns, int32_t count, int32_t outputs, const ew_end *end,
-                               const int8_t *weight, const int32_t *bias, const int32_t *mantissa,
-                               const int8_t *shift, int8_t *const y[EW_COLUMNS])
+EW_INLINE void ew_three_pixels(const int32_t *columns, int32_t count, int32_t outputs, int32_t packed,
+                               const ew_end *end, const int8_t *weight, const int32_t *bias,
+                               const int32_t *mantissa, const int8_t *shift, int8_t *const y[EW_COLUMNS])
 {
     for (int32_t next = 0; next < outputs; next += 2) {
         const int32_t o = next + 2 <= outputs ? next : outputs - 2; /* an odd last channel is made beside the one ahead */
-        const ew_six sums = ew_dot_six(columns, weight + o * count, count, count, bias + o);
+        const ew_six sums = packed ? ew_dot_six_packed(columns, weight + o * ew_packed_row(count), count, bias + o)
+                                   : ew_dot_six(columns, weight + o * count, count, count, bias + o);
         ew_three_codes(sums.a0, sums.a1, sums.a2, ew_channel_of(mantissa[o], shift[o], end), end, y, o);
         ew_three_codes(sums.b0, sums.b1, sums.b2, ew_channel_of(mantissa[o + 1], shift[o + 1], end), end, y, o + 1);
     }

@@ -38,6 +38,18 @@ EW_INLINE void ew_strip_row(const ew_helium_conv_sizes *s, const int8_t *x, int3
     ew_spread_fill(strip + (count - behind) * pitch, s->zero_point, behind, s->channels, pitch);
 }
 
+/* All that `pixels` output pixels of a row read, from `column` on. */
+EW_INLINE void ew_strip_of(const ew_helium_conv_sizes *s, const int8_t *x, int32_t row, int32_t column, int32_t pixels,
+                           int8_t *strip)
+{
+    const ew_window *w = &s->window;
+    const int32_t first = column * w->column_stride - w->left;
+    const int32_t count = (pixels - 1) * w->column_stride + w->kernel_columns;
+    for (int32_t k = 0; k < w->kernel_rows; k++) {
+        ew_strip_row(s, x, row * w->row_stride - w->top + k * w->row_dilation, first, count, strip + k * s->channels);
+    }
+}
+
 EW_INLINE void ew_helium_conv(const ew_helium_conv_sizes *s, const int8_t *x, const int8_t *weight,
                               const int32_t *fours, int8_t *strip, int8_t *y)
 {
@@ -46,13 +58,8 @@ EW_INLINE void ew_helium_conv(const ew_helium_conv_sizes *s, const int8_t *x, co
     for (int32_t row = 0; row < w->out_rows; row++) {
         for (int32_t column = 0; column < w->out_columns; column += s->block) {
             const int32_t left = w->out_columns - column, pixels = left < s->block ? left : s->block;
-            const int32_t first = column * w->column_stride - w->left;
-            const int32_t count = (pixels - 1) * w->column_stride + w->kernel_columns;
             const int8_t *taps = strip;
-            for (int32_t k = 0; k < w->kernel_rows; k++) {
-                ew_strip_row(s, x, row * w->row_stride - w->top + k * w->row_dilation, first, count,
-                             strip + k * s->channels);
-            }
+            ew_strip_of(s, x, row, column, pixels, strip);
             for (int32_t pixel = 0; pixel + 2 <= pixels; pixel += 2) {
                 ew_rows_2(&s->each, taps, taps + step, weight, fours, y);
                 taps += 2 * step;
