@@ -38,8 +38,10 @@ def test_a_folder_names_its_set_and_holds_its_kernels():
     files = emit(net(8, 8), kernels="dsp").files
     assert {name for name in files if name.startswith("kernels/")} == {
         f"kernels/{name}.h"
-        for name in ("dsp/dot_six", "dsp/dot_six_packed", "dsp/packed", "dsp/pointwise", "dsp/products", "dsp/requantize",
-                     "dsp/simd", "numbers")
+        for name in (
+            "dsp/dot_six", "dsp/dot_six_packed", "dsp/packed", "dsp/pointwise", "dsp/products", "dsp/requantize",
+            "dsp/simd", "numbers",
+        )
     }  # fmt: skip
     assert json.loads(files["layout.json"])["kernels"] == "dsp"
     assert "Kernels: dsp (Cortex-M4" in files["README.md"] and "| 48 |" in files["README.md"]
