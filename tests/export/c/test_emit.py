@@ -30,7 +30,7 @@ def test_the_same_program_gives_the_same_bytes():
 
 def test_a_folder_holds_only_the_kernels_that_are_called_and_what_they_include():
     names = {name for name in emit(small_program()).files if name.startswith("kernels/")}
-    assert names == {f"kernels/{name}.h" for name in ("conv", "linear", "dot", "numbers", "window")}
+    assert names == {f"kernels/{name}.h" for name in ("conv", "linear", "dot", "nibbles", "numbers", "window")}
 
 
 def test_generated_c_names_no_allocation_and_no_library_but_string_h():

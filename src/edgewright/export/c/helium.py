@@ -169,6 +169,7 @@ def _block(window: Any, pitch: int) -> int:
 
 
 def strip_columns(window: Any, block: int) -> int:
+    """Columns of the map that a strip of `block` output pixels holds."""
     return int((min(block, window["out_columns"]) - 1) * window["column_stride"] + window["kernel_columns"])
 
 
