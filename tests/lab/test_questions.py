@@ -2,11 +2,13 @@
 
 import re
 import string
+from dataclasses import replace
 
 import pytest
 
 from edgewright.lab import all_questions, answer, catalog, themes, write_gallery
-from edgewright.lab.question import LANGUAGES
+from edgewright.lab.finding import Number
+from edgewright.lab.question import LANGUAGES, Answered, Words
 from edgewright.lab.questions import THEMES
 
 NAMES = list(all_questions())
@@ -172,8 +174,19 @@ def test_the_gallery_links_only_to_pages_that_it_wrote(tmp_path, find):
 
     first = next(iter(catalog()))
     outcome = Outcome(experiment=first, seed=0, fast=True, seconds=0.1, code="c", finding=find(first))
-    index = write_gallery(tmp_path, [outcome], [])
+    answers = [answer("confusion_matrix_of_100")]  # its experiments have no pages here
+    index = write_gallery(tmp_path, [outcome], answers)
+    assert answers[0].question.experiments and first not in answers[0].question.experiments
     for page in tmp_path.glob("*.html"):
         for link in re.findall(r'<a href="([^"#]+)"', page.read_text()):
             assert (tmp_path / link).exists(), f"{page.name} links to {link}"
     assert f'href="{first}.html"' in index.read_text() and "http" not in index.read_text().replace("http-equiv", "")
+
+
+def test_numbers_of_an_answer_are_set_as_mathematics():
+    words = Words(question="?", answer="From {low:.0e} to {high:.1f},\n  then {huge:.1e}; one-2 stays.")
+    question = replace(all_questions()["confusion_matrix_of_100"], en=words)
+    values = {"low": 9e-9, "high": -0.5, "huge": 2.5e11}
+    numbers = {key: Number(name=key, value=value) for key, value in values.items()}
+    told = Answered(name="x", question=question, numbers=numbers).paragraphs("en")
+    assert told == ["From 9·10⁻⁹ to −0.5, then 2.5·10¹¹; one-2 stays."]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +46,13 @@ def write_gallery(folder: Path, outcomes: Sequence[Outcome], answers: Sequence[A
 
     Equal findings give equal bytes.
     """
-    footer = _footer(outcomes)
+    footer, shown = _footer(outcomes), {each.experiment for each in outcomes}
     for outcome in outcomes:
         write_atomic(folder / f"{outcome.experiment}.html", _experiment_page(outcome, outcomes, footer))
     for language in LANGUAGES:
         write_atomic(folder / WORDS[language]["file"], _question_index(answers, language, footer))
         for each in answers:
-            write_atomic(folder / _question_file(each.name, language), _question_page(each, language, footer))
+            write_atomic(folder / _question_file(each.name, language), _question_page(each, language, shown, footer))
     index = folder / "index.html"
     write_atomic(index, _index(outcomes, footer))
     return index
@@ -200,14 +200,15 @@ def _question_entry(each: Answered, language: str) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _question_page(each: Answered, language: str, footer: str) -> str:
+def _question_page(each: Answered, language: str, shown: Collection[str], footer: str) -> str:
     words, other, question = WORDS[language], _other(language), each.question
     titles = questions.THEMES[question.theme]
     return _page(
         "question.html.j2", title=question.words(language).question, lang=language, heads=words,
         question=question.words(language).question, paragraphs=each.paragraphs(language), formula=question.formula,
         theme=titles[list(LANGUAGES).index(language)], rows=[_row(number) for number in each.named(language)],
-        code=coloured(question.code), see=_links(question.experiments), docs=question.docs, footer=footer,
+        code=coloured(question.code), see=_links(name for name in question.experiments if name in shown),
+        docs=question.docs, footer=footer,
         back={"href": words["file"], "text": words["back"]},
         other={"href": _question_file(each.name, other), "text": LANGUAGES[other], "lang": other},
     )  # fmt: skip

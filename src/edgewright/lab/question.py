@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from . import questions
+from .drawing import SUPERSCRIPT
 from .finding import Number
 
 NO_SPACE = re.compile(
@@ -20,6 +21,8 @@ NO_SPACE = re.compile(
 """Between two Chinese characters, and beside a Chinese mark, a line break of the source is no space."""
 HYPHEN = re.compile(r"(?<![\w)-])-(?=\d)")
 """Before a number it is a minus."""
+POWER = re.compile(r"(?<=\d)e([+-]\d+)\b")
+"""Of ten, as Python writes it: 9e-09."""
 LANGUAGES = {"en": "English", "zh-Hant": "繁體中文"}
 
 
@@ -75,14 +78,19 @@ class Answered:
     def paragraphs(self, language: str) -> list[str]:
         """The answer, its numbers in place."""
         text = self.question.words(language).answer.format_map({key: each.value for key, each in self.numbers.items()})
-        return [
-            HYPHEN.sub("−", NO_SPACE.sub("", " ".join(part.split()))) for part in text.strip().split("\n\n")
-        ]  # fmt: skip
+        return [_typeset(part) for part in text.strip().split("\n\n")]
 
     def named(self, language: str) -> list[Number]:
         """The numbers, called as the language has it."""
         names = self.question.words(language).names
         return [replace(each, name=names.get(key, each.name)) for key, each in self.numbers.items()]
+
+
+def _typeset(text: str) -> str:
+    """One line, with the signs of mathematics for those of Python."""
+    line = NO_SPACE.sub("", " ".join(text.split()))
+    powers = POWER.sub(lambda found: f"·10{str(int(found[1])).translate(SUPERSCRIPT)}", line)
+    return HYPHEN.sub("−", powers)
 
 
 @cache

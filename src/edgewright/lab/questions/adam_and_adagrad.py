@@ -88,14 +88,19 @@ QUESTION = Question(
             "adamw": "AdamW（衰減 0.1）三步後的 p",
         },
     ),
-    formula="Adam: m ← β₁m + (1−β₁)g,  v ← β₂v + (1−β₂)g²,  w ← w − η·(m/(1−β₁ᵗ))/(√(v/(1−β₂ᵗ)) + ε)\n"
+    formula="Adam: m ← β₁m + (1−β₁)g,  v ← β₂v + (1−β₂)g²\n"
+    "w ← w − η·(m/(1−β₁ᵗ))/(√(v/(1−β₂ᵗ)) + ε)\n"
     "AdaGrad: s ← s + g²,  w ← w − η·g/(√s + ε)",
     numbers=numbers,
     code="import numpy as np\n"
-    "from edgewright.reference.optimizers import How, Memory, adagrad, adam, walk\n"
+    "from edgewright.reference.optimizers import How, adagrad, adam, walk\n"
     "for rule in (adam, adagrad):\n"
     "    path = walk(rule, How(lr=0.1), slope=lambda w: np.ones(1), start=np.zeros(1), num_steps=100)\n"
     "    print(rule.__name__, float(path[0][0]), float(path[-1][0] - path[-2][0]))",
-    experiments=("adam_cancels_l2_where_adamw_decays",),
+    experiments=(
+        "adam_cancels_l2_where_adamw_decays",
+        "adagrad_learns_rare_features_sooner",
+        "amsgrad_converges_where_adam_does_not",
+    ),
     docs=("optimizers.md", "reference.md"),
 )

@@ -83,8 +83,7 @@ QUESTION = Question(
             "dx": "梯度與 PyTorch 的差距",
         },
     ),
-    formula="x̂ = (x − μ)/√(σ² + ε)   y = γx̂ + β\n"
-    "dx = γ/(n√(σ² + ε))·(n·dy − Σdy − x̂·Σ(dy·x̂))   dγ = Σ dy·x̂   dβ = Σ dy",
+    formula="x̂ = (x − μ)/√(σ² + ε)   y = γx̂ + β\ndx = γ/(n√(σ² + ε))·(n·dy − Σdy − x̂·Σ(dy·x̂))\ndγ = Σ dy·x̂\ndβ = Σ dy",
     numbers=numbers,
     code="import torch\n"
     "class BatchNorm(torch.nn.Module):\n"

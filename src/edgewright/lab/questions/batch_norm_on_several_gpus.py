@@ -73,12 +73,16 @@ QUESTION = Question(
             "apart": "四個行程各自計算與單一行程的差距",
         },
     ),
-    formula="μ = Σ n_i μ_i / n     σ² = Σ n_i (σ_i² + μ_i²) / n − μ²",
+    formula="μ = Σ n_i μ_i / n\nσ² = Σ n_i (σ_i² + μ_i²) / n − μ²",
     numbers=numbers,
     code="import numpy as np\n"
     "from edgewright.reference.normalization import joined_statistics\n"
     "shards = np.array([[0.0, 2.0], [10.0, 12.0]])\n"
     "print(joined_statistics(np.array([2, 2]), shards.mean(1)[:, None], shards.var(1)[:, None]))",
-    experiments=("tiny_batches_break_batch_norm_alone", "batch_norm_in_training_depends_on_batch_mates"),
+    experiments=(
+        "tiny_batches_break_batch_norm_alone",
+        "batch_norm_in_training_depends_on_batch_mates",
+        "averaged_statistics_are_those_of_the_whole_batch",
+    ),
     docs=("scale.md", "training.md"),
 )

@@ -71,9 +71,15 @@ QUESTION = Question(
             "inputs": "L1 之後留下的輸入數",
         },
     ),
-    formula="CSR: n(v + i) + (R + 1)i bytes     bitmap: n·v + RC/8 bytes     soft(w, λ) = sign(w)·max(|w| − λ, 0)",
+    formula="CSR: n(v + i) + (R + 1)i bytes\nbitmap: n·v + RC/8 bytes\nsoft(w, λ) = sign(w)·max(|w| − λ, 0)",
     numbers=numbers,
     code="edgewright calc unstructured --rows 1024 --columns 1024 --zeros 0.9",
-    experiments=("lasso_thresholds_where_ridge_shrinks", "pruned_channels_multiply"),
+    experiments=(
+        "lasso_thresholds_where_ridge_shrinks",
+        "pruned_channels_multiply",
+        "only_proximal_steps_make_exact_zeros",
+        "l1_finds_few_genes_among_thousands",
+        "moving_data_costs_more_than_computing",
+    ),
     docs=("sparsity.md", "does-it-pay.md", "hardware.md"),
 )

@@ -83,7 +83,8 @@ QUESTION = Question(
             "dear": "每個值的運算次數：sigmoid",
         },
     ),
-    formula="ReLU: max(z, 0)   leaky: max(z, az)   ELU: z or α(e^z − 1)   GELU: z·Φ(z)   SiLU: z·σ(z)\n"
+    formula="ReLU: max(z, 0)   leaky: max(z, az)   ELU: z or α(e^z − 1)\n"
+    "GELU: z·Φ(z)   SiLU: z·σ(z)\n"
     "hard-sigmoid: ReLU6(z + 3)/6   hard-swish: z·ReLU6(z + 3)/6",
     numbers=numbers,
     code="import numpy as np\n"

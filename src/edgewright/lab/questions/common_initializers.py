@@ -57,9 +57,9 @@ QUESTION = Question(
 
             The factor counts, because it acts in every layer: in a stack of 50 ReLU layers the mean square of a signal
             is multiplied by {small:.2f} per layer with Var = 1/n, by {kept:.2f} with 2/n and by {large:.2f} with 4/n.
-            Behind 50 layers 2⁻⁵⁰ and 2⁵⁰ are 9e−16 and 1e15. He's argument assumes that pre-activations are symmetric
-            around 0; for the first layer, whose input is not a ReLU's, the factor is a convention. Biases may start at
-            0.
+            Behind 50 layers 2⁻⁵⁰ and 2⁵⁰ are 9·10⁻¹⁶ and 10¹⁵. He's argument assumes that pre-activations are
+            symmetric around 0; for the first layer, whose input is not a ReLU's, the factor is a convention. Biases
+            may start at 0.
         """,
     ),
     zh=Words(
@@ -75,7 +75,7 @@ QUESTION = Question(
 
             每一層都乘上同一個因子，所以差一點就差很多：疊 50 層 ReLU 實際去量，
             均方值每層的倍數在 Var = 1/n 時是 {small:.2f}，2/n 時是 {kept:.2f}，4/n 時是 {large:.2f}；50 層之後，
-            2⁻⁵⁰ 與 2⁵⁰ 就是 9e−16 與 1e15。He 的推導假設激活前的值對 0 對稱；第一層的輸入不是 ReLU 的輸出，
+            2⁻⁵⁰ 與 2⁵⁰ 就是 9·10⁻¹⁶ 與 10¹⁵。He 的推導假設激活前的值對 0 對稱；第一層的輸入不是 ReLU 的輸出，
             用哪個因子只是慣例。偏置從 0 開始沒有問題。
         """,
         names={
@@ -88,8 +88,12 @@ QUESTION = Question(
             "turn": "正交初始化：最大減最小奇異值",
         },
     ),
-    formula="E[h²] ← (n/2)·Var(W)·E[h²] per ReLU layer     He: Var = 2/n_in     Xavier: 2/(n_in + n_out)\n"
-    "LeCun: 1/n_in     uniform in ±a: Var = a²/3     convolution: n_in = C_in·K²",
+    formula="E[h²] ← (n/2)·Var(W)·E[h²] per ReLU layer\n"
+    "He: Var = 2/n_in\n"
+    "Xavier: 2/(n_in + n_out)\n"
+    "LeCun: 1/n_in\n"
+    "uniform in ±a: Var = a²/3\n"
+    "convolution: n_in = C_in·K²",
     numbers=numbers,
     code="import numpy as np\n"
     "from edgewright.reference.initialization import he_normal, xavier_uniform\n"

@@ -62,9 +62,11 @@ QUESTION = Question(
         """,
         names={name: f"兩步後的 p：{name}" for name in STEPS},
     ),
-    formula="momentum: v ← mv + g, w ← w − ηv     AdaGrad: w ← w − ηg/√(Σg²)\n"
+    formula="momentum: v ← mv + g, w ← w − ηv\n"
+    "AdaGrad: w ← w − ηg/√(Σg²)\n"
     "RMSProp: E ← ρE + (1−ρ)g², w ← w − ηg/√E\n"
-    "Adam: w ← w − η·m̂/(√v̂ + ε)     AdamW: Adam, and w ← w − ηλw",
+    "Adam: w ← w − η·m̂/(√v̂ + ε)\n"
+    "AdamW: Adam, and w ← w − ηλw",
     numbers=numbers,
     code="import numpy as np\n"
     "from edgewright.reference.optimizers import RULES, How, walk\n"
@@ -76,6 +78,7 @@ QUESTION = Question(
         "momentum_needs_the_square_root_of_the_condition",
         "nesterov_is_not_always_faster_than_momentum",
         "adam_cancels_l2_where_adamw_decays",
+        "rmsprop_goes_on_where_adagrad_fades",
     ),
     docs=("optimizers.md", "reference.md"),
 )

@@ -63,7 +63,7 @@ QUESTION = Question(
             "mcc": "馬修斯相關係數",
         },
     ),
-    formula="P = TP/(TP+FP)   R = TP/(TP+FN)   F1 = 2PR/(P+R) = 2TP/(2TP+FP+FN)   Acc = (TP+TN)/n   Spec = TN/(TN+FP)",
+    formula="P = TP/(TP+FP)   R = TP/(TP+FN)   F1 = 2PR/(P+R) = 2TP/(2TP+FP+FN)\nAcc = (TP+TN)/n   Spec = TN/(TN+FP)",
     numbers=numbers,
     code="tp, fn, fp, tn = 50, 10, 5, 35\nprint(tp / (tp + fp), tp / (tp + fn), 2 * tp / (2 * tp + fp + fn))",
     experiments=("accuracy_is_blind_to_rare_classes",),

@@ -69,8 +69,12 @@ QUESTION = Question(
             "pairs32": "32 人要比對的組數",
         },
     ),
-    formula="top-down: T(N) = T_det + N·T_pose     bottom-up: T(N) = T_net + T_group(N),  T_group ∝ limbs · N²",
+    formula="top-down: T(N) = T_det + N·T_pose\nbottom-up: T(N) = T_net + T_group(N),  T_group ∝ limbs · N²",
     numbers=numbers,
     code="edgewright lab run top_down_grows_with_the_crowd --fast",
-    experiments=("top_down_grows_with_the_crowd", "heat_map_cells_cost_precision"),
+    experiments=(
+        "top_down_grows_with_the_crowd",
+        "heat_map_cells_cost_precision",
+        "missed_detections_cannot_be_recovered",
+    ),
 )

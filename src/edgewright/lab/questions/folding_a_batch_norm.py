@@ -89,7 +89,7 @@ QUESTION = Question(
             "border": "BN 在補零卷積之前：邊界誤差",
         },
     ),
-    formula="W′ = W·γ/√(σ² + ε)     b′ = (b − μ)·γ/√(σ² + ε) + β",
+    formula="W′ = W·γ/√(σ² + ε)\nb′ = (b − μ)·γ/√(σ² + ε) + β",
     numbers=numbers,
     code="import torch\n"
     "from torch import nn\n"
@@ -99,6 +99,9 @@ QUESTION = Question(
     "conv.eval(), norm.eval()\n"
     "x = torch.randn(1, 3, 8, 8)\n"
     "print((fuse_conv_bn_eval(conv, norm)(x) - norm(conv(x))).abs().max())",
-    experiments=("folding_batch_norm_changes_nothing_but_cost",),
+    experiments=(
+        "folding_batch_norm_changes_nothing_but_cost",
+        "folding_batch_norm_speeds_up_inference",
+    ),
     docs=("quantization.md", "counting.md"),
 )

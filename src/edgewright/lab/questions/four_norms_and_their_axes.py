@@ -74,7 +74,7 @@ QUESTION = Question(
             "each": "GN（C 組）與 IN 的差距",
         },
     ),
-    formula="x̂ = (x − μ)/√(σ² + ε)     BN: over N, H, W     LN: over C, H, W     IN: over H, W     GN: over C/G, H, W",
+    formula="x̂ = (x − μ)/√(σ² + ε)\nBN: over N, H, W\nLN: over C, H, W\nIN: over H, W\nGN: over C/G, H, W",
     numbers=numbers,
     code="import torch\n"
     "from torch import nn\n"

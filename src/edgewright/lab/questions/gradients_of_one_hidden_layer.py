@@ -104,8 +104,10 @@ QUESTION = Question(
             "hand1": "例子中的 dW1",
         },
     ),
-    formula="L = (1/m) Σ |ŷ − y|²   z₁ = W₁x + b₁   h = max(z₁, 0)   ŷ = W₂h + b₂\n"
-    "δ₂ = 2(ŷ − y)/m   dW₂ = Σ δ₂hᵀ   db₂ = Σ δ₂   δ₁ = (W₂ᵀδ₂) ⊙ [z₁ > 0]   dW₁ = Σ δ₁xᵀ   db₁ = Σ δ₁",
+    formula="L = (1/m) Σ |ŷ − y|²   z₁ = W₁x + b₁   h = max(z₁, 0)\n"
+    "ŷ = W₂h + b₂\n"
+    "δ₂ = 2(ŷ − y)/m   dW₂ = Σ δ₂hᵀ   db₂ = Σ δ₂\n"
+    "δ₁ = (W₂ᵀδ₂) ⊙ [z₁ > 0]   dW₁ = Σ δ₁xᵀ   db₁ = Σ δ₁",
     numbers=numbers,
     code="import torch\n"
     "x, y = torch.randn(6, 3), torch.randn(6, 2)\n"

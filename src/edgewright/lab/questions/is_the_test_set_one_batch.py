@@ -64,7 +64,7 @@ QUESTION = Question(
             "gap": "推論時因同批樣本造成的最大改變",
         },
     ),
-    formula="training: x̂ = (x − μ_batch)/√(σ²_batch + ε)     inference: x̂ = (x − μ_run)/√(σ²_run + ε)",
+    formula="training: x̂ = (x − μ_batch)/√(σ²_batch + ε)\ninference: x̂ = (x − μ_run)/√(σ²_run + ε)",
     numbers=numbers,
     code="import torch\n"
     "norm = torch.nn.BatchNorm1d(3)\n"

@@ -74,13 +74,19 @@ QUESTION = Question(
             "company": "BN 訓練模式：四個與八個一起的差距",
         },
     ),
-    formula="x̂ = (x − μ)/√(σ² + ε),  y = γx̂ + β     BN: μ_c over (N, H, W)     LN: μ_n over (C, H, W) or C alone",
+    formula="x̂ = (x − μ)/√(σ² + ε),  y = γx̂ + β\n"
+    "BN: μ_c over (N, H, W)\n"
+    "LN: μ_n over (C, H, W) or C alone",
     numbers=numbers,
     code="import torch\n"
     "x = torch.randn(8, 16, 4, 4)\n"
     "layer, batch = torch.nn.LayerNorm([16, 4, 4]), torch.nn.BatchNorm2d(16)\n"
     "print((layer(x)[:1] - layer(x[:1])).abs().max(), (batch(x)[:4] - batch(x[:4])).abs().max())",
-    experiments=("batch_norm_in_training_depends_on_batch_mates", "group_norm_spans_layer_and_instance_norm",
-                 "tiny_batches_break_batch_norm_alone"),
+    experiments=(
+        "batch_norm_in_training_depends_on_batch_mates",
+        "group_norm_spans_layer_and_instance_norm",
+        "tiny_batches_break_batch_norm_alone",
+        "layer_norm_ignores_padding",
+    ),
     docs=("reference.md",),
 )  # fmt: skip

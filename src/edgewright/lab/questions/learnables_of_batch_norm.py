@@ -76,7 +76,7 @@ QUESTION = Question(
             "mobile": "MobileNet V1 的批次正規化層",
         },
     ),
-    formula="y = γ·(x − μ)/√(σ² + ε) + β     learnable: γ, β (2C)     buffers: μ_run, σ²_run, counter (2C + 1)",
+    formula="y = γ·(x − μ)/√(σ² + ε) + β\nlearnable: γ, β (2C)\nbuffers: μ_run, σ²_run, counter (2C + 1)",
     numbers=numbers,
     code="from torch import nn\n"
     "from torch.nn.modules.batchnorm import _BatchNorm\n"

@@ -80,7 +80,7 @@ QUESTION = Question(
             "w2": "softmax 迴歸的參數數（2 類）",
         },
     ),
-    formula="softmax(z₁, z₂)₁ = 1/(1 + e^{−(z₁ − z₂)}) = σ(z₁ − z₂)     logistic: w = w₁ − w₂     ∂L/∂w = (p − y)·x",
+    formula="softmax(z₁, z₂)₁ = 1/(1 + e^{−(z₁ − z₂)}) = σ(z₁ − z₂)\nlogistic: w = w₁ − w₂\n∂L/∂w = (p − y)·x",
     numbers=numbers,
     code="import numpy as np\n"
     "from edgewright.reference.stable import sigmoid, softmax\n"

@@ -76,9 +76,13 @@ QUESTION = Question(
             "ours": "edgewright 預設為 AdamW（1：是）",
         },
     ),
-    formula="AdamW: w ← w − η·m̂/(√v̂ + ε) − ηλw,  m̂ = m/(1 − β₁ᵗ),  v̂ = v/(1 − β₂ᵗ)     SGD: v ← mv + g, w ← w − ηv",
+    formula="AdamW: w ← w − η·m̂/(√v̂ + ε) − ηλw,  m̂ = m/(1 − β₁ᵗ),  v̂ = v/(1 − β₂ᵗ)\nSGD: v ← mv + g, w ← w − ηv",
     numbers=numbers,
     code="edgewright lab run adam_cancels_l2_where_adamw_decays --fast",
-    experiments=("adam_cancels_l2_where_adamw_decays", "momentum_needs_the_square_root_of_the_condition"),
+    experiments=(
+        "adam_cancels_l2_where_adamw_decays",
+        "momentum_needs_the_square_root_of_the_condition",
+        "adam_does_not_generalize_worse",
+    ),
     docs=("optimizers.md", "training.md"),
 )

@@ -84,7 +84,7 @@ QUESTION = Question(
             "unfold": "BN 在後：硬要融合造成的最大改變",
         },
     ),
-    formula="ReLU(BN(Wx)) = ReLU(W′x + b′)     BN(ReLU(Wx)) ≠ ReLU(W′x + b′)     z ~ N(0, 1): E[ReLU(z)] = 1/√(2π)",
+    formula="ReLU(BN(Wx)) = ReLU(W′x + b′)\nBN(ReLU(Wx)) ≠ ReLU(W′x + b′)\nz ~ N(0, 1): E[ReLU(z)] = 1/√(2π)",
     numbers=numbers,
     code="import torch\n"
     "from torch import nn\n"

@@ -84,9 +84,15 @@ QUESTION = Question(
         },
     ),
     formula="conv: params = K²·(C_in/g)·C_out + C_out,  MACs = H′W′·K²·(C_in/g)·C_out\n"
-    "linear: params = n_in·n_out + n_out,  MACs = n_in·n_out     batch norm: 2C     FLOPs = 2 · MACs",
+    "linear: params = n_in·n_out + n_out,  MACs = n_in·n_out\n"
+    "batch norm: 2C\n"
+    "FLOPs = 2 · MACs",
     numbers=numbers,
     code="edgewright analyze simple_cnn",
-    experiments=("strides_divide_macs_by_their_square", "pointwise_convolutions_dominate_mobilenet"),
+    experiments=(
+        "strides_divide_macs_by_their_square",
+        "pointwise_convolutions_dominate_mobilenet",
+        "macs_predict_latency",
+    ),
     docs=("counting.md", "analyze.md", "calc.md"),
 )

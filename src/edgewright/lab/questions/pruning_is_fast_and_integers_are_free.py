@@ -86,7 +86,7 @@ QUESTION = Question(
             "lost": "2 位元損失的百分點",
         },
     ),
-    formula="a dense kernel does n_in · n_out MACs, whatever the weights are     q = rnd(w/S),  |w − Sq| ≤ S/2",
+    formula="a dense kernel does n_in · n_out MACs, whatever the weights are\nq = rnd(w/S),  |w − Sq| ≤ S/2",
     numbers=numbers,
     code="import torch\n"
     "from edgewright.analyze import profile\n"
@@ -94,6 +94,10 @@ QUESTION = Question(
     "before = profile(net, input_shape=(8, 16, 16)).macs\n"
     "net.weight.data.view(-1)[:500] = 0\n"
     "print(before, profile(net, input_shape=(8, 16, 16)).macs)",
-    experiments=("pruned_channels_multiply", "fewer_bits_cost_six_decibels_each"),
+    experiments=(
+        "pruned_channels_multiply",
+        "fewer_bits_cost_six_decibels_each",
+        "zeros_speed_up_dense_hardware",
+    ),
     docs=("sparsity.md", "does-it-pay.md", "quantization.md"),
 )

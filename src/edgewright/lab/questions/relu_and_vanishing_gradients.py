@@ -80,7 +80,7 @@ QUESTION = Question(
             "dead": "ReLU 在 0 以下的斜率",
         },
     ),
-    formula="∂L/∂x₀ = W₁ᵀD₁·W₂ᵀD₂ ⋯ W_LᵀD_L·∂L/∂x_L,  D = diag f′(z)     σ′ ≤ 1/4     tanh′ ≤ 1     ReLU′ = [z > 0]",
+    formula="∂L/∂x₀ = W₁ᵀD₁·W₂ᵀD₂ ⋯ W_LᵀD_L·∂L/∂x_L,  D = diag f′(z)\nσ′ ≤ 1/4\ntanh′ ≤ 1\nReLU′ = [z > 0]",
     numbers=numbers,
     code="import torch\n"
     "from torch import nn\n"

@@ -86,7 +86,8 @@ QUESTION = Question(
             "wide": "[1, 5] 中 3 的 uint8 編碼",
         },
     ),
-    formula="S = (r_max − r_min)/(q_max − q_min)   Z = clamp(rnd(q_min − r_min/S))\n"
+    formula="S = (r_max − r_min)/(q_max − q_min)\n"
+    "Z = clamp(rnd(q_min − r_min/S))\n"
     "q = clamp(rnd(r/S) + Z)   r ≈ S(q − Z)",
     numbers=numbers,
     code="edgewright calc quantize --low=-1 --high 3 --no-signed --values=-0.3,0.5,1.7",

@@ -59,9 +59,13 @@ QUESTION = Question(
             "weights": "權重數之比：標準／可分離",
         },
     ),
-    formula="separable / standard = (H′W′K²C + H′W′C·C_out) / (H′W′K²C·C_out) = 1/C_out + 1/K²",
+    formula="separable / standard = (H′W′K²C + H′W′C·C_out) / (H′W′K²C·C_out)\n= 1/C_out + 1/K²",
     numbers=numbers,
     code="edgewright calc separable --size 112 --in-channels 64 --out-channels 128",
-    experiments=("separable_convolutions_save_about_kernel_squared", "pointwise_convolutions_dominate_mobilenet"),
+    experiments=(
+        "separable_convolutions_save_about_kernel_squared",
+        "pointwise_convolutions_dominate_mobilenet",
+        "macs_predict_latency",
+    ),
     docs=("calc.md", "counting.md"),
 )

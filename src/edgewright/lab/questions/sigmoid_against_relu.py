@@ -73,7 +73,7 @@ QUESTION = Question(
             "sc": "運算次數：sigmoid",
         },
     ),
-    formula="σ(z) = 1/(1 + e^{−z}),  σ′ = σ(1 − σ) ≤ 1/4     ReLU(z) = max(z, 0),  ReLU′ = [z > 0]",
+    formula="σ(z) = 1/(1 + e^{−z}),  σ′ = σ(1 − σ) ≤ 1/4\nReLU(z) = max(z, 0),  ReLU′ = [z > 0]",
     numbers=numbers,
     code="edgewright lab run relu_keeps_gradients_that_sigmoids_lose --fast",
     experiments=(

@@ -65,8 +65,10 @@ QUESTION = Question(
             "tie": "float32 下 sigmoid(40) − sigmoid(17)",
         },
     ),
-    formula="σ(z) = 1/(1 + e^{−z}) = e^z/(1 + e^z)     σ′ = σ(1 − σ)\n"
-    "σ(−z) = 1 − σ(z)     log σ(z) = min(z, 0) − log(1 + e^{−|z|})",
+    formula="σ(z) = 1/(1 + e^{−z}) = e^z/(1 + e^z)\n"
+    "σ′ = σ(1 − σ)\n"
+    "σ(−z) = 1 − σ(z)\n"
+    "log σ(z) = min(z, 0) − log(1 + e^{−|z|})",
     numbers=numbers,
     code="import numpy as np\n"
     "def sigmoid(z):\n"

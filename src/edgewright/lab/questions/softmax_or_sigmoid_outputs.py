@@ -74,8 +74,10 @@ QUESTION = Question(
             "chosen": "超過 0.5 的標籤數",
         },
     ),
-    formula="softmax: p_i = e^{z_i}/Σe^{z_j},  L = −log p_y     sigmoids: p_i = σ(z_i)\n"
-    "L = −(1/K) Σ [y_i log p_i + (1 − y_i) log(1 − p_i)]     both: ∂L/∂z ∝ p − y",
+    formula="softmax: p_i = e^{z_i}/Σe^{z_j},  L = −log p_y\n"
+    "sigmoids: p_i = σ(z_i)\n"
+    "L = −(1/K) Σ [y_i log p_i + (1 − y_i) log(1 − p_i)]\n"
+    "both: ∂L/∂z ∝ p − y",
     numbers=numbers,
     code="import torch\n"
     "from torch.nn import functional as F\n"

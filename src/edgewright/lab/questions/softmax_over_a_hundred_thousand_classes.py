@@ -83,8 +83,7 @@ QUESTION = Question(
             "gap": "每類各抽一次的取樣 softmax 與精確損失的差距",
         },
     ),
-    formula="full: D·K     tree: ⌈log₂ K⌉ decisions\n"
-    "sampled: softmax of z_k − log(S·Q_k) over the true class and S draws",
+    formula="full: D·K\ntree: ⌈log₂ K⌉ decisions\nsampled: softmax of z_k − log(S·Q_k) over the true class and S draws",
     numbers=numbers,
     code="edgewright lab run softmax_layers_grow_with_the_classes --fast",
     experiments=(

@@ -71,10 +71,12 @@ QUESTION = Question(
             "lossless": "解開後與原矩陣相同（1：是）",
         },
     ),
-    formula="packed bits per group = 2b + 4     ratio = 4b/(2b + 4):  b = 16 → 64/36,  b = 8 → 32/20\n"
-    "code = i₀ | i₁ << 2",
+    formula="packed bits per group = 2b + 4\nratio = 4b/(2b + 4):  b = 16 → 64/36,  b = 8 → 32/20\ncode = i₀ | i₁ << 2",
     numbers=numbers,
     code="edgewright calc sparsity --rows 1024 --columns 1024 --dtype int8",
-    experiments=("two_of_four_loses_more_energy_than_free_half",),
+    experiments=(
+        "two_of_four_loses_more_energy_than_free_half",
+        "two_of_four_halves_storage_and_doubles_speed",
+    ),
     docs=("sparsity.md", "does-it-pay.md"),
 )

@@ -77,8 +77,10 @@ QUESTION = Question(
             "lost": "照公式硬算得到的 NaN 個數",
         },
     ),
-    formula="p_i = e^{z_i} / Σ_j e^{z_j} = e^{z_i − m} / Σ_j e^{z_j − m},  m = max z     ∂p_i/∂z_j = p_i(δ_ij − p_j)\n"
-    "CE = log Σ_j e^{z_j} − z_y     ∂CE/∂z = p − y",
+    formula="p_i = e^{z_i} / Σ_j e^{z_j} = e^{z_i − m} / Σ_j e^{z_j − m},  m = max z\n"
+    "∂p_i/∂z_j = p_i(δ_ij − p_j)\n"
+    "CE = log Σ_j e^{z_j} − z_y\n"
+    "∂CE/∂z = p − y",
     numbers=numbers,
     code="import numpy as np\n"
     "def softmax(z):\n"

@@ -76,7 +76,7 @@ QUESTION = Question(
             "he": "ReLU 每層均方值的倍數，Var = 2/n",
         },
     ),
-    formula="y = x + F(x)  ⇒  ∂L/∂x = ∂L/∂y·(I + ∂F/∂x)     ReLU: Var(W) = 2/n\nsigmoid: |∂L/∂x| ≤ (‖W‖/4)^L·|∂L/∂y|",
+    formula="y = x + F(x)  ⇒  ∂L/∂x = ∂L/∂y·(I + ∂F/∂x)\nReLU: Var(W) = 2/n\nsigmoid: |∂L/∂x| ≤ (‖W‖/4)^L·|∂L/∂y|",
     numbers=numbers,
     code="import torch\n"
     "from torch import nn\n"
@@ -95,6 +95,7 @@ QUESTION = Question(
         "he_initialization_keeps_the_mean_square",
         "relu_keeps_gradients_that_sigmoids_lose",
         "batch_norm_allows_larger_steps",
+        "zero_gain_makes_a_block_the_identity",
     ),
     docs=("reference.md", "training.md"),
 )

@@ -86,7 +86,7 @@ QUESTION = Question(
             "flat": "softmax 迴歸在零點的最大梯度",
         },
     ),
-    formula="dW₁ = x·(δ W₂ᵀ ⊙ f′(z))  → 0 if W₂ = 0     dW₂ = hᵀ·δ  → 0 if h = f(0) = 0     w_i = w_j  ⇒  dw_i = dw_j",
+    formula="dW₁ = x·(δ W₂ᵀ ⊙ f′(z))  → 0 if W₂ = 0\ndW₂ = hᵀ·δ  → 0 if h = f(0) = 0\nw_i = w_j  ⇒  dw_i = dw_j",
     numbers=numbers,
     code="import torch\n"
     "net = torch.nn.Sequential(torch.nn.Linear(2, 6), torch.nn.Tanh(), torch.nn.Linear(6, 2))\n"

@@ -82,7 +82,7 @@ QUESTION = Question(
             "momentum": "100 步後的距離：動量",
         },
     ),
-    formula="v ← mv + g,  w ← w − ηv     step → ηg/(1 − m)\nbest: (κ − 1)/(κ + 1) per step, momentum (√κ − 1)/(√κ + 1)",
+    formula="v ← mv + g,  w ← w − ηv\nstep → ηg/(1 − m)\nbest: (κ − 1)/(κ + 1) per step, momentum (√κ − 1)/(√κ + 1)",
     numbers=numbers,
     code="import numpy as np\n"
     "from edgewright.reference.optimizers import How, momentum, sgd, walk\n"

@@ -67,10 +67,14 @@ QUESTION = Question(
             "claimed": "nRF52840 上任意零所宣稱的加速（0：不宣稱）",
         },
     ),
-    formula="channels: MACs × (1 − p_in)(1 − p_out)     2:4: peak × 2, fp16 bytes × 36/64\n"
-    "CSR: n(v + i) + (R + 1)i bytes",
+    formula="channels: MACs × (1 − p_in)(1 − p_out)\n2:4: peak × 2, fp16 bytes × 36/64\nCSR: n(v + i) + (R + 1)i bytes",
     numbers=numbers,
     code="edgewright calc unstructured --rows 1024 --columns 1024 --zeros 0.9",
-    experiments=("pruned_channels_multiply", "two_of_four_loses_more_energy_than_free_half"),
+    experiments=(
+        "pruned_channels_multiply",
+        "two_of_four_loses_more_energy_than_free_half",
+        "removed_channels_speed_up_where_free_zeros_do_not",
+        "zeros_speed_up_dense_hardware",
+    ),
     docs=("does-it-pay.md", "sparsity.md"),
 )

@@ -69,7 +69,7 @@ QUESTION = Question(
             "bias": "前一層偏置造成的輸出改變",
         },
     ),
-    formula="act(BN(Wx)),  BN(z) = γ·(z − μ)/√(σ² + ε) + β     γ = √(σ² + ε), β = μ  ⇒  BN(z) = z\nBN(z + b) = BN(z)",
+    formula="act(BN(Wx)),  BN(z) = γ·(z − μ)/√(σ² + ε) + β\nγ = √(σ² + ε), β = μ  ⇒  BN(z) = z\nBN(z + b) = BN(z)",
     numbers=numbers,
     code="import torch\n"
     "from torch import nn\n"

@@ -66,7 +66,7 @@ QUESTION = Question(
             "swaps": "十個隱藏單元的等價排列數",
         },
     ),
-    formula="minimum: all eigenvalues of the Hessian > 0     P(n = 1, 2, 3) = 1/2, (2 − √2)/4, (π − 2√2)/(4π)",
+    formula="minimum: all eigenvalues of the Hessian > 0\nP(n = 1, 2, 3) = 1/2, (2 − √2)/4, (π − 2√2)/(4π)",
     numbers=numbers,
     code="edgewright lab run saddles_outnumber_minima_in_high_dimension --fast",
     experiments=(
@@ -74,5 +74,6 @@ QUESTION = Question(
         "deep_linear_networks_have_no_bad_minima",
         "gradient_noise_leaves_saddles",
         "hessian_eigenvalues_tell_minima_from_saddles",
+        "wide_networks_end_in_one_loss",
     ),
 )
