@@ -96,3 +96,10 @@ def accuracy(net: nn.Module, x: Tensor, y: Tensor) -> float:
     """Share of right decisions in eval mode."""
     net.eval()
     return float((net(x).argmax(1) == y).float().mean())
+
+
+def mislabelled(y_N: Tensor, share: float, seed: int, *purpose: str | int) -> Tensor:
+    """The classes, of which each is drawn anew (it may come out right) with a probability of `share`."""
+    generator = torch_generator(seed, "lab.mislabelled", *purpose)
+    wrong = torch.rand(len(y_N), generator=generator) < share
+    return torch.where(wrong, torch.randint(0, 10, y_N.shape, generator=generator), y_N)

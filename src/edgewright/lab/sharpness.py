@@ -35,8 +35,7 @@ def hessian_times(slope: Function, at_N: Tensor, vector_N: Tensor) -> Tensor:
 
 
 def top_eigenvalue(slope: Function, at_N: Tensor, *, generator: torch.Generator, num_steps: int = 40) -> float:
-    """The eigenvalue of the Hessian that is largest in size, by power iteration: from below, and close where it "
-    "leads."""
+    """The eigenvalue of the Hessian that is largest in size, by power iteration: from below, close where it leads."""
     vector = torch.randn(at_N.shape, dtype=at_N.dtype, generator=generator)
     found = 0.0
     for _ in range(num_steps):

@@ -1,6 +1,9 @@
 """What the experiments on regularization must find."""
 
+import numpy as np
 import pytest
+
+from edgewright.lab.experiments.regularization.early_stopping_ends_near_the_validation_minimum import stopped
 
 
 def test_ridge_and_gaussian_prior_agree(find):
@@ -63,3 +66,45 @@ def test_scaled_weights_are_the_mean_of_linear_networks_alone(find):
     found = find("dropout_averages_subnetworks_only_when_linear")
     assert found.told.startswith("holds when the network is linear") and not found.disagreeing
     assert found["mean gap, two layers with a ReLU"].exceeds(0.05)
+
+
+def test_units_that_met_dropout_stand_alone(find):
+    found = find("dropout_prevents_coadaptation")
+    assert found.told == "holds"
+    assert found["accuracy lost without 1 units, no dropout"].exceeds(
+        found["accuracy lost without 1 units, dropout 0.5"]
+    )
+
+
+def test_regularizers_have_smoothness_in_common(find):
+    found = find("regularized_networks_are_smaller_smoother_and_steadier")
+    assert found.told == "holds"
+    assert found["norm of the weights, plain"].value > 1.4 * found["norm of the weights, weight decay"].value
+    assert found["right under noise, noisy inputs"].exceeds(found["right under noise, plain"], by=0.1)
+
+
+@pytest.mark.parametrize("cause", ["more complex", "less data", "longer"])
+def test_each_cause_opens_the_gap(find, cause):
+    found = find("each_cause_of_overfitting_acts_alone")
+    assert found.told == "holds" and found[f"gap, {cause}"].value > 1.5 * found["gap, base"].value
+
+
+def test_early_stopping_goes_back_to_the_best(find):
+    found = find("early_stopping_ends_near_the_validation_minimum")
+    assert found.told.startswith("holds when patience is longer") and not found.disagreeing
+    assert found["loss of the last weights over the least, patience 10"].exceeds(
+        found["loss of the best weights over the least, patience 10"]
+    )
+
+
+def test_patience_counts_from_the_best_epoch():
+    losses = np.array([5.0, 4.0, 3.9, 4.5, 4.2, 3.0, 4.0])
+    assert stopped(losses, 2) == (4, 2) and stopped(losses, 3) == (6, 5)
+    assert stopped(losses, 2, min_delta=0.2) == (3, 1)
+
+
+def test_noise_of_batches_helps_against_wrong_labels_alone(find):
+    found = find("noisy_batch_statistics_regularize")
+    assert found.told == "holds when there is something wrong to be learnt"
+    assert found["gained by the noise, labels a fifth wrong"].value > 0
+    assert found["gained by the noise, labels all right"].value < 0
