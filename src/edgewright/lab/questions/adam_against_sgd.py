@@ -75,7 +75,7 @@ QUESTION = Question(
             "kept": "Adam 每個權重多存的數",
         },
     ),
-    formula="SGD: w ← w − η g   Adam: m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², w ← w − η m̂/(√v̂ + ε)",
+    formula="SGD: w ← w − η g\nAdam: m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², w ← w − η m̂/(√v̂ + ε)",
     numbers=numbers,
     code="import torch\n"
     "for kind in (torch.optim.SGD, torch.optim.Adam):\n"
@@ -84,6 +84,11 @@ QUESTION = Question(
     "    (1000 * w).sum().backward()\n"
     "    step.step()\n"
     "    print(kind.__name__, w.item())",
-    experiments=("adam_cancels_l2_where_adamw_decays", "momentum_needs_the_square_root_of_the_condition"),
+    experiments=(
+        "adam_cancels_l2_where_adamw_decays",
+        "momentum_needs_the_square_root_of_the_condition",
+        "adagrad_learns_rare_features_sooner",
+        "adam_hands_over_to_sgd_without_a_jump",
+    ),
     docs=("optimizers.md",),
 )

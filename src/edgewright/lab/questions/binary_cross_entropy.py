@@ -70,7 +70,7 @@ QUESTION = Question(
             "huge": "logit −10,000、標籤 1",
         },
     ),
-    formula="L = −[y log p + (1 − y) log(1 − p)] = max(z, 0) − z y + log(1 + e^(−|z|))   p = σ(z)   ∂L/∂z = p − y",
+    formula="L = −[y log p + (1 − y) log(1 − p)] = max(z, 0) − z y + log(1 + e^(−|z|))\np = σ(z)\n∂L/∂z = p − y",
     numbers=numbers,
     code="import torch\n"
     "from torch.nn.functional import binary_cross_entropy_with_logits as bce\n"

@@ -93,10 +93,15 @@ QUESTION = Question(
             "factors": "Adafactor 多存的數",
         },
     ),
-    formula="κ = L/μ   gradient descent: (κ − 1)/(κ + 1) per step   heavy ball: (√κ − 1)/(√κ + 1)   "
+    formula="κ = L/μ\ngradient descent: (κ − 1)/(κ + 1) per step\nheavy ball: (√κ − 1)/(√κ + 1)\n"
     "state: momentum n·m, Adam 2·n·m, Adafactor n + m",
     numbers=numbers,
     code="edgewright train simple_cnn --data digits --optimizer adamw --find-lr",
-    experiments=("momentum_needs_the_square_root_of_the_condition", "nesterov_is_not_always_faster_than_momentum"),
+    experiments=(
+        "momentum_needs_the_square_root_of_the_condition",
+        "nesterov_is_not_always_faster_than_momentum",
+        "adagrad_learns_rare_features_sooner",
+        "rmsprop_goes_on_where_adagrad_fades",
+    ),
     docs=("optimizers.md", "training.md"),
 )

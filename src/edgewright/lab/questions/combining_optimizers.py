@@ -85,10 +85,15 @@ QUESTION = Question(
             "wrong": "平均的平均",
         },
     ),
-    formula="Lookahead: every k steps  slow ← slow + α(fast − slow), fast ← slow   "
-    "SWATS: η_sgd = (Δ·Δ)/(−Δ·g), settled → SGD   accumulation: Σ (nᵢ/n) Lᵢ",
+    formula="Lookahead: every k steps  slow ← slow + α(fast − slow), fast ← slow\n"
+    "SWATS: η_sgd = (Δ·Δ)/(−Δ·g), settled → SGD\naccumulation: Σ (nᵢ/n) Lᵢ",
     numbers=numbers,
     code="edgewright train simple_cnn --data digits --optimizer lookahead:adamw:k=5,alpha=0.5 --epochs 2",
-    experiments=("adam_cancels_l2_where_adamw_decays", "momentum_needs_the_square_root_of_the_condition"),
+    experiments=(
+        "adam_cancels_l2_where_adamw_decays",
+        "momentum_needs_the_square_root_of_the_condition",
+        "adam_hands_over_to_sgd_without_a_jump",
+        "accumulation_equals_a_large_batch_without_batch_norm",
+    ),
     docs=("optimizers.md", "training.md"),
 )

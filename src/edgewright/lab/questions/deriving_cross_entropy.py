@@ -79,7 +79,7 @@ QUESTION = Question(
             "huge": "logit 為 0、10,000、−10,000，真實為第一個",
         },
     ),
-    formula="L = −Σₖ yₖ log pₖ = −z_y + log Σₖ e^(zₖ)   pₖ = e^(zₖ)/Σ e^(zⱼ)   ∂L/∂zₖ = pₖ − yₖ   "
+    formula="L = −Σₖ yₖ log pₖ = −z_y + log Σₖ e^(zₖ)\npₖ = e^(zₖ)/Σ e^(zⱼ)\n∂L/∂zₖ = pₖ − yₖ\n"
     "log Σ e^z = m + log Σ e^(z − m), m = max z",
     numbers=numbers,
     code="import numpy as np\n"
@@ -88,6 +88,10 @@ QUESTION = Question(
     "    log_p = z - np.log(np.exp(z).sum(1, keepdims=True))\n"
     "    return -log_p[np.arange(len(labels)), labels].mean()\n"
     "print(cross_entropy(np.array([[0.1, 2.0, 0.5], [1.5, 0.2, 0.8], [0.3, 0.9, 1.8]]), [1, 0, 2]))",
-    experiments=("cross_entropy_is_negative_log_likelihood", "cross_entropy_learns_where_squared_error_sleeps"),
+    experiments=(
+        "cross_entropy_is_negative_log_likelihood",
+        "cross_entropy_learns_where_squared_error_sleeps",
+        "the_largest_logit_may_be_taken_off",
+    ),
     docs=("losses.md", "reference.md"),
 )

@@ -72,13 +72,17 @@ QUESTION = Question(
             "dropped": "被丟掉的值經過 sigmoid",
         },
     ),
-    formula="inverted: train y = x·m/(1 − p), test y = x   2014: train y = x·m, test y = (1 − p)x   "
+    formula="inverted: train y = x·m/(1 − p), test y = x\n2014: train y = x·m, test y = (1 − p)x\n"
     "E[y] = x, Var[y] = x² p/(1 − p)",
     numbers=numbers,
     code="import torch\n"
     "layer = torch.nn.Dropout(0.3)\n"
     "x = torch.full((100_000,), 2.0)\n"
     "print(layer.train()(x).mean(), layer(x).var(), layer.eval()(x).mean())",
-    experiments=("dropout_keeps_the_mean_and_adds_variance", "dropout_before_and_after_relu_are_one"),
+    experiments=(
+        "dropout_keeps_the_mean_and_adds_variance",
+        "dropout_before_and_after_relu_are_one",
+        "dropout_averages_subnetworks_only_when_linear",
+    ),
     docs=("training.md", "reference.md"),
 )

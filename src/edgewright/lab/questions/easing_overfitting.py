@@ -102,7 +102,7 @@ QUESTION = Question(
             "noise": "200 個樣本時學進去的雜訊（變異數的 10/200）",
         },
     ),
-    formula="error = bias² + variance + noise   variance of a fit with p coefficients at its n samples: σ² p/n   "
+    formula="error = bias² + variance + noise\nvariance of a fit with p coefficients at its n samples: σ² p/n\n"
     "mean of k independent models: variance/k",
     numbers=numbers,
     code="edgewright train simple_cnn --data digits --patience 3 --dropout 0.2 --label-smoothing 0.1 --epochs 4",

@@ -92,7 +92,7 @@ QUESTION = Question(
             "clipped": "(3, 4, 12) 裁剪到長度 1 的最大項",
         },
     ),
-    formula="∂L/∂x₀ = J₁ᵀ J₂ᵀ ⋯ J_Lᵀ ∂L/∂x_L   σ′ ≤ 1/4   E[x²] ← (n Var(W)/2) E[x²]   clip: g ← g · min(1, c/‖g‖)",
+    formula="∂L/∂x₀ = J₁ᵀ J₂ᵀ ⋯ J_Lᵀ ∂L/∂x_L\nσ′ ≤ 1/4\nE[x²] ← (n Var(W)/2) E[x²]\nclip: g ← g · min(1, c/‖g‖)",
     numbers=numbers,
     code="import torch\n"
     "x = torch.zeros(1, requires_grad=True)\n"
@@ -106,6 +106,7 @@ QUESTION = Question(
         "he_initialization_keeps_the_mean_square",
         "too_large_weights_explode",
         "residual_paths_carry_gradients",
+        "gates_carry_gradients_through_time",
     ),
     docs=("reference.md", "training.md"),
 )

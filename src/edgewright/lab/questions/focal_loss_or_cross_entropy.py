@@ -76,7 +76,7 @@ QUESTION = Question(
             "lifted": "困難者占 focal loss 的比例",
         },
     ),
-    formula="FL = −α_t (1 − p_t)^γ log p_t   CE = −log p_t   p_t = p if y = 1, else 1 − p",
+    formula="FL = −α_t (1 − p_t)^γ log p_t\nCE = −log p_t\np_t = p if y = 1, else 1 − p",
     numbers=numbers,
     code="import numpy as np\n"
     "from edgewright.reference.losses import focal\n"

@@ -70,7 +70,7 @@ QUESTION = Question(
             "even": "離群值占拉力的比例（絕對值）",
         },
     ),
-    formula="L2 = mean d², slope 2d, least at the mean   L1 = mean |d|, slope sign(d), least at the median",
+    formula="L2 = mean d², slope 2d, least at the mean\nL1 = mean |d|, slope sign(d), least at the median",
     numbers=numbers,
     code="import numpy as np\n"
     "x = np.array([1, 2, 3, 4, 100.0])\n"

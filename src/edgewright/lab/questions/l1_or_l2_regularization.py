@@ -76,7 +76,7 @@ QUESTION = Question(
             "weak": "平的方向保留的比例",
         },
     ),
-    formula="L1: L + λ Σ|w|, w ← sign(w) max(|w| − λ, 0)   L2: L + (λ/2) Σ w², w ← w/(1 + λ)   "
+    formula="L1: L + λ Σ|w|, w ← sign(w) max(|w| − λ, 0)\nL2: L + (λ/2) Σ w², w ← w/(1 + λ)\n"
     "L2 along curvature h: h/(h + λ)",
     numbers=numbers,
     code="import numpy as np\n"
@@ -88,6 +88,7 @@ QUESTION = Question(
         "ridge_is_a_gaussian_prior",
         "elastic_net_keeps_correlated_features",
         "l2_tames_high_degrees_without_zeros",
+        "l1_finds_few_genes_among_thousands",
     ),
     docs=("optimizers.md", "reference.md"),
 )

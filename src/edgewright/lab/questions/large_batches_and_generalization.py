@@ -78,11 +78,18 @@ QUESTION = Question(
             "factor": "此時每一步的距離倍率",
         },
     ),
-    formula="Var(ĝ) = s²/B   stationary: Var(w) = η s²/(B h (2 − η h))   linear rule: η·k, needs η h < 2",
+    formula="Var(ĝ) = s²/B\nstationary: Var(w) = η s²/(B h (2 − η h))\nlinear rule: η·k, needs η h < 2",
     numbers=numbers,
     code="from edgewright.reference.schedules import scaled\n"
     "print(scaled(0.1, batch_size=8192, base_batch_size=256))\n"
     "print(scaled(0.1, batch_size=8192, base_batch_size=256, root=True))",
-    experiments=("gradient_variance_falls_with_the_batch", "gradient_descent_converges_below_two_over_curvature"),
+    experiments=(
+        "gradient_variance_falls_with_the_batch",
+        "gradient_descent_converges_below_two_over_curvature",
+        "large_batches_find_sharp_minima_at_one_rate",
+        "rates_grow_with_the_batch_only_so_far",
+        "sharpness_changes_while_the_function_stays",
+        "small_batches_leave_sharp_basins",
+    ),
     docs=("optimizers.md", "scale.md"),
 )

@@ -72,10 +72,14 @@ QUESTION = Question(
             "warm": "暖身 9 步中第 4 步的比例",
         },
     ),
-    formula="p ← (1 − η h) p, converges for 0 < η < 2/h   step: η₀ γ^⌊t/s⌋   "
-    "cosine: η₀ (1 + cos(π t/T))/2   warm-up: η₀ (t + 1)/(n + 1)",
+    formula="p ← (1 − η h) p, converges for 0 < η < 2/h\nstep: η₀ γ^⌊t/s⌋\n"
+    "cosine: η₀ (1 + cos(π t/T))/2\nwarm-up: η₀ (t + 1)/(n + 1)",
     numbers=numbers,
     code="edgewright train simple_cnn --data digits --find-lr",
-    experiments=("gradient_descent_converges_below_two_over_curvature", "batch_norm_allows_larger_steps"),
+    experiments=(
+        "gradient_descent_converges_below_two_over_curvature",
+        "batch_norm_allows_larger_steps",
+        "cosine_annealing_is_periodic_only_with_restarts",
+    ),
     docs=("optimizers.md",),
 )

@@ -77,8 +77,8 @@ QUESTION = Question(
             "cocky": "對 60%、說 0.99 的對數損失",
         },
     ),
-    formula="accuracy = (TP + TN)/n   balanced = (recall + specificity)/2   "
-    "log loss = −mean log p(true)   s.e. = √(a(1 − a)/n)",
+    formula="accuracy = (TP + TN)/n\nbalanced = (recall + specificity)/2\n"
+    "log loss = −mean log p(true)\ns.e. = √(a(1 − a)/n)",
     numbers=numbers,
     code="from edgewright.reference.decisions import Binary\n"
     "never = Binary(tp=0, fn=10, fp=0, tn=990)\n"

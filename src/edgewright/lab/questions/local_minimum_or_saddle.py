@@ -77,7 +77,7 @@ QUESTION = Question(
             "share": "二維隨機 Hessian 為最小值的比例",
         },
     ),
-    formula="∇f = 0;  all λᵢ > 0: minimum   all λᵢ < 0: maximum   both signs: saddle   "
+    formula="∇f = 0;  all λᵢ > 0: minimum\nall λᵢ < 0: maximum\nboth signs: saddle\n"
     "escape: (1 + η|λ|)ᵗ ε = 1, t = log(1/ε)/log(1 + η|λ|)",
     numbers=numbers,
     code="import numpy as np\nprint(np.linalg.eigvalsh([[2, 0], [0, -2]]))",

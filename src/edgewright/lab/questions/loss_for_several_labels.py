@@ -76,7 +76,7 @@ QUESTION = Question(
             "low": "漏報代價為誤報四倍時的門檻",
         },
     ),
-    formula="L = (1/K) Σₖ [max(zₖ, 0) − zₖyₖ + log(1 + e^(−|zₖ|))]   ŷₖ = [σ(zₖ) ≥ tₖ]   t = c_FP/(c_FP + c_FN)",
+    formula="L = (1/K) Σₖ [max(zₖ, 0) − zₖyₖ + log(1 + e^(−|zₖ|))]\nŷₖ = [σ(zₖ) ≥ tₖ]\nt = c_FP/(c_FP + c_FN)",
     numbers=numbers,
     code="import torch\n"
     "z, y = torch.tensor([-0.5, 1.2, -0.1, 0.8]), torch.tensor([0.0, 1.0, 0.0, 1.0])\n"

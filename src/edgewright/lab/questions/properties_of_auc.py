@@ -74,7 +74,7 @@ QUESTION = Question(
             "tied": "其 float32 sigmoid 的 AUC",
         },
     ),
-    formula="AUC(f(s)) = AUC(s) for strictly increasing f   AUC(−s) = 1 − AUC(s)   AUC = P(s₊ > s₋) + ½ P(s₊ = s₋)",
+    formula="AUC(f(s)) = AUC(s) for strictly increasing f\nAUC(−s) = 1 − AUC(s)\nAUC = P(s₊ > s₋) + ½ P(s₊ = s₋)",
     numbers=numbers,
     code="import torch\n"
     "from sklearn.metrics import roc_auc_score\n"

@@ -72,7 +72,7 @@ QUESTION = Question(
             "hundredth": "百分之一為正",
         },
     ),
-    formula="TPR = TP/P   FPR = FP/N   precision = TPR·q/(TPR·q + FPR·(1 − q)), q the share of positives   "
+    formula="TPR = TP/P\nFPR = FP/N\nprecision = TPR·q/(TPR·q + FPR·(1 − q)), q the share of positives\n"
     "AP = Σ (Rₖ − Rₖ₋₁) Pₖ",
     numbers=numbers,
     code="import numpy as np\n"

@@ -81,7 +81,7 @@ QUESTION = Question(
             "ap101": "偵測的 AP，101 點",
         },
     ),
-    formula="P = TP/(TP+FP)   R = TP/(TP+FN)   F1 = 2PR/(P+R)   AUC = P(s₊ > s₋) + ½ P(s₊ = s₋)   "
+    formula="P = TP/(TP+FP)\nR = TP/(TP+FN)\nF1 = 2PR/(P+R)\nAUC = P(s₊ > s₋) + ½ P(s₊ = s₋)\n"
     "AP = Σ (rₖ − rₖ₋₁) max_{r ≥ rₖ} P(r)",
     numbers=numbers,
     code="from edgewright.reference.detection_metrics import AVERAGE_PRECISION\n"

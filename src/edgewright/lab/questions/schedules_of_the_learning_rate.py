@@ -71,13 +71,17 @@ QUESTION = Question(
             "root": "平方根縮放",
         },
     ),
-    formula="step: γ^⌊t/s⌋   exp: e^(−k t)   poly: (1 − t/T)ᵖ   cosine: (1 + cos(π t/T))/2   "
-    "linear: η·k   root: η·√k, k = B/B₀",
+    formula="step: γ^⌊t/s⌋\nexp: e^(−k t)\npoly: (1 − t/T)ᵖ\ncosine: (1 + cos(π t/T))/2\n"
+    "linear: η·k\nroot: η·√k, k = B/B₀",
     numbers=numbers,
     code="from edgewright.reference.schedules import cosine, cosine_restarts, triangular\n"
     "print([round(cosine(t, 100), 4) for t in (0, 25, 50, 75, 100)])\n"
     "print([round(cosine_restarts(t, 10), 4) for t in (0, 5, 9, 10, 20, 29, 30)])\n"
     "print(triangular(1000, 2000, low=0.001, high=0.006))",
-    experiments=("gradient_descent_converges_below_two_over_curvature",),
+    experiments=(
+        "gradient_descent_converges_below_two_over_curvature",
+        "cosine_annealing_is_periodic_only_with_restarts",
+        "rates_grow_with_the_batch_only_so_far",
+    ),
     docs=("optimizers.md", "training.md"),
 )

@@ -64,6 +64,10 @@ QUESTION = Question(
     formula="(K²·C_in + C_in·C_out)/(K²·C_in·C_out) = 1/C_out + 1/K²",
     numbers=numbers,
     code="edgewright calc separable --size 14 --in-channels 128 --out-channels 256",
-    experiments=("separable_convolutions_save_about_kernel_squared", "pointwise_convolutions_dominate_mobilenet"),
+    experiments=(
+        "separable_convolutions_save_about_kernel_squared",
+        "pointwise_convolutions_dominate_mobilenet",
+        "macs_predict_latency",
+    ),
     docs=("calc.md", "counting.md"),
 )

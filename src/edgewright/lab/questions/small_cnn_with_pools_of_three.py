@@ -59,7 +59,7 @@ QUESTION = Question(
             "macs2": "MAC（2×2 池化）",
         },
     ),
-    formula="H′ = ⌊(H + 2P − K)/S⌋ + 1   params = K²·C_in·C_out + C_out   MACs = H′·W′·C_out·K²·C_in",
+    formula="H′ = ⌊(H + 2P − K)/S⌋ + 1\nparams = K²·C_in·C_out + C_out\nMACs = H′·W′·C_out·K²·C_in",
     numbers=numbers,
     code='edgewright calc chain --size 28 --channels 1 --layers "conv 8 k3 p1 / relu / pool 3 / conv 16 k3 p1 / relu '
     '/ pool 3 / flatten / linear 64 / linear 10"',

@@ -79,7 +79,7 @@ QUESTION = Question(
             "gap": "Huber 與 β · smooth L1 的最大差距（β = 2）",
         },
     ),
-    formula="|d| < β: d²/(2β), slope d/β   |d| ≥ β: |d| − β/2, slope sign(d)   Huber = β · smooth L1",
+    formula="|d| < β: d²/(2β), slope d/β\n|d| ≥ β: |d| − β/2, slope sign(d)\nHuber = β · smooth L1",
     numbers=numbers,
     code="import torch\n"
     "from torch.nn.functional import smooth_l1_loss\n"

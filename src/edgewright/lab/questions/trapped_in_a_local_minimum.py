@@ -70,9 +70,15 @@ QUESTION = Question(
             "five": "五次起步取最好的成功率",
         },
     ),
-    formula="f(x) = x⁴ − 2x² + 0.3x   x ← x − η f′(x)   stuck where f′ = 0 and f″ > 0   P(k starts) = 1 − (1 − p)ᵏ",
+    formula="f(x) = x⁴ − 2x² + 0.3x\nx ← x − η f′(x)\nstuck where f′ = 0 and f″ > 0\nP(k starts) = 1 − (1 − p)ᵏ",
     numbers=numbers,
     code="x = 1.8\nfor _ in range(600):\n    x -= 0.01 * (4 * x**3 - 4 * x + 0.3)\nprint(x)",
-    experiments=("gradient_noise_leaves_saddles", "deep_linear_networks_have_no_bad_minima"),
+    experiments=(
+        "gradient_noise_leaves_saddles",
+        "deep_linear_networks_have_no_bad_minima",
+        "restarts_leave_local_minima_best",
+        "wide_networks_end_in_one_loss",
+        "small_batches_leave_sharp_basins",
+    ),
     docs=("optimizers.md", "reference.md"),
 )

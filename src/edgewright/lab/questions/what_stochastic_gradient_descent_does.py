@@ -65,11 +65,14 @@ QUESTION = Question(
             "steps": "每個 epoch 的步數（1,200 張、批次 32）",
         },
     ),
-    formula="w ← w − η · (1/B) Σᵢ∈batch ∇ℓᵢ(w)   E[ĝ] = ∇L   Var(ĝ) = (s²/B) · (N − B)/N, s² with N − 1",
+    formula="w ← w − η · (1/B) Σᵢ∈batch ∇ℓᵢ(w)\nE[ĝ] = ∇L\nVar(ĝ) = (s²/B) · (N − B)/N, s² with N − 1",
     numbers=numbers,
     code="import numpy as np\n"
     "from edgewright.reference.optimizers import How, sgd, walk\n"
     "print(walk(sgd, How(lr=0.1), slope=lambda p: p, start=np.array(1.0), num_steps=3))",
-    experiments=("gradient_variance_falls_with_the_batch", "gradient_noise_leaves_saddles"),
+    experiments=(
+        "gradient_variance_falls_with_the_batch",
+        "gradient_noise_leaves_saddles",
+    ),
     docs=("optimizers.md", "reference.md"),
 )

@@ -81,13 +81,17 @@ QUESTION = Question(
             "sgd": "SGD 的終點",
         },
     ),
-    formula="Adam + L2: g ← g + λw, then w ← w − η m̂/(√v̂ + ε)   AdamW: w ← w − ηλw − η m̂/(√v̂ + ε)   "
+    formula="Adam + L2: g ← g + λw, then w ← w − η m̂/(√v̂ + ε)\nAdamW: w ← w − ηλw − η m̂/(√v̂ + ε)\n"
     "AMSGrad: v̂ ← max(v̂, v)",
     numbers=numbers,
     code="import numpy as np\n"
     "from edgewright.reference.optimizers import How, Memory, adam, adamw, walk\n"
     "for rule in (adam, adamw):\n"
     "    print(walk(rule, How(lr=0.1, decay=0.1), slope=lambda p: p, start=np.array(1.0), num_steps=3))",
-    experiments=("adam_cancels_l2_where_adamw_decays",),
+    experiments=(
+        "adam_cancels_l2_where_adamw_decays",
+        "amsgrad_converges_where_adam_does_not",
+        "sharpness_changes_while_the_function_stays",
+    ),
     docs=("optimizers.md",),
 )

@@ -75,7 +75,7 @@ QUESTION = Question(
             "likelihood": "三次觀察的概似 e^(−3 · 平均損失)",
         },
     ),
-    formula="H(y, p) = −Σ y log p = H(y) + KL(y ‖ p) ≥ H(y)   KL(y ‖ p) = Σ y log(y/p)",
+    formula="H(y, p) = −Σ y log p = H(y) + KL(y ‖ p) ≥ H(y)\nKL(y ‖ p) = Σ y log(y/p)",
     numbers=numbers,
     code="import numpy as np\n"
     "y, p = np.array([0.7, 0.2, 0.1]), np.array([0.5, 0.3, 0.2])\n"

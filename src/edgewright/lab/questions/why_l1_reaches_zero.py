@@ -80,7 +80,7 @@ QUESTION = Question(
             "proximal": "近端步驟之後的 |w|",
         },
     ),
-    formula="w = 0 is best under L1  ⇔  |L′(0)| ≤ λ   prox: w ← sign(w) max(|w| − ηλ, 0)   "
+    formula="w = 0 is best under L1  ⇔  |L′(0)| ≤ λ\nprox: w ← sign(w) max(|w| − ηλ, 0)\n"
     "L2: L′(w) + λw = 0, zero only if L′(0) = 0",
     numbers=numbers,
     code="import numpy as np\n"
@@ -89,6 +89,11 @@ QUESTION = Question(
     "for _ in range(200):\n"
     "    w = elastic_net(w - 0.3 * (w - 0.5), step=0.3, l1=1.0)\n"
     "print(w)",
-    experiments=("lasso_thresholds_where_ridge_shrinks", "elastic_net_keeps_correlated_features"),
+    experiments=(
+        "lasso_thresholds_where_ridge_shrinks",
+        "elastic_net_keeps_correlated_features",
+        "l1_minima_lie_on_the_axes",
+        "only_proximal_steps_make_exact_zeros",
+    ),
     docs=("optimizers.md",),
 )

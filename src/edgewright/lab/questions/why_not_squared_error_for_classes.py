@@ -72,7 +72,7 @@ QUESTION = Question(
             "squared_steps": "平方誤差走到 p = 0.5 的步數",
         },
     ),
-    formula="p = σ(z)   ∂/∂z [−y log p − (1 − y) log(1 − p)] = p − y   ∂/∂z [(p − y)²/2] = (p − y) p (1 − p)",
+    formula="p = σ(z)\n∂/∂z [−y log p − (1 − y) log(1 − p)] = p − y\n∂/∂z [(p − y)²/2] = (p − y) p (1 − p)",
     numbers=numbers,
     code="import torch\n"
     "for name, loss in (('cross-entropy', lambda p: -p.log()), ('squared', lambda p: (p - 1) ** 2 / 2)):\n"

@@ -89,7 +89,7 @@ QUESTION = Question(
             "rise": "輸入雜訊造成的誤差上升",
         },
     ),
-    formula="E|y − (x + n)·w|² = |y − x·w|² + σ²|w|², n ~ N(0, σ² I)   error = bias² + variance + noise",
+    formula="E|y − (x + n)·w|² = |y − x·w|² + σ²|w|², n ~ N(0, σ² I)\nerror = bias² + variance + noise",
     numbers=numbers,
     code="import numpy as np\n"
     "rng = np.random.default_rng(0)\n"
