@@ -1,17 +1,21 @@
 """Every worked question: complete in both languages, its numbers computed and right."""
 
 import re
+import shlex
 import string
 from dataclasses import replace
 
 import pytest
+from typer.main import get_command
 
+from edgewright.cli import app
 from edgewright.lab import all_questions, answer, catalog, themes, write_gallery
 from edgewright.lab.finding import Number
 from edgewright.lab.question import LANGUAGES, Answered, Words
 from edgewright.lab.questions import THEMES
 
 NAMES = list(all_questions())
+COMMANDS = [name for name in NAMES if all_questions()[name].code.startswith("edgewright ")]
 
 MUST_EXIST = [
     "adam_against_sgd",
@@ -162,11 +166,21 @@ def _in_big5(character: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_code_of_a_question_is_python_or_a_command(name):
-    code = all_questions()[name].code
-    if not code.startswith("edgewright "):
-        compile(code, name, "exec")
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in COMMANDS])
+def test_the_code_of_a_question_runs_and_prints(name, capsys):
+    exec(compile(all_questions()[name].code, name, "exec"), {})
+    assert capsys.readouterr().out.strip()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_command_of_a_question_has_these_options(name):
+    words = shlex.split(all_questions()[name].code)[1:]
+    command = get_command(app)
+    context = command.make_context("edgewright", list(words), resilient_parsing=True)
+    while hasattr(command, "resolve_command"):  # a group
+        found, command, words = command.resolve_command(context, words)
+        context = command.make_context(found, list(words), parent=context)
+    assert not context.args
 
 
 def test_the_gallery_links_only_to_pages_that_it_wrote(tmp_path, find):
