@@ -186,3 +186,22 @@ def test_the_readme_says_how_to_call_it_and_what_it_is(nets, tmp_path):
                   f"{made.manifest['macs']} multiply-accumulates", "Apache License 2.0"):  # fmt: skip
         assert words in text
     assert f"| {made.manifest['plan']['arena_bytes']} |" in text
+
+
+def test_stripes_of_portable_kernels_are_offered_where_either_alone_is_too_large(program, monkeypatch):
+    """The least RAM is that of both: kernels without scratch, and stripes."""
+    fast = emit(program, kernels="dsp")
+    either = need_of(emit(program)).ram_bytes
+    smaller = SimpleNamespace(ram_bytes=either - 1, flash_bytes=0)
+    monkeypatch.setattr(gate, "_in_stripes", lambda _, kernels: smaller if kernels == "portable" else fast)
+    monkeypatch.setattr(gate, "need_of", lambda firmware: firmware if firmware is smaller else need_of(firmware))
+    limits = Limits(device="board", ram_bytes=either - 1, flash_bytes=None)
+    with pytest.raises(BudgetError, match=rf"--kernels portable --favor ram would do \(RAM {either - 1:,}, "):
+        refuse_too_large(program, fast, limits)
+
+
+def test_firmware_in_cpp_may_include_the_header(firmware):
+    """The functions have the linkage of C there, or the linker does not find them."""
+    opened, declared = firmware.files["model.h"].split('#ifdef __cplusplus\nextern "C" {\n#endif\n')
+    assert "_run(void);" not in opened
+    assert declared.rstrip().endswith("#ifdef __cplusplus\n}\n#endif\n\n#endif")

@@ -104,13 +104,14 @@ def _written_otherwise(program: Program, firmware: Firmware, limits: Limits) -> 
     return ""
 
 
-def _in_stripes(program: Program, firmware: Firmware) -> Firmware:
-    return emit(fit_memory(program, kernels=firmware.kernels).program, kernels=firmware.kernels)
+def _in_stripes(program: Program, kernels: str) -> Firmware:
+    return emit(fit_memory(program, kernels=kernels).program, kernels=kernels)
 
 
 OTHER_WAYS: Mapping[str, Callable[[Program, Firmware], Firmware]] = {
-    "--favor ram": _in_stripes,
+    "--favor ram": lambda program, firmware: _in_stripes(program, firmware.kernels),
     "--kernels portable": lambda program, _: emit(program),
+    "--kernels portable --favor ram": lambda program, _: _in_stripes(program, "portable"),
 }
 """Option of `export` -> what it would write: ways out that leave the network as it is, and so come first."""
 
