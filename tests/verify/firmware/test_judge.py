@@ -20,6 +20,7 @@ from edgewright.verify.firmware.checks import EMULATOR, HOST, Scored, scores
 from edgewright.verify.firmware.judge import Trial, verify_firmware
 from edgewright.verify.firmware.layout import read_layout
 from edgewright.verify.firmware.subject import target_of
+from edgewright.verify.firmware.tools import sources_of
 from edgewright.zoo.resnet8 import resnet8
 from lowered_nets import images, simulation
 
@@ -109,6 +110,15 @@ def test_edited_and_missing_files_are_refused(copied):
     (copied / "program.safetensors").unlink()
     with pytest.raises(DataError, match=r"program\.(json|safetensors)"):
         verify_firmware(copied)
+
+
+def test_the_users_own_files_beside_the_firmware_are_not_built(copied):
+    """A build folder of CMake holds a C file with a main of its own."""
+    listed = sources_of(copied)
+    (copied / "build").mkdir()
+    for name in ("app.c", "build/CMakeCCompilerId.c"):
+        (copied / name).write_text("int main(void) { return 0; }\n")
+    assert sources_of(copied) == listed == [copied / "model.c", copied / "weights.c"]
 
 
 def test_a_folder_with_another_model_or_without_images_is_refused(copied):

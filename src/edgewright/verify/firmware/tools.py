@@ -10,6 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ...errors import ExportError, ModelError, UnsupportedError
+from ...files import read_json
+from ...types import MANIFEST_FILE
 
 TOOLS = MappingProxyType(
     {
@@ -60,12 +62,15 @@ def need_tools(names: Sequence[str] = tuple(TOOLS)) -> None:
 
 
 def sources_of(folder: Path) -> list[Path]:
-    """The C files of a model, without the folder's own example for the host.
+    """The C files of a model, without the folder's own example for the host; those that its manifest lists, where it
+    has one.
 
     Raises:
         ModelError: it holds none.
     """
-    sources = sorted(path for path in folder.rglob("*.c") if path.name != OWN_EXAMPLE)
+    manifest = folder / MANIFEST_FILE  # the user's own files and what CMake leaves in a build folder are not the model
+    listed = [folder / part for part in read_json(manifest)["parts"]] if manifest.is_file() else folder.rglob("*.c")
+    sources = sorted(path for path in listed if path.suffix == ".c" and path.name != OWN_EXAMPLE)
     if not sources:
         raise ModelError(f"{folder} holds no C files of a model: `edgewright export RUN --format c` writes some.")
     return sources
