@@ -69,7 +69,7 @@ def export(
     ] = None,
     favor: Annotated[
         str | None,
-        typer.Option("--favor", metavar="time|ram", help="For c: ram makes stripes of rows instead of whole maps."),
+        typer.Option("--favor", metavar="time|ram|flash", help="For c: ram makes stripes, flash shares code."),
     ] = None,
     remove_dead_channels: Annotated[
         bool,

@@ -20,12 +20,11 @@ from ..export import export_c
 from ..export.c.artifact import Writing, firmware_of
 from ..export.c.gate import Need, need_of
 from ..files import content_key
-from ..model import fingerprint
 from ..model.fold import fold_batch_norms
 from ..model.quantized import is_quantized
 from ..runs import Run
-from ..types import FIRMWARE_FOLDER, MANIFEST_FILE, Artifact, Budget, Check, Cost, Job, Score, plain
-from ..verify import OnnxRunner, read_artifact
+from ..types import FIRMWARE_FOLDER, Artifact, Budget, Check, Cost, Job, Score, plain
+from ..verify import OnnxRunner
 from ..verify.firmware.judge import FirmwareVerification, Trial, verify_firmware
 from ..verify.firmware.tools import missing_tools, missing_wheels
 
@@ -74,9 +73,38 @@ def need_on_device(job: Job, net: fx.GraphModule) -> Need | None:
         net: a simulation, or a float model, which is quantized roughly.
     """
     try:
-        return need_of(firmware_of(net if is_quantized(net) else _roughly(job, net), Writing(device=job.device)))
+        return planned_on_device(job, net)[1]
     except UnsupportedError:
         return None
+
+
+def planned_on_device(job: Job, net: fx.GraphModule) -> tuple[str, Need]:
+    """What the firmware has to favor to fit the budget, and what it needs then: the fastest, where that fits.
+
+    Where nothing fits it is what breaks the limits by the fewest bytes. Stripes take up to a minute to find, so they
+    are tried for simulations alone, of which there is one a round.
+
+    Raises:
+        UnsupportedError: the network has no integer form that the kernels take.
+    """
+    simulation = net if is_quantized(net) else _roughly(job, net)
+    ways = [("time", _need(job, simulation, "time"))]
+    over_ram, over_flash = _excess(job.budget, ways[0][1])
+    tried = (("ram", over_ram > 0 and simulation is net), ("flash", over_flash > 0))
+    for favor in (favor for favor, helps in tried if helps):
+        ways.append((favor, _need(job, simulation, favor)))
+    return min(ways, key=lambda each: sum(_excess(job.budget, each[1])))
+
+
+def _need(job: Job, simulation: fx.GraphModule, favor: str) -> Need:
+    return need_of(firmware_of(simulation, Writing(device=job.device, favor=favor)))
+
+
+def _excess(budget: Budget, need: Need) -> tuple[int, int]:
+    """Bytes of RAM and of flash beyond the limits."""
+    pairs = ((need.ram_bytes, budget.ram_bytes), (need.flash_bytes, budget.flash_bytes))
+    ram, flash = (0 if limit is None else max(0, needed - limit) for needed, limit in pairs)
+    return ram, flash
 
 
 def _roughly(job: Job, net: fx.GraphModule) -> fx.GraphModule:
@@ -112,26 +140,15 @@ def prove_firmware(run: Run, job: Job, net: fx.GraphModule, onnx: Artifact, base
 
 
 def _written(run: Run, job: Job, net: fx.GraphModule, onnx: Artifact) -> Artifact:
-    """The folder of C; written only when it does not hold this model for this device already."""
+    """The folder of C, always written again: what it depends on, such as the kernels, is in no key."""
     folder: Path = run.folder / FIRMWARE_FOLDER
     given = {"preprocess": plain(job.data.preprocess), "target": plain(job.device)}
-    if (folder / MANIFEST_FILE).exists():
-        found = read_artifact(folder)
-        if found.manifest["weights"] == fingerprint(net) and all(found.manifest[key] == given[key] for key in given):
-            return found
-    favor = "ram" if _is_over(job, net) else "time"
     samples = next(job.data.batches("test", batch_size=NUM_ROUGH))[0]
     return export_c(
         net, folder, name=job.model_name, preprocess=given["preprocess"], class_names=job.data.class_names,
         samples_BCHW=samples, facts={"samples": f"test images of {job.data.name}"},
-        writing=Writing(device=job.device, gate=False, favor=favor),
+        writing=Writing(device=job.device, gate=False, favor=planned_on_device(job, net)[0]),
     )  # fmt: skip
-
-
-def _is_over(job: Job, net: fx.GraphModule) -> bool:
-    """Whether whole maps need more RAM than the budget has: then stripes of rows may fit all the same."""
-    need = need_on_device(job, net)
-    return need is not None and job.budget.ram_bytes is not None and need.ram_bytes > job.budget.ram_bytes
 
 
 def _judged(

@@ -26,7 +26,7 @@ COUNTED = "counted"  # exact, from shapes alone: MACs and params
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """One quantity before and after. `how_*` says estimated, measured or counted; lower is better except for scores."""
+    """One quantity before and after: estimated, modelled, measured or counted. Lower is better except for scores."""
 
     name: str
     title: str
@@ -117,7 +117,8 @@ def cost_after(content: Content) -> Content:
         name, value = text(check, "name"), number(check, "value")
         if name in LIMITS and value is not None:
             found[name] = value
-            hows[name] = "measured" if text(check, "how").startswith("measured") else "estimated"
+            label = text(check, "how").partition(":")[0].partition(" ")[0]
+            hows[name] = label if label in ("measured", "modelled") else "estimated"
     return {**found, "how": hows}
 
 

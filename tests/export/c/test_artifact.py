@@ -101,7 +101,7 @@ def test_a_device_without_a_stated_flash_limits_none(program, firmware):
 def test_the_refusal_names_the_operator_at_the_peak(program, firmware):
     peak = program.operations[firmware.plan.peak_op]
     with pytest.raises(BudgetError, match=rf"operation {firmware.plan.peak_op}, {peak.kind} {peak.output}: "):
-        refuse_too_large(program, firmware, Limits(device="board", ram_bytes=4500, flash_bytes=None))
+        refuse_too_large(program, firmware, Limits(device="board", ram_bytes=1428, flash_bytes=None))
 
 
 def test_a_smaller_input_is_offered_with_a_size_that_does(program, firmware):
@@ -136,17 +136,17 @@ def test_stripes_are_offered_first_and_then_written(nets, program, firmware, tmp
         export_c(nets.simulation, tmp_path / "c", **GIVEN, writing=Writing(device=board))
     made = export_c(nets.simulation, tmp_path / "c", **GIVEN, writing=Writing(device=board, favor="ram"))
     assert made.manifest["need"]["ram_bytes"] == board.ram_bytes and made.manifest["favor"] == "ram"
-    with pytest.raises(ConfigError, match="Firmware can favor time or ram, got 'beauty'"):
+    with pytest.raises(ConfigError, match="Firmware can favor time, ram or flash, got 'beauty'"):
         Writing(favor="beauty")
 
 
 def test_nothing_is_written_for_a_device_that_is_too_small(nets, program, tmp_path):
-    small = dataclasses.replace(device("stm32l4r5"), ram_bytes=4500)
-    with pytest.raises(BudgetError, match="bytes more RAM than the 4,500 of stm32l4r5"):
+    small = dataclasses.replace(device("stm32l4r5"), ram_bytes=1428)
+    with pytest.raises(BudgetError, match="bytes more RAM than the 1,428 of stm32l4r5"):
         export_c(nets.simulation, tmp_path / "c", **GIVEN, writing=Writing(device=small))
     assert not (tmp_path / "c").exists()
     told = export_program(program, tmp_path / "c", writing=Writing(device=small, gate=False)).manifest
-    assert told["need"]["ram_bytes"] > 4500 and told["device"] == "stm32l4r5"
+    assert told["need"]["ram_bytes"] > 1428 and told["device"] == "stm32l4r5"
 
 
 # -- building it ------------------------------------------------------------------------------------------------------
@@ -205,3 +205,21 @@ def test_firmware_in_cpp_may_include_the_header(firmware):
     opened, declared = firmware.files["model.h"].split('#ifdef __cplusplus\nextern "C" {\n#endif\n')
     assert "_run(void);" not in opened
     assert declared.rstrip().endswith("#ifdef __cplusplus\n}\n#endif\n\n#endif")
+
+
+# -- less flash -------------------------------------------------------------------------------------------------------
+def test_flash_is_offered_by_what_it_gives_and_then_written(nets, program, tmp_path):
+    whole, small = (need_of(emit(program, compact=compact)) for compact in (False, True))
+    assert small.flash_bytes < whole.flash_bytes and small.arena == whole.arena and small.tables == whole.tables
+    board = dataclasses.replace(device("rp2040"), flash_bytes=small.flash_bytes)
+    with pytest.raises(BudgetError, match=rf"--favor flash would do \(RAM [\d,]+, flash {small.flash_bytes:,}\)"):
+        export_c(nets.simulation, tmp_path / "c", **GIVEN, writing=Writing(device=board))
+    made = export_c(nets.simulation, tmp_path / "c", **GIVEN, writing=Writing(device=board, favor="flash"))
+    assert made.manifest["need"]["flash_bytes"] == board.flash_bytes and made.manifest["favor"] == "flash"
+
+
+def test_all_calls_of_a_kernel_are_one_function(program):
+    apart, shared = (emit(program, compact=compact) for compact in (False, True))
+    assert shared.calls["conv"] == shared.shared_kernels["conv"] == 1 < apart.calls["conv"]
+    source = shared.files["model.c"]
+    assert source.count("ew_conv(&sizes") == 1 < source.count("small_shared_0(")

@@ -38,9 +38,9 @@ FAULTS = (
 BEYOND = ("window.h", "start + (kernel - 1) * dilation < size", "start + (kernel - 1) * dilation <= size")
 
 
-def proven(programs, folder, *, kernels="portable", fault=None):
+def proven(programs, folder, *, kernels="portable", fault=None, compact=False):
     """Differing bytes of all programs in one build, with a kernel changed on purpose."""
-    whole = write_suite(programs, folder / "c", emitted=partial(emit, kernels=kernels))
+    whole = write_suite(programs, folder / "c", emitted=partial(emit, kernels=kernels, compact=compact))
     if fault:
         name, before, after = fault
         path = folder / "c" / "kernels" / name
@@ -54,6 +54,15 @@ def proven(programs, folder, *, kernels="portable", fault=None):
 def wrong(parity):
     """What differs; the name of a tensor begins with `p` and the seed of its program."""
     return [each for each in parity.operations if each.differing]
+
+
+@needs_compiler
+@pytest.mark.slow
+@pytest.mark.parametrize("kernels", KERNEL_SETS)
+def test_kernels_that_all_calls_share_give_the_same_bytes(kernels, tmp_path):
+    programs = [random_program(seed) for seed in range(PER_BUILD)]
+    assert any(emit(each, kernels=kernels, compact=True).shared_calls for each in programs)
+    assert wrong(proven(programs, tmp_path, kernels=kernels, compact=True)) == []
 
 
 @needs_compiler

@@ -127,7 +127,7 @@ def test_ram_that_is_one_byte_too_small_is_refused(make_firmware):
     full = make_firmware(ROOM % (1024 + left), ram_bytes=64 << 10)
     assert full.sizes.static_ram_bytes + full.target.stack_bytes == 64 << 10
     assert run_firmware(full, [words(1022 + left)]).outputs == ((bytes(4),),)
-    with pytest.raises(BudgetError, match="bytes more RAM than the 65,536 bytes with a stack of 4,096 of the device"):
+    with pytest.raises(BudgetError, match="bytes more RAM than the 65,536 bytes with a stack of 1,024 of the device"):
         make_firmware(ROOM % (1025 + left), ram_bytes=64 << 10)
 
 

@@ -30,7 +30,7 @@ from .streaming import fit_memory
 from .text import identifier
 
 MODEL_FILE, PLAN_FILE = "model.c", "plan.svg"
-FAVORS = ("time", "ram")
+FAVORS = ("time", "ram", "flash")
 NUM_VECTORS = 3  # images in the self-test: each is text of four bytes a code
 
 
@@ -43,7 +43,8 @@ class Writing:
         gate: refuse what does not fit; without it the manifest still tells the need.
         kernels: a set of `KERNEL_SETS`; None for the fastest of the device's core.
         rounding: one of `program.types.ROUNDINGS`; None for the program's own.
-        favor: "time", or "ram" for stripes of rows instead of whole maps, down to the smallest arena.
+        favor: "time"; "ram" for stripes of rows instead of whole maps, down to the smallest arena; "flash" for one
+            function for each kernel, whatever its sizes, and kernels of smaller tables.
 
     Raises:
         ConfigError: no such thing can be favored.
@@ -57,11 +58,15 @@ class Writing:
 
     def __post_init__(self) -> None:
         if self.favor not in FAVORS:
-            raise ConfigError(f"Firmware can favor {' or '.join(FAVORS)}, got '{self.favor}'.")
+            raise ConfigError(f"Firmware can favor {', '.join(FAVORS[:-1])} or {FAVORS[-1]}, got '{self.favor}'.")
 
     @property
     def kernel_set(self) -> str:
         return self.kernels or set_for(self.device)
+
+    @property
+    def compact(self) -> bool:
+        return self.favor == "flash"
 
 
 def export_c(
@@ -113,7 +118,7 @@ def export_program(
         raise ConfigError(f"{program.name} has {len(program.inputs)} inputs, and images are given for one.")
     slim, dead = _slim(program, writing)
     codes = [{slim.inputs[0]: input_codes(slim, image)} for image in (() if images_BCHW is None else images_BCHW)]
-    firmware = emit(slim, codes[:NUM_VECTORS], kernels=writing.kernel_set)
+    firmware = emit(slim, codes[:NUM_VECTORS], kernels=writing.kernel_set, compact=writing.compact)
     if writing.device is not None and writing.gate:
         refuse_too_large(slim, firmware, Limits.of(writing.device))
     stored = program_files(slim)
@@ -138,7 +143,7 @@ def firmware_of(net: fx.GraphModule, writing: Writing) -> Firmware:
         UnsupportedError: as `export_c`.
     """
     slim, _ = _slim(lower(net), writing)
-    return emit(slim, kernels=writing.kernel_set)
+    return emit(slim, kernels=writing.kernel_set, compact=writing.compact)
 
 
 def _slim(program: Program, writing: Writing) -> tuple[Program, DeadReport]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import posixpath
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -17,6 +19,7 @@ from ...files import folder_atomic, write_atomic
 from ...program import Program, macs
 from ...program.rounding import check_rounding
 from .calls import calls_of
+from .choosing import smallest_calls
 from .kernel_sets import check_set
 from .layout import layouts
 from .memory import Plan
@@ -40,6 +43,8 @@ class Firmware:
         files: path inside the folder -> content.
         plan: of the arena.
         kernels: the set that the kernels are taken from.
+        compact: whether all calls of a kernel share its code. Then `shared_kernels` counts those functions by kernel
+            (they are in `calls` too), `shared_calls` who calls them, and `passed_bytes` the sizes that are passed.
         table_bytes: weights and tables, all of which lie in flash.
         macs: of each operation, by the name of its output.
         float_bytes: RAM of float outputs, which lie outside of the arena.
@@ -56,10 +61,19 @@ class Firmware:
     calls: Mapping[str, int] = field(default_factory=dict)
     may_overflow: tuple[str, ...] = ()
     kernels: str = "portable"
+    compact: bool = False
+    shared_calls: int = 0
+    shared_kernels: Mapping[str, int] = field(default_factory=dict)
+    passed_bytes: int = 0
 
 
 def emit(
-    program: Program, images: Sequence[Mapping[str, np.ndarray]] = (), *, kernels: str = "portable", packs: bool = True
+    program: Program,
+    images: Sequence[Mapping[str, np.ndarray]] = (),
+    *,
+    kernels: str = "portable",
+    packs: bool = True,
+    compact: bool = False,
 ) -> Firmware:
     """The files, the same bytes for the same program and images.
 
@@ -68,6 +82,8 @@ def emit(
             program makes of them.
         kernels: a set of `KERNEL_SETS`, for the cores that the firmware will run on: the same bytes from each.
         packs: store weights of 4 bits two a byte: less flash, some instructions more.
+        compact: less flash, more instructions: one function for all calls of a kernel, with their sizes as arguments,
+            and of the sets that the core runs the kernels of smaller tables.
 
     Raises:
         ConfigError: the program's name is no name in C, it has nothing to compute, or there is no such set.
@@ -80,19 +96,34 @@ def emit(
         raise ConfigError(f"'{program.name}' is no name in C: use letters, digits and underscores.")
     check_set(kernels)
     lying = layouts(program)
-    calls = [calls_of(program, operation, lying, kernels=kernels, packs=packs) for operation in program.operations]
+
+    def calls_with(name: str) -> list[tuple[Call, ...]]:
+        return [calls_of(program, operation, lying, kernels=name, packs=packs) for operation in program.operations]
+
+    calls = calls_with(kernels) if not compact else smallest_calls(calls_with, kernels)
     placing = placing_of(program, calls, lying)
     vectors = [vector_of(program, each) for each in images]
     rendering = Rendering(
-        program=program, lying=lying, calls=placing.calls, placing=placing, vectors=vectors, kernels=kernels
+        program=program, lying=lying, calls=placing.calls, placing=placing, vectors=vectors, kernels=kernels,
+        compact=compact,
     )  # fmt: skip
     files = {name: _render(name, rendering) for name in FILES if rendering.tables or not name.startswith("weights")}
     files |= {"layout.json": rendering.layout_json()} | _kernels(placing.calls)
     return Firmware(
         files=files, plan=placing.plan, table_bytes=rendering.table_bytes, macs=macs(program),
         float_bytes=rendering.float_bytes, calls=rendering.held,
-        may_overflow=rendering.may_overflow, kernels=kernels,
+        may_overflow=rendering.may_overflow, kernels=kernels, compact=compact,
+        **(_shared(rendering) if compact else {}),
     )  # fmt: skip
+
+
+def _shared(rendering: Rendering) -> dict[str, Any]:
+    functions = rendering.functions.values()
+    kernels = {each.name: each.call.kernel for each in functions}
+    return {
+        "shared_calls": len(functions), "shared_kernels": Counter(kernels.values()),
+        "passed_bytes": sum(4 * len(each.parameters) for each in functions),
+    }  # fmt: skip
 
 
 def write(firmware: Firmware, folder: Path) -> None:

@@ -27,6 +27,9 @@ KERNEL_SETS: dict[str, KernelSet] = {
 SET_OF_CORE = {"M4": "dsp", "M7": "dsp", "M33": "dsp", "M55": "helium"}
 """Core -> the fastest set that it runs; any other runs the portable one."""
 
+SLOWER: Mapping[str, tuple[str, ...]] = {"portable": (), "dsp": (), "helium": ("dsp",)}
+"""Set -> others that its cores run too, with other tables."""
+
 
 def set_for(device: Device | None) -> str:
     """The set of kernels for a device, the portable one where none is named."""

@@ -90,6 +90,7 @@ class Rendering:
     placing: Placing
     vectors: Sequence[Vector]
     kernels: str
+    compact: bool = False  # one function for all calls of a kernel
 
     @property
     def prefix(self) -> str:
@@ -128,7 +129,7 @@ class Rendering:
     @cached_property
     def functions(self) -> dict[Key, Function]:
         """Of calls that share one."""
-        return functions_of(self.program, self.calls)
+        return functions_of(self.program, self.calls, shared=self.compact)
 
     @property
     def table_bytes(self) -> int:
@@ -212,7 +213,7 @@ class Rendering:
         """What a function passes to its kernel."""
         index, number = next(key for key, each in self.functions.items() if each is function)
         operation, call = self.program.operations[index], self.calls[index][number]
-        return [*function.inputs, *self._tables_of(operation, call), *function.scratch, "y"]
+        return [*function.inputs, *function.tables(self._tables_of(operation, call)), *function.scratch, "y"]
 
     def _address(self, name: str) -> str:
         home = self.placing.homes[name]
@@ -237,13 +238,19 @@ class Rendering:
     def _call(self, key: Key) -> dict[str, Any]:
         operation, call, function = self.program.operations[key[0]], self.calls[key[0]][key[1]], self.functions.get(key)
         inputs, output = [self._address(name) for name in call.inputs], self._address(operation.output)
+        tables = self._tables_of(operation, call)
         if call.scratch_bytes:
             output = f"arena.codes + at_{identifier(scratch_of(operation))}, {output}"
         if function is not None:
-            return {"function": function.name, "arguments": [*inputs, output, *function.numbers(call)]}
+            numbers, name = function.numbers(call), f"sizes{call.part}"
+            passed = [*inputs, *function.varying(tables), output, *([name] if function.has_table else numbers)]
+            return {
+                "function": function.name, "arguments": passed, "part": call.part,
+                "table": ", ".join(numbers) if function.has_table else None,
+            }  # fmt: skip
         return {
             "function": None, "kernel": call.function, "part": call.part, "sizes": lines_of(call.sizes),
-            "arguments": [*inputs, *self._tables_of(operation, call), output],
+            "arguments": [*inputs, *tables, output],
         }  # fmt: skip
 
     def _what(self, operation: Operation) -> str:

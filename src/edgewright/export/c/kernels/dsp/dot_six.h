@@ -62,12 +62,37 @@ enum { EW_FARTHEST_LOAD = 4095, EW_UNROLLED = 4 };
     "smlad %[a2], %[a], %[even], %[a2]\n smlad %[b2], %[b], %[even], %[b2]\n"        \
     "smlad %[a2], %[a_odd], %[odd], %[a2]\n smlad %[b2], %[b_odd], %[odd], %[b2]\n"
 
+/* Where sizes are no constants: the distance of the rows lies in memory too, and nothing is unrolled. */
+EW_INLINE ew_six ew_dot_six_any(const int32_t *columns, const int8_t *weight, int32_t step, int32_t count,
+                                const int32_t *bias)
+{
+    const int32_t *const end = columns + count / 4 * EW_WORDS;
+    int32_t a, b, a_odd, b_odd, even, odd;
+    ew_six sums;
+    __asm(
+        "ldrd %[a0], %[b0], [%[odd]]\n"
+        "mov %[a1], %[a0]\n mov %[a2], %[a0]\n mov %[b1], %[b0]\n mov %[b2], %[b0]\n"
+        "1:\n"
+        "ldr %[even], %[step]\n ldr %[b], [%[weight], %[even]]\n ldr %[a], [%[weight]], #4\n" EW_TWO_BY_THREE
+        "ldr %[even], %[end]\n cmp %[columns], %[even]\n bne 1b\n"
+        : [a0] "=&r"(sums.a0), [a1] "=&r"(sums.a1), [a2] "=&r"(sums.a2), [b0] "=&r"(sums.b0), [b1] "=&r"(sums.b1),
+          [b2] "=&r"(sums.b2), [columns] "+r"(columns), [weight] "+r"(weight), [a] "=&r"(a), [b] "=&r"(b),
+          [a_odd] "=&r"(a_odd), [b_odd] "=&r"(b_odd), [even] "=&r"(even), [odd] "=&r"(odd)
+        : "[odd]"((int32_t)bias), [end] "m"(end), [step] "m"(step)
+        : "cc", "memory");
+    if (count % 4 > 0) {
+        const int8_t *last = weight + count % 4 - 4;
+        ew_words_of_six(columns, ew_four_codes(last), ew_four_codes(last + step), &sums);
+    }
+    return sums;
+}
+
 /* All 14 registers are taken: the end of the loop lies in memory. */
 EW_INLINE ew_six ew_dot_six(const int32_t *columns, const int8_t *weight, int32_t step, int32_t count,
                             const int32_t *bias)
 {
-    if (step > EW_FARTHEST_LOAD) {
-        return ew_dot_six_plain(columns, weight, step, count, bias);
+    if (!__builtin_constant_p(step) || !__builtin_constant_p(count) || step > EW_FARTHEST_LOAD) {
+        return ew_dot_six_any(columns, weight, step, count, bias);
     } else {
         const int32_t fours = count / 4, loops = fours / EW_UNROLLED < 2 ? 0 : fours / EW_UNROLLED;
         const int32_t *const end = columns + loops * EW_UNROLLED * EW_WORDS;

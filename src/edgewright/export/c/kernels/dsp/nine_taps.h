@@ -94,6 +94,42 @@ EW_INLINE void ew_nine_pairs(const int32_t *rows, int32_t pitch, const ew_nine *
         : "cc", "memory");
 }
 
+#if !defined(__clang__)
+
+/* The same where sizes are no constants: rows go from one row of pairs to the next, `shared` has the step. */
+EW_INLINE void ew_nine_pairs_any(const int32_t *rows, int32_t pitch, const ew_nine *t, int32_t bias, ew_channel channel,
+                                 int32_t step, int8_t *y, const int8_t *stop)
+{
+    const struct {
+        int32_t bias, mantissa, offset, shift, step;
+        const int8_t *stop;
+    } shared = {bias, channel.mantissa, channel.offset, channel.shift, step, stop};
+    int32_t first, second, even, odd;
+    __asm volatile(
+        "1:\n"
+        "ldr %[first], [%[shared]]\n"
+        "mov %[second], %[first]\n" EW_NINE_ROW("[%[rows]]", "%[a0]", "%[b0]")
+        "add %[rows], %[rows], %[pitch]\n" EW_NINE_ROW("[%[rows]]", "%[a1]", "%[b1]")
+        "add %[rows], %[rows], %[pitch]\n" EW_NINE_ROW("[%[rows]], #4", "%[a2]", "%[b2]")
+        "sub %[rows], %[rows], %[pitch], lsl #1\n"
+        "ldrd %[even], %[odd], [%[shared], #4]\n" EW_NINE_SCALE
+        "ldrd %[even], %[odd], [%[shared], #12]\n"
+        "asr %[first], %[first], %[even]\n asr %[second], %[second], %[even]\n"
+        "ssat %[first], #8, %[first]\n ssat %[second], #8, %[second]\n"
+        "strb %[first], [%[y]]\n"
+        "strb %[second], [%[y], %[odd]]\n"
+        "ldr %[even], [%[shared], #20]\n"
+        "add %[y], %[y], %[odd], lsl #1\n"
+        "cmp %[y], %[even]\n bne 1b\n"
+        : [rows] "+r"(rows), [y] "+r"(y), [first] "=&r"(first), [second] "=&r"(second), [even] "=&r"(even),
+          [odd] "=&r"(odd)
+        : [a0] "r"(t->a0), [b0] "r"(t->b0), [a1] "r"(t->a1), [b1] "r"(t->b1), [a2] "r"(t->a2), [b2] "r"(t->b2),
+          [shared] "r"(&shared), [pitch] "r"(4 * pitch)
+        : "cc", "memory");
+}
+
+#endif
+
 #endif
 
 /* Outputs in steps of one column, two by two; `step` bytes lie between them. */
@@ -102,10 +138,18 @@ EW_INLINE void ew_nine_taps(const int32_t *rows, int32_t pitch, const ew_nine *t
 {
     int32_t i = 0;
 #if EW_NINE_IN_ASSEMBLY
-    if (count >= 2 && end->fused && end->out.low == -128 && end->out.high == 127 && 8 * pitch < 1024
-        && 2 * step < 4096) {
-        ew_nine_pairs(rows, pitch, t, bias, channel, step, y, y + count / 2 * 2 * step);
-        i = count / 2 * 2;
+    if (count >= 2 && end->fused && end->out.low == -128 && end->out.high == 127) {
+        const int8_t *stop = y + count / 2 * 2 * step;
+        if (__builtin_constant_p(pitch) && __builtin_constant_p(step) && 8 * pitch < 1024 && 2 * step < 4096) {
+            ew_nine_pairs(rows, pitch, t, bias, channel, step, y, stop);
+            i = count / 2 * 2;
+        }
+#if !defined(__clang__)
+        else {
+            ew_nine_pairs_any(rows, pitch, t, bias, channel, step, y, stop);
+            i = count / 2 * 2;
+        }
+#endif
     }
 #endif
     for (; i < count; i += 2) {

@@ -32,6 +32,44 @@ typedef struct {
     "vmladava.s8 %[d], q2, q3\n"                                                                                       \
     "letp lr, 1b\n"
 
+/* `ew_rows_sums_2` where `inputs` is no constant: what would take two registers more lies in memory. */
+EW_INLINE const int8_t *ew_rows_sums_2_any(int32_t inputs, const int8_t *x0, const int8_t *x1, const int8_t *weight,
+                                           const int32_t *four, ew_lanes *sums0, ew_lanes *sums1)
+{
+    const int8_t *other;
+    const int32_t passed = (inputs + 15) / 16 * 16, on = inputs - passed;
+    int32_t a, b, c, d;
+    ew_lanes first, second;
+    __asm volatile("ldr %[a], [%[four]]\n"
+          "add %[other], %[weight], %[inputs], lsl #1\n"
+          "ldr %[b], [%[four], #8]\n"
+          "mov %[c], %[a]\n"
+          "mov %[d], %[b]\n" EW_TWO_BY_TWO
+          "vmov %q[first][2], %q[first][0], %[a], %[b]\n"
+          "vmov %q[second][2], %q[second][0], %[c], %[d]\n"
+          "ldr %[c], %[passed]\n"
+          "sub %[x0], %[x0], %[c]\n"
+          "sub %[x1], %[x1], %[c]\n"
+          "ldr %[c], %[on]\n"
+          "add %[weight], %[weight], %[c]\n"
+          "ldr %[a], [%[four], #4]\n"
+          "ldr %[b], [%[four], #12]\n"
+          "add %[other], %[weight], %[inputs], lsl #1\n"
+          "mov %[c], %[a]\n"
+          "mov %[d], %[b]\n" EW_TWO_BY_TWO
+          "vmov %q[first][3], %q[first][1], %[a], %[b]\n"
+          "ldr %[a], %[on]\n"
+          "add %[weight], %[other], %[a]\n"
+          "vmov %q[second][3], %q[second][1], %[c], %[d]\n"
+          : [a] "=&Te"(a), [b] "=&Te"(b), [c] "=&Te"(c), [d] "=&Te"(d), [other] "=&r"(other), [first] "=&w"(first),
+            [second] "=&w"(second), [x0] "+&r"(x0), [x1] "+&r"(x1), [weight] "+&r"(weight)
+          : [inputs] "r"(inputs), [passed] "m"(passed), [on] "m"(on), [four] "r"(four)
+          : "memory", "lr", "q0", "q1", "q2", "q3");
+    *sums0 = first;
+    *sums1 = second;
+    return weight;
+}
+
 /* Sums of four outputs for two rows; returns the weights of the next four. */
 EW_INLINE const int8_t *ew_rows_sums_2(int32_t inputs, const int8_t *x0, const int8_t *x1, const int8_t *weight,
                                        const int32_t *four, ew_lanes *sums0, ew_lanes *sums1)
@@ -40,8 +78,11 @@ EW_INLINE const int8_t *ew_rows_sums_2(int32_t inputs, const int8_t *x0, const i
     const int32_t passed = (inputs + 15) / 16 * 16;
     int32_t a, b, c, d;
     ew_lanes first, second;
+    if (!__builtin_constant_p(inputs)) {
+        return ew_rows_sums_2_any(inputs, x0, x1, weight, four, sums0, sums1);
+    }
     __asm volatile("ldr %[a], [%[four]]\n"
-          "add %[other], %[weight], %[two]\n"
+          "add %[other], %[weight], %[inputs], lsl #1\n"
           "ldr %[b], [%[four], #8]\n"
           "mov %[c], %[a]\n"
           "mov %[d], %[b]\n" EW_TWO_BY_TWO
@@ -52,7 +93,7 @@ EW_INLINE const int8_t *ew_rows_sums_2(int32_t inputs, const int8_t *x0, const i
           "ldr %[a], [%[four], #4]\n"
           "add %[weight], %[weight], %[on]\n"
           "ldr %[b], [%[four], #12]\n"
-          "add %[other], %[weight], %[two]\n"
+          "add %[other], %[weight], %[inputs], lsl #1\n"
           "mov %[c], %[a]\n"
           "mov %[d], %[b]\n" EW_TWO_BY_TWO
           "vmov %q[first][3], %q[first][1], %[a], %[b]\n"
@@ -60,7 +101,7 @@ EW_INLINE const int8_t *ew_rows_sums_2(int32_t inputs, const int8_t *x0, const i
           "vmov %q[second][3], %q[second][1], %[c], %[d]\n"
           : [a] "=&Te"(a), [b] "=&Te"(b), [c] "=&Te"(c), [d] "=&Te"(d), [other] "=&r"(other), [first] "=&w"(first),
             [second] "=&w"(second), [x0] "+&r"(x0), [x1] "+&r"(x1), [weight] "+&r"(weight)
-          : [inputs] "r"(inputs), [two] "rI"(2 * inputs), [passed] "rI"(passed), [on] "rI"(inputs - passed),
+          : [inputs] "r"(inputs), [passed] "rI"(passed), [on] "rI"(inputs - passed),
             [four] "r"(four)
           : "memory", "lr", "q0", "q1", "q2", "q3");
     *sums0 = first;
