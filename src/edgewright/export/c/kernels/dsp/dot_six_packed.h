@@ -38,7 +38,7 @@ EW_INLINE ew_six ew_dot_six_packed_plain(const int32_t *columns, const int8_t *w
 
 EW_INLINE ew_six ew_dot_six_raised(const int32_t *columns, const int8_t *weight, int32_t step, int32_t count)
 {
-    if (step > EW_FARTHEST_LOAD) {
+    if (!__builtin_constant_p(step) || !__builtin_constant_p(count) || step > EW_FARTHEST_LOAD) {
         return ew_dot_six_packed_plain(columns, weight, step, count);
     } else {
         const int32_t unrolled = EW_UNROLLED / 2, fours = (count + 3) / 4, words = fours / 2;
