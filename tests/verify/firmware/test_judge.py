@@ -161,7 +161,7 @@ def test_without_the_tools_the_host_still_proves_and_the_remedy_is_told(made, mo
 
 
 def test_a_device_that_is_too_small_fails_by_the_linker(tools, made):
-    small = dataclasses.replace(device("stm32l4r5"), ram_bytes=4096 + 64)
+    small = dataclasses.replace(device("stm32l4r5"), ram_bytes=1024 + 64)
     found = verify_firmware(made, device=small)
     assert not found.passed and found.board is None
     assert "bytes more RAM than the 4,160 bytes" in found.missing

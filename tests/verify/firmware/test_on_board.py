@@ -90,7 +90,7 @@ def test_what_cannot_be_proven_is_refused(small):
     with pytest.raises(ShapeError, match="got codes for"):
         prove_on_board(program, folder, [{program.inputs[0]: np.zeros(3, dtype=int)}], target=target("M4"))
     with pytest.raises(BudgetError, match="bytes more RAM"):
-        prove_on_board(program, folder, codes, target=target("M4", ram_bytes=4096 + 32))
+        prove_on_board(program, folder, codes, target=target("M4", ram_bytes=1024 + 32))
     other = lower(simulation(nn.Sequential(nn.Conv2d(2, 3, 3)), images(2, 2, 8, 8)), name="other")
     with pytest.raises(ExportError, match="was not made from the program other"):
         prove_on_board(other, folder, codes, target=target("M4"))
