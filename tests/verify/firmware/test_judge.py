@@ -164,7 +164,7 @@ def test_a_device_that_is_too_small_fails_by_the_linker(tools, made):
     small = dataclasses.replace(device("stm32l4r5"), ram_bytes=1024 + 64)
     found = verify_firmware(made, device=small)
     assert not found.passed and found.board is None
-    assert "bytes more RAM than the 4,160 bytes" in found.missing
+    assert "bytes more RAM than the 1,088 bytes" in found.missing
     assert "times the limit: use a smaller input" in named(found, "ram_bytes").blame
 
 
