@@ -32,6 +32,7 @@ PLAN_FILE = "plan.json"  # of a run that pruned: what left the model, to be carr
 ANALYSIS_FORMAT = "edgewright.analysis/1"  # what `analyze` finds about one model
 MANIFEST_FILE, ARTIFACT_FORMAT = "manifest.json", "edgewright.artifact/1"
 EXPECTED_FILE = "expected.npz"  # golden vectors of an artifact
+LAYOUT_FILE, LAYOUT_FORMAT = "layout.json", "edgewright-firmware-layout-1"  # of generated C: how its tensors' bytes lie
 FIRMWARE_STACK_BYTES = 1024  # RAM set aside for the stack of firmware; what is used of it is measured, and fenced
 ARTIFACT_FOLDERS: Mapping[str, str] = {"int8": "artifact", "fp32": "artifact-fp32"}  # in a run, by kind of model
 EXPORT_FOLDERS: Mapping[str, str] = {  # in a run, by what `export` writes

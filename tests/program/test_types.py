@@ -12,8 +12,8 @@ from edgewright.reference.integer import Grid
 GRID = Grid(scale=0.5, zero_point=0, low=-128, high=127)
 
 
-def program(*operations, outputs=("y",)):
-    tensors = {name: Tensor(name=name, shape=(2, 3, 4), grid=GRID) for name in ("x", "y", "z")}
+def program(*operations, outputs=("y",), names="xy"):
+    tensors = {name: Tensor(name=name, shape=(2, 3, 4), grid=GRID) for name in names}
     return Program(name="p", tensors=tensors, operations=operations, inputs=("x",), outputs=outputs)
 
 
@@ -35,6 +35,11 @@ def test_a_tensor_has_one_maker():
 def test_an_output_that_nothing_makes_is_refused():
     with pytest.raises(ModelError, match="no tensor z"):
         program(Operation(kind="rescale", inputs=("x",), output="y"), outputs=("z",))
+
+
+def test_a_tensor_that_nothing_makes_is_refused():
+    with pytest.raises(ModelError, match="p has the tensor z, which nothing makes: leave it out, or add the operation"):
+        program(Operation(kind="rescale", inputs=("x",), output="y"), names="xyz")
 
 
 def test_kinds_and_their_settings_are_known():

@@ -159,7 +159,8 @@ class Varied(Growing):
         stop = int(self.rng.integers(start + 1, shape[axis] + 1))
         shape[axis] = stop - start
         settings = {"axis": axis, "start": start, "stop": stop}
-        return self.make("slice", [x], shape, grid=self.tensors[x].grid, settings=settings)
+        made = self.make("slice", [x], shape, grid=self.tensors[x].grid, settings=settings)
+        return self.same("copy", made) if axis == 1 else made
 
     def stacked(self, x):
         """Two or three forms of a map behind each other along any axis."""
@@ -186,12 +187,11 @@ class Varied(Growing):
             self.maps.append(made)
         else:
             del self.operations[count:]
+            kept = {"x", *(each.output for each in self.operations)}
+            self.tensors = {name: tensor for name, tensor in self.tensors.items() if name in kept}
 
     def program(self, *outputs):
-        """Without the tensors of operations that were taken back."""
-        kept = ["x", *(each.output for each in self.operations)]
-        tensors = {name: self.tensors[name] for name in kept}
-        return replace(super().program(*outputs), tensors=tensors, rounding=self.rounding)
+        return replace(super().program(*outputs), rounding=self.rounding)
 
     def has_arithmetic(self, made):
         """Whether the rounding defines everything so far."""

@@ -116,7 +116,7 @@ class Program:
     rounding: str = "single"
 
     def __post_init__(self) -> None:
-        """Refuse a tensor that is read before it is made, made twice, or unknown, and an unknown rounding.
+        """Refuse a tensor that is read before it is made, made twice or never, or unknown, and an unknown rounding.
 
         Raises:
             ModelError: names it.
@@ -134,3 +134,9 @@ class Program:
         for name in (*made, *self.outputs):
             if name not in self.tensors or name not in made:
                 raise ModelError(f"The program {self.name} has no tensor {name}.")
+        for name in self.tensors:
+            if name not in made:
+                raise ModelError(
+                    f"The program {self.name} has the tensor {name}, which nothing makes: leave it out, or add the "
+                    "operation that makes it."
+                )

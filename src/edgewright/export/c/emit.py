@@ -18,6 +18,7 @@ from ...errors import ConfigError
 from ...files import folder_atomic, write_atomic
 from ...program import Program, macs
 from ...program.rounding import check_rounding
+from ...types import LAYOUT_FILE
 from .calls import calls_of
 from .choosing import smallest_calls
 from .kernel_sets import check_set
@@ -108,7 +109,7 @@ def emit(
         compact=compact,
     )  # fmt: skip
     files = {name: _render(name, rendering) for name in FILES if rendering.tables or not name.startswith("weights")}
-    files |= {"layout.json": rendering.layout_json()} | _kernels(placing.calls)
+    files |= {LAYOUT_FILE: rendering.layout_json()} | _kernels(placing.calls)
     return Firmware(
         files=files, plan=placing.plan, table_bytes=rendering.table_bytes, macs=macs(program),
         float_bytes=rendering.float_bytes, calls=rendering.held,

@@ -50,7 +50,7 @@ def linear(scene: Scene, call: Call) -> Call:
 def linear_float(scene: Scene, call: Call) -> Call:
     """The same with floats as outputs: rows of zeros and biases of 0 make whole fours."""
     missing = -call.sizes["outputs"] % LANES
-    whole = {"weight": ((0, missing), (0, 0)), "bias": (0, missing), "scale": (0, 0)}
+    whole: dict[str, Any] = {"weight": ((0, missing), (0, 0)), "bias": (0, missing), "scale": (0, 0)}
     constants = tuple(replace(each, values=np.pad(each.values, whole[each.role])) for each in call.constants)
     return replace(call, kernel="helium/linear_float", constants=constants)
 

@@ -1,7 +1,7 @@
 """Sets of kernels: which faster kernel takes a call, for the instructions that a family of cores has.
 
-A set is a table: kernel of a call -> what makes a faster call of it, or None where it does not take it; then the call
-stays as it is. All sets give the same bytes.
+A set is tables, the fastest first: kernel of a call -> what makes a faster call of it, or None where it does not take
+it; then the next table is asked, and in the end the call stays as it is. All sets give the same bytes.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from . import dsp, helium
 from .scene import Call, Scene
 
 Faster = Callable[[Scene, Call], Call | None]
-KernelSet = Mapping[str, Faster]
+KernelSet = tuple[Mapping[str, Faster], ...]
 
 KERNEL_SETS: dict[str, KernelSet] = {
-    "portable": {},
-    "dsp": dsp.KERNELS,
-    "helium": {**dsp.KERNELS, **helium.KERNELS},
+    "portable": (),
+    "dsp": (dsp.KERNELS,),
+    "helium": (helium.KERNELS, dsp.KERNELS),
 }
 """Any compiler and core; Cortex-M4, M7 and M33 (products of 16-bit pairs); Cortex-M55 (vectors, beside those)."""
 
@@ -38,8 +38,8 @@ def set_for(device: Device | None) -> str:
 
 def fastest(scene: Scene, call: Call, kernels: str) -> Call:
     """The call, or the faster one that the set has for it."""
-    faster = KERNEL_SETS[kernels].get(call.kernel)
-    return (faster(scene, call) if faster else None) or call
+    offers = (table[call.kernel](scene, call) for table in KERNEL_SETS[kernels] if call.kernel in table)
+    return next((offer for offer in offers if offer is not None), call)
 
 
 def check_set(kernels: str) -> None:

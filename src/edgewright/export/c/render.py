@@ -15,6 +15,7 @@ from ...program import Operation, Program, Tensor, macs
 from ...program.counts import WEIGHTS
 from ...program.sums import sum_limits
 from ...reference.integer import largest_sums
+from ...types import LAYOUT_FORMAT
 from .functions import Function, Key, functions_of
 from .layout import Shape, axes_in_memory, sizes_in_memory
 from .memory.program import scratch_of
@@ -23,8 +24,6 @@ from .placing import Placing
 from .scene import Call
 from .text import array_body, c_type, identifier, lines_of
 from .vectors import Vector
-
-LAYOUT_FORMAT = "edgewright-firmware-layout-1"
 
 
 @dataclass(frozen=True, kw_only=True)

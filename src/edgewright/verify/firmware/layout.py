@@ -13,10 +13,9 @@ import numpy as np
 from ...errors import DataError, ExportError, ModelError, ShapeError
 from ...files import read_tagged
 from ...program import Program
+from ...types import LAYOUT_FILE, LAYOUT_FORMAT
 from .subject import Interface
 
-LAYOUT_FILE = "layout.json"
-LAYOUT_FORMAT = "edgewright-firmware-layout-1"
 REMEDY = "write the C again with `edgewright export RUN --format c`"
 
 

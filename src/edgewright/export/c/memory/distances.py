@@ -175,8 +175,3 @@ def _edges(rows: RowWindow, columns: RowWindow, *, ends: bool) -> np.ndarray:
     row = np.clip(row + rows.kernel, 1, rows.rows_in) - 1
     column = np.clip(column + columns.kernel, 1, columns.rows_in)
     return row * rows.row_bytes_in + column * columns.row_bytes_in
-
-
-def footprint_bytes(window: RowWindow) -> int:
-    """Bytes of input and output together at the lead: max(D + I, O), and no more than one behind the other."""
-    return min(max(lead_bytes(window) + window.bytes_in, window.bytes_out), window.bytes_in + window.bytes_out)
