@@ -42,3 +42,11 @@ def test_evolution_beats_random_choice_after_its_first_population(find):
     found = find("search_beats_random_choice_at_equal_budget")
     assert found.told.startswith("holds when")
     assert found["evolution - random after 10"].value == 0 and found["evolution - random after 60"].exceeds(0.0)
+
+
+def test_depth_needs_residual_paths_even_on_the_training_set(find):
+    found = find("plain_depth_fails_where_residual_trains")
+    assert found.told == "holds"
+    deep = {kind: found[f"training accuracy, {kind}, depth 24"].value for kind in
+            ("plain", "He and batch norm", "He, batch norm, residual")}  # fmt: skip
+    assert deep["plain"] < 0.3 and deep["He and batch norm"] < deep["He, batch norm, residual"] - 0.2

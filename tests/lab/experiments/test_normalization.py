@@ -56,3 +56,16 @@ def test_folding_pays_where_convolutions_are_cheap(find):
     assert found.told == "holds when the convolution itself is cheap" and not found.disagreeing
     times = [found[f"time folded / not, {kind}"].value for kind in ("pointwise, 8 channels", "3x3, 64 channels")]
     assert times[0] < 0.9 and times[0] < times[1]
+
+
+def test_no_order_of_norm_and_activation_wins_everywhere(find):
+    found = find("batch_norm_belongs_before_the_activation")
+    assert found.told == "does not hold"
+    assert found["accuracy, norm before tanh"].value > 0.8 and not found["before - behind, tanh"].exceeds(0.0)
+
+
+def test_batch_norm_helps_where_inputs_move_more_than_without(find):
+    found = find("less_covariate_shift_explains_batch_norm")
+    assert found.told == "does not hold"
+    assert found["movement of the inputs, batch norm, shaken"].exceeds(found["movement of the inputs, plain"])
+    assert found["mean training loss, plain"].exceeds(found["mean training loss, batch norm, shaken"])

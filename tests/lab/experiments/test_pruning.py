@@ -30,3 +30,15 @@ def test_whole_units_save_time_and_cost_accuracy(find):
     assert found.told == "holds"
     assert found["time, units removed"].value < 0.6 < found["time, weights masked"].value
     assert found["masked - removed"].exceeds(0.0)
+
+
+def test_a_ticket_needs_its_mask_and_its_weights(find):
+    found = find("winning_tickets_need_their_first_weights")
+    assert found.told == "holds" and not found.disagreeing
+    assert found["ticket - random mask"].exceeds(0.0) and found["ticket - same mask, new weights"].exceeds(0.0)
+
+
+def test_small_tickets_need_no_rewinding(find):
+    found = find("rewinding_to_an_early_epoch_makes_better_tickets")
+    assert found.told == "does not hold"
+    assert min(found[f"accuracy, rewound to epoch {epoch}"].value for epoch in (0, 1)) > 0.8

@@ -36,3 +36,11 @@ def test_least_divergence_is_not_least_error(find):
     assert found["squared error of all values, KL"].value > found["squared error of all values, min-max"].value
     assert found["squared error of the bulk, KL"].value < found["squared error of the bulk, min-max"].value / 20
     assert 4 < found["upper end, KL"].value < 5.5
+
+
+def test_eight_bits_cost_nothing_and_two_much(find):
+    found = find("few_bits_cost_accuracy")
+    assert found.told == "holds"
+    lost = [found[f"accuracy lost at {bits} bits, minmax"].value for bits in (8, 4, 2)]
+    assert abs(lost[0]) < 0.01 and lost[0] - 0.005 < lost[1] < lost[2]
+    assert found["accuracy lost at 2 bits, mse"].value < lost[2]

@@ -8,14 +8,15 @@ Expected: a network without 5/8 of its units has 3/4 fewer weights and MACs, and
 See: zeros_speed_up_dense_hardware, pruned_channels_multiply
 """
 
+import copy
 from itertools import pairwise
 
 import torch
-from torch import Tensor, nn
 
 from ...digits import accuracy, built, digits, perceptron, train
 from ...figures import bars
 from ...finding import Finding, Number, judged
+from ...slimming import linear_layers, slimmed
 from ...statistics import difference_of, mean_of
 from ...timing import fastest_times
 
@@ -51,32 +52,10 @@ def _scores(seed: int) -> tuple[float, float, float]:
     data = digits(seed)
     net = built(lambda: perceptron(WIDTHS), seed, "net")
     train(net, data.x, data.y, optimizer=torch.optim.Adam(net.parameters(), 0.005), epochs=5, seed=seed)
-    layers = [each for each in net.modules() if isinstance(each, nn.Linear)]
-    masked, cut = perceptron(WIDTHS), perceptron(HALF)
-    left = [_units(layer.weight, keep) for layer, keep in zip(layers, HALF[1:], strict=True)]
-    with torch.no_grad():
-        sizes = torch.cat([layer.weight.abs().flatten() for layer in layers])
-        threshold = sizes.quantile(1 - sum(map(_product, pairwise(HALF))) / len(sizes))
-        for layer, target in zip(layers, _linear(masked), strict=True):
-            target.weight.copy_(layer.weight * (layer.weight.abs() > threshold))
-            target.bias.copy_(layer.bias)
-        inputs = torch.arange(WIDTHS[0])
-        for layer, target, outputs in zip(layers, _linear(cut), left, strict=True):
-            target.weight.copy_(layer.weight[outputs][:, inputs])
-            target.bias.copy_(layer.bias[outputs])
-            inputs = outputs
-    whole, few, half = (accuracy(each, data.test_x, data.test_y) for each in (net, masked, cut))
+    layers, masked = linear_layers(net), copy.deepcopy(net)
+    sizes = torch.cat([layer.weight.detach().abs().flatten() for layer in layers])
+    threshold = sizes.quantile(1 - sum(inputs * outputs for inputs, outputs in pairwise(HALF)) / len(sizes))
+    for layer in linear_layers(masked):
+        layer.weight.data *= layer.weight.data.abs() > threshold
+    whole, few, half = (accuracy(each, data.test_x, data.test_y) for each in (net, masked, slimmed(net, HALF)))
     return whole, few, half
-
-
-def _units(weight_OI: Tensor, keep: int) -> Tensor:
-    """The rows of the largest norms, in their order."""
-    return weight_OI.norm(dim=1).topk(keep).indices.sort().values
-
-
-def _linear(net: nn.Module) -> list[nn.Linear]:
-    return [each for each in net.modules() if isinstance(each, nn.Linear)]
-
-
-def _product(pair: tuple[int, int]) -> int:
-    return pair[0] * pair[1]
