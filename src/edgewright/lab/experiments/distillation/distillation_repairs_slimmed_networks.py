@@ -29,8 +29,8 @@ def run(seed: int, fast: bool) -> Finding:
     gain = difference_of([each[3] for each in runs], [each[2] for each in runs], "soft answers - labels")
     return judged(
         large.exceeds(cut, by=0.05), labels.exceeds(cut), gain.exceeds(0.0),
-        summary=f"Cut, the network falls from {large.value:.0%} to {cut.value:.0%}; {FEW} labelled images bring it back "
-        f"to {labels.value:.1%}, the large network's answers to the same images to {soft.value:.1%}.",
+        summary=f"Cut, the network falls from {large.value:.0%} to {cut.value:.0%}; {FEW} labelled images bring it "
+        f"back to {labels.value:.1%}, the large network's answers to the same images to {soft.value:.1%}.",
         numbers=(large, cut, labels, soft, gain),
         figure=bars("Accuracy on digits before and after the repair.", STATES, value="accuracy",
                     only=[large, cut, labels, soft]),
