@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from dead_programs import Builder
 from edgewright.devices import device
 from edgewright.errors import BudgetError, ConfigError, ModelError
 from edgewright.export import export_c
@@ -75,6 +76,20 @@ def test_float_models_are_refused(nets, tmp_path):
 )  # fmt: skip
 def test_any_name_becomes_a_name_of_c(name, wanted):
     assert c_name(name) == wanted
+
+
+def test_branches_are_exported_in_the_order_of_the_smaller_arena(tmp_path):
+    """Two wide maps that are each cut to one channel: one after the other, instead of both before they are cut."""
+    rng = np.random.default_rng(0)
+    builder = Builder(shape=(2, 8, 8))
+    wide = [builder.conv("x", rng.integers(-9, 9, (16, 2, 1, 1)), np.zeros(16)) for _ in range(2)]
+    narrow = [builder.conv(each, rng.integers(-9, 9, (1, 16, 1, 1)), np.zeros(1)) for each in wide]
+    program = builder.program(builder.same("add", *narrow, settings={"sign": 1}))
+    made = export_program(program, tmp_path / "c")
+    assert made.manifest["plan"]["arena_bytes"] < emit(program).plan.arena_bytes - 500
+    kept = load_program(made.folder)
+    codes = {"x": rng.integers(-128, 128, (2, 8, 8))}
+    assert np.array_equal(run(kept, codes)[kept.outputs[0]], run(program, codes)[program.outputs[0]])
 
 
 # -- the gate ---------------------------------------------------------------------------------------------------------

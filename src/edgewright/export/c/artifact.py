@@ -26,7 +26,7 @@ from .emit import Firmware, emit
 from .gate import Limits, need_of, refuse_too_large
 from .kernel_sets import set_for
 from .memory import draw, headline
-from .streaming import fit_memory
+from .streaming import fit_memory, in_smaller_order
 from .text import identifier
 
 MODEL_FILE, PLAN_FILE = "model.c", "plan.svg"
@@ -152,8 +152,8 @@ def _slim(program: Program, writing: Writing) -> tuple[Program, DeadReport]:
         program = check(replace(program, rounding=writing.rounding))
     slim, dead = eliminate_dead(program)
     if writing.favor == "ram":
-        slim = fit_memory(slim, kernels=writing.kernel_set).program
-    return slim, dead
+        return fit_memory(slim, kernels=writing.kernel_set).program, dead
+    return in_smaller_order(slim, writing.kernel_set), dead
 
 
 def c_name(name: str) -> str:

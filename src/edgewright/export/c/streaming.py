@@ -76,7 +76,7 @@ def fit_memory(program: Program, *, limit_bytes: int | None = None, kernels: str
     Raises:
         BudgetError: nothing that was tried fits; names the smallest arena.
     """
-    best = in_best_order(program)
+    best = in_smaller_order(program, kernels)
     made = _plan(best, kernels)
     whole, chosen, tried = made.arena_bytes, list[Trial](), list[Trial]()
     for _ in range(MOST_ROUNDS):
@@ -98,6 +98,14 @@ def fit_memory(program: Program, *, limit_bytes: int | None = None, kernels: str
     return Streamed(
         program=best, plan=made, whole_bytes=whole, more_macs=more, chosen=tuple(chosen), tried=tuple(tried)
     )  # fmt: skip
+
+
+def in_smaller_order(program: Program, kernels: str) -> Program:
+    """The program in the order with the smallest peak, where its arena is smaller so."""
+    other = in_best_order(program)
+    if other is program or _plan(other, kernels).arena_bytes >= _plan(program, kernels).arena_bytes:
+        return program
+    return other
 
 
 def _preference(trial: Trial, limit_bytes: int | None) -> tuple[int, ...]:
