@@ -41,16 +41,16 @@ QUESTION = Question(
         answer="""
             By keeping the size of signals and gradients in every layer. A sigmoid's slope is at most 1/4: 0.25¹⁰⁰ is
             {bound:.1e}, and a stack of 100 of them has a gradient of {sigmoid:.0e} left at its first layer. ReLU has
-            slope 1 where it is on, but the weights must fit: with Var = 1/n the mean square falls by {half:.3f} per
-            layer, to {small:.0e}; He's 2/n keeps it at {he:.3f} per layer.
+            slope 1 where it is on, but the weights must fit: with Var = 1/n the mean square is multiplied by
+            {half:.3f} per layer, to {small:.0e}; He's 2/n makes that {he:.3f}.
 
             Normalization restores mean and variance in every layer as the weights change, and allows larger steps. And
             residual paths, y = x + F(x), give the gradient a way around each layer: with them the first sigmoid layer
             gets {paths:.1f}. This is not a bound (with F = −x nothing passes), but what a random start gives.
 
             All three belong together, because good gradients alone are not enough: plain networks of 56 layers with
-            batch norm and He's weights reach a higher *training* error than those of 20 (He 2016, degradation).
-            Warm-up of the learning rate and clipping of the gradients' norm take care of the first steps.
+            batch norm and He's weights reach a higher training error than those of 20 (He 2016, degradation). Warm-up
+            of the learning rate and clipping of the gradients' norm take care of the first steps.
         """,
     ),
     zh=Words(
