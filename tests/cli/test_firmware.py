@@ -178,7 +178,6 @@ def test_options_of_c_belong_to_c(folders):
     words = ("export", str(folders / "int8"), "--format", "c")
     assert "There are no kernels 'neon': choose one of portable, dsp" in refused(*words, "--kernels", "neon")
     assert "There is no rounding 'up': use one of single, tflm" in refused(*words, "--rounding", "up")
-    assert "has no integer layer with float results" in refused(*words, "--rounding", "tflm")
 
 
 def test_files_that_are_missing_or_for_another_format_are_refused(folders, tmp_path):

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -33,6 +34,18 @@ def test_zoo_models_give_the_bytes_of_the_program_on_every_tensor(name, size, fl
     assert parity.num_images == 20 and len(parity.operations) == len(program.operations)
     assert parity.total > 20 * size * size
     assert [each for each in parity.operations if each.differing] == []
+
+
+@needs_compiler
+@pytest.mark.slow
+def test_float_logits_are_sums_that_no_rounding_touches(tmp_path):
+    x = images(4, 3, 16, 16)
+    net = simulation(resolve("resnet8", num_classes=4, image_size=16).model, x, draw=False, float_output=True)
+    single = lower(net, name="net")
+    double = replace(single, rounding="tflm")
+    codes = [{single.inputs[0]: input_codes(single, each)} for each in x.numpy()]
+    write(emit(double, codes[:1], kernels="dsp"), tmp_path / "c")
+    assert compare_on_host(double, tmp_path / "c", codes).differing == 0
 
 
 @pytest.fixture
