@@ -53,11 +53,11 @@ def reached(pairs):
         yield from ((base + i * part, base + (i + 1) * part) for i in range(8) if not off >> i & 1)
 
 
-@given(units=st.integers(1, 2**16))
-def test_regions_by_eighths_open_exactly_the_span(units):
-    span = Span(start=0x2000_0000, num_bytes=32 * units, access="data")
+@given(units=st.integers(1, 2**16), short=st.integers(0, 31))
+def test_regions_by_eighths_open_exactly_the_span_rounded_up(units, short):
+    span = Span(start=0x2000_0000, num_bytes=32 * units - short, access="data")
     inside = sorted(reached(regions((span,), BOARDS["M4"])))
-    assert inside[0][0] == span.start and inside[-1][1] == span.start + span.num_bytes
+    assert inside[0][0] == span.start and inside[-1][1] == span.start + 32 * units
     assert all(before[1] == after[0] for before, after in pairwise(inside))
 
 
@@ -67,9 +67,15 @@ def test_320_kilobytes_are_one_region_of_512_with_three_eighths_off():
     assert base == 0x2000_0000 and attribute & 0xFFFF == 0xE000 | 18 << 1 | 1
 
 
+def test_the_newer_unit_rounds_up_to_the_last_granule_and_the_linker_keeps_the_limit():
+    # 1,000 bytes end in the granule at 992, whose address is the limit register's; bit 0 switches the region on
+    ((base, limit),) = regions((Span(start=0x3800_0000, num_bytes=1000, access="data"),), BOARDS["M33"])
+    assert (base & -32, limit) == (0x3800_0000, 0x3800_0000 + 992 | 1)
+    target = Target(board=BOARDS["M33"], flash_bytes=4096, ram_bytes=1000, stack_bytes=512)
+    assert target.fenced_ram_bytes == 1024 and "LENGTH = 1000" in linker_script(target)
+
+
 def test_a_fence_that_the_unit_cannot_draw_is_refused():
-    with pytest.raises(ConfigError, match=r"1,000 bytes of data memory cannot be fenced: .* multiples of 32"):
-        regions((Span(start=0x2000_0000, num_bytes=1000, access="data"),), BOARDS["M4"])
     # seven eighths four times over, of 1 MB, 128 KB, 16 KB and 2 KB, then 64 and 32 bytes
     ragged = Span(start=0x2000_0000, num_bytes=0xFFF60, access="data")
     with pytest.raises(ConfigError, match="take 18 regions of memory protection, and the unit has 8"):

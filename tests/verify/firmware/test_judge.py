@@ -168,9 +168,18 @@ def test_a_device_that_is_too_small_fails_by_the_linker(tools, made):
     assert "times the limit: use a smaller input" in named(found, "ram_bytes").blame
 
 
-def test_memory_that_cannot_be_fenced_is_refused(tools, made):
-    with pytest.raises(ConfigError, match="takes multiples of 32"):
-        verify_firmware(made, device=dataclasses.replace(device("stm32l4r5"), ram_bytes=65_537))
+def test_a_limit_between_two_units_of_the_fence_is_kept_by_the_linker_to_the_byte(tools, made):
+    found = verify_firmware(made, device=dataclasses.replace(device("stm32l4r5"), ram_bytes=65_537))
+    assert found.passed and found.board is not None, found.missing
+    assert "; fence at 65,568 bytes, the linker holds the limit to the byte" in named(found, "ram_bytes").how
+    assert "fence" not in named(verify_firmware(made), "ram_bytes").how
+    small = verify_firmware(made, device=dataclasses.replace(device("stm32l4r5"), ram_bytes=1024 + 65))
+    assert small.board is None and "bytes more RAM than the 1,089 bytes" in small.missing
+
+
+def test_memory_that_no_board_has_is_refused(made):
+    with pytest.raises(ConfigError, match="more than the board mps2-an386 can fence"):
+        verify_firmware(made, device=dataclasses.replace(device("stm32l4r5"), ram_bytes=4 << 20))
 
 
 def scored(name, value):

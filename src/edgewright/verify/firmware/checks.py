@@ -11,6 +11,7 @@ from ...types import LIMITS, Artifact, Budget, Check, Device, Score
 from ..checks import agreement, files, score
 from .host import FirmwareParity
 from .on_board import BoardProof
+from .subject import Target
 
 EMULATOR, HOST = "firmware in the emulator", "firmware on this machine"
 MOST_POINTS = 0.2  # between the emulator's score and the one of the artifact that it is held against
@@ -98,8 +99,16 @@ def _parts(name: str, need: Mapping[str, int]) -> str:
 
 def _measured(name: str, board: BoardProof) -> str:
     if name == "ram_bytes":
-        return f"variables {board.sizes.static_ram_bytes:,} by the linker + stack {board.stack_bytes:,} as used"
+        used = f"variables {board.sizes.static_ram_bytes:,} by the linker + stack {board.stack_bytes:,} as used"
+        return f"{used}{_fence(board.target)}"
     return f"the linker's sections, {board.sizes.harness_flash_bytes:,} of the harness among them"
+
+
+def _fence(target: Target) -> str:
+    """Where the fence stands behind a limit that it cannot express; "" where it ends with the limit."""
+    if target.fenced_ram_bytes == target.ram_bytes:
+        return ""
+    return f"; fence at {target.fenced_ram_bytes:,} bytes, the linker holds the limit to the byte"
 
 
 def time(board: BoardProof | None, latency_s: float | None, budget: Budget | None) -> Iterator[Check]:

@@ -79,7 +79,7 @@ class _Machine:
         uc.hook_add(kinds.UC_HOOK_BLOCK, self._enter)
         uc.hook_add(kinds.UC_HOOK_INTR, self._interrupt)
         uc.hook_add(kinds.UC_HOOK_MEM_INVALID, self._outside)
-        end = self.target.board.ram_at + self.target.ram_bytes
+        end = self.target.board.ram_at + self.target.fenced_ram_bytes
         if end % PAGE_BYTES:  # the rest of the last page is no memory of the device
             access = kinds.UC_HOOK_MEM_READ | kinds.UC_HOOK_MEM_WRITE
             uc.hook_add(access, self._outside, begin=end, end=(end & -PAGE_BYTES) + PAGE_BYTES - 1)

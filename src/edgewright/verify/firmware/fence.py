@@ -1,4 +1,4 @@
-"""Regions of the memory protection unit that end exactly where a device's memory does.
+"""Regions of the memory protection unit that end where a device's memory does, rounded up to their unit.
 
 Source: Armv7-M Architecture Reference Manual (DDI 0403), B3.5; Armv8-M (DDI 0553), B11.
 """
@@ -35,20 +35,19 @@ class Span:
     access: Access
 
 
+def fenced_bytes(num_bytes: int) -> int:
+    """Where the fence of a memory of `num_bytes` stands: rounded up, so that it faults no access to that memory."""
+    return -(-num_bytes // GRANULE_BYTES) * GRANULE_BYTES
+
+
 def regions(spans: tuple[Span, ...], board: Board) -> tuple[tuple[int, int], ...]:
     """Values of the base and of the attribute register, one pair for each region.
 
-    Everything outside of `spans` faults, to the byte.
+    Everything outside of `spans`, each rounded up by `fenced_bytes`, faults.
 
     Raises:
-        ConfigError: a span is no multiple of 32 bytes, or takes more regions than the unit has.
+        ConfigError: the spans take more regions than the unit has.
     """
-    for span in spans:
-        if span.num_bytes % GRANULE_BYTES or span.num_bytes <= 0:
-            raise ConfigError(
-                f"{span.num_bytes:,} bytes of {span.access} memory cannot be fenced: the memory protection unit takes "
-                f"multiples of {GRANULE_BYTES}; round the device's limit down."
-            )
     make = _v7_regions if board.protection == "pmsav7" else _v8_regions
     made = tuple(pair for span in spans for pair in make(span))
     if len(made) > MOST_REGIONS:
@@ -60,14 +59,14 @@ def regions(spans: tuple[Span, ...], board: Board) -> tuple[tuple[int, int], ...
 
 
 def _v8_regions(span: Span) -> tuple[tuple[int, int], ...]:
-    last = span.start + span.num_bytes - GRANULE_BYTES
+    last = span.start + fenced_bytes(span.num_bytes) - GRANULE_BYTES
     attribute = 1 if span.access == "device" else 0
     return ((span.start | _V8_ACCESS[span.access], last | attribute << 1 | 1),)
 
 
 def _v7_regions(span: Span) -> tuple[tuple[int, int], ...]:
     """A region is a power of two; its eighths are used as digits, what is left over is cut again."""
-    found, start, left = [], span.start, span.num_bytes
+    found, start, left = [], span.start, fenced_bytes(span.num_bytes)
     while left:
         size = max(1 << (left - 1).bit_length(), GRANULE_BYTES)
         size = size if size == left or size >= SMALLEST_PARTED_BYTES else 1 << (left.bit_length() - 1)

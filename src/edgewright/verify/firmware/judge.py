@@ -97,7 +97,7 @@ def verify_firmware(
         DataError: the artifact is missing, damaged, or holds no C.
         ModelError: its program is damaged or missing.
         UnsupportedError: there is no C compiler on this machine.
-        ConfigError: the device's memories cannot be fenced.
+        ConfigError: the device states no flash, has more RAM than its board, or takes too many regions to fence.
         ExportError: the C does not compile, or ends early.
     """
     trial = trial or Trial()

@@ -9,7 +9,7 @@ from string import Template
 from ...errors import ConfigError
 from ...types import FIRMWARE_STACK_BYTES, Device
 from .boards import Board, board_of
-from .fence import Span, regions
+from .fence import Span, fenced_bytes, regions
 
 START = Path(__file__).parent / "start"
 VECTORS_BYTES = 64  # sixteen words: stack, reset, and the faults; no interrupt is ever enabled
@@ -42,7 +42,7 @@ class Interface:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A board that keeps the limits of a device.
+    """A board that keeps the limits of a device: the linker to the byte, the fence to its unit.
 
     Attributes:
         stack_bytes: RAM that the linker sets aside for the stack; what is used of it is measured.
@@ -75,13 +75,18 @@ class Target:
         """The device's flash, or what the board has when that is less."""
         return min(self.flash_bytes, self.board.code_bytes)
 
+    @property
+    def fenced_ram_bytes(self) -> int:
+        """Where the fence around RAM stands."""
+        return fenced_bytes(self.ram_bytes)
+
 
 def target_of(device: Device, *, stack_bytes: int = FIRMWARE_STACK_BYTES) -> Target:
     """The board of `device` with the device's own flash and RAM.
 
     Raises:
         UnsupportedError: no board has its core.
-        ConfigError: the device states no flash, or memories that cannot be fenced.
+        ConfigError: the device states no flash, or more RAM than the board has.
     """
     board = board_of(device)
     if device.flash_bytes is None:
