@@ -59,6 +59,14 @@ def test_export_says_what_the_firmware_needs(folders):
     assert "self-test: test images of digits; device: stm32l4r5" in done.stdout
 
 
+def test_vectors_on_a_core_without_them_are_told_to_be_plain_c(folders, tmp_path):
+    words = ("export", str(folders / "int8"), "--format", "c", "--kernels", "helium", "--out", str(tmp_path / "c"))
+    told = "stm32l4r5: the Cortex-M4 has no Helium, so the vectors of helium run as plain C there"
+    plain, vectors = (run(*words, "--device", name) for name in ("stm32l4r5", "alif-ensemble-e3"))
+    assert plain.exit_code == 0 and told in plain.stdout
+    assert vectors.exit_code == 0 and "plain C" not in vectors.stdout
+
+
 def test_the_same_run_gives_the_same_bytes(folders, tmp_path):
     run("export", str(folders / "int8"), "--format", "c", "--device", "stm32l4r5", "--out", str(tmp_path / "again"))
     kept = {

@@ -195,7 +195,19 @@ def firmware_lines(manifest: Mapping[str, Any]) -> list[str]:
         f"  MACs   {manifest['macs']:>10,}  {_removed(dead)}",
         f"  kernels {manifest['kernels']}, rounding {manifest['rounding']}; self-test: {manifest['samples']}; "
         f"device: {device}",
+        *_plain_vectors(manifest),
     ]  # fmt: skip
+
+
+def _plain_vectors(manifest: Mapping[str, Any]) -> list[str]:
+    """A word about vectors that the device's core does not have."""
+    from ..export.c.kernel_sets import runs_as_plain_c
+
+    target = manifest["target"]
+    if target is None or not runs_as_plain_c(manifest["kernels"], device := Device(**target)):
+        return []
+    core = "its core" if device.core is None else f"the Cortex-{device.core}"
+    return [f"  {device.name}: {core} has no Helium, so the vectors of {manifest['kernels']} run as plain C there"]
 
 
 def _removed(dead: Mapping[str, Any]) -> str:

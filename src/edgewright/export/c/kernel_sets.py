@@ -36,6 +36,11 @@ def set_for(device: Device | None) -> str:
     return "portable" if device is None or device.core is None else SET_OF_CORE.get(device.core, "portable")
 
 
+def runs_as_plain_c(kernels: str, device: Device) -> bool:
+    """Whether the core of `device` lacks the vectors that a set is written for, so that they are built as plain C."""
+    return kernels == "helium" and set_for(device) != "helium"
+
+
 def fastest(scene: Scene, call: Call, kernels: str) -> Call:
     """The call, or the faster one that the set has for it."""
     offers = (table[call.kernel](scene, call) for table in KERNEL_SETS[kernels] if call.kernel in table)
