@@ -9,6 +9,7 @@ from edgewright.export.c.gate import Need
 from edgewright.model import capture
 from edgewright.pipeline import fit
 from edgewright.pipeline.firmware import need_on_device, takes_c
+from edgewright.progress import Progress
 from edgewright.types import Budget
 from edgewright.verify import read_artifact
 from edgewright.verify.firmware import routes
@@ -72,3 +73,28 @@ def test_without_the_tools_fit_proves_on_the_host_and_says_so(make_job, quick, t
     assert "apt-get install --no-install-recommends qemu-system-arm" in check_of(report, "emulator")["blame"]
     assert report.content["firmware"]["board"] is None
     assert "Not run in the emulator" in report.page.read_text()
+
+
+class Notes(Progress):
+    """Keeps what it is told."""
+
+    def __init__(self):
+        self.texts = []
+
+    def note(self, text):
+        self.texts.append(text)
+
+
+def test_a_fit_that_only_stripes_make_possible_says_so(make_job, quick, tmp_path, monkeypatch):
+    monkeypatch.setattr(routes, "missing_tools", lambda _: ("qemu-system-arm",))
+    monkeypatch.setattr(routes, "missing_wheels", lambda: ("unicorn",))
+    whole, notes = Notes(), Notes()
+    recipe = replace(quick, keep_macs=1.0)
+    free = fit(make_job(Budget(max_drop=100.0), trained=True), out=tmp_path / "free", recipe=recipe, progress=whole)
+    limit = free.content["firmware"]["need"]["ram_bytes"] - 1
+    job = make_job(Budget(max_drop=100.0, ram_bytes=limit), trained=True)
+    report = fit(job, out=tmp_path / "run", recipe=recipe, progress=notes)
+    need = report.content["firmware"]["need"]
+    (told,) = [each for each in notes.texts if each.startswith("Firmware in stripes of rows: ")]
+    assert f"RAM {need['ram_bytes']:,} bytes" in told and need["ram_bytes"] <= limit
+    assert not any(each.startswith("Firmware ") for each in whole.texts)

@@ -30,6 +30,7 @@ from ..verify.firmware.tools import missing_tools, missing_wheels
 
 C = "c"
 NUM_ROUGH = 8  # images that rough ranges are measured on: they change no size
+OTHER_FORMS = {"ram": "Firmware in stripes of rows", "flash": "Firmware of shared code"}  # that `favor` decides on
 RENAMED = {"files": "firmware files", "score": "firmware score"}  # checks that the ONNX file has too
 
 
@@ -142,12 +143,14 @@ def prove_firmware(run: Run, job: Job, net: fx.GraphModule, onnx: Artifact, base
 def _written(run: Run, job: Job, net: fx.GraphModule, onnx: Artifact) -> Artifact:
     """The folder of C, always written again: what it depends on, such as the kernels, is in no key."""
     folder: Path = run.folder / FIRMWARE_FOLDER
-    given = {"preprocess": plain(job.data.preprocess), "target": plain(job.device)}
+    favor, need = planned_on_device(job, net)
+    if favor in OTHER_FORMS:
+        run.progress.note(f"{OTHER_FORMS[favor]}: RAM {need.ram_bytes:,} bytes, flash {need.flash_bytes:,} bytes")
     samples = next(job.data.batches("test", batch_size=NUM_ROUGH))[0]
     return export_c(
-        net, folder, name=job.model_name, preprocess=given["preprocess"], class_names=job.data.class_names,
+        net, folder, name=job.model_name, preprocess=plain(job.data.preprocess), class_names=job.data.class_names,
         samples_BCHW=samples, facts={"samples": f"test images of {job.data.name}"},
-        writing=Writing(device=job.device, gate=False, favor=planned_on_device(job, net)[0]),
+        writing=Writing(device=job.device, gate=False, favor=favor),
     )  # fmt: skip
 
 
