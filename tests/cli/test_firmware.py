@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,19 @@ def test_without_data_the_images_of_the_artifact_are_run(folders, monkeypatch):
     assert "not run" in done.stdout and "qemu-system-arm" in done.stdout
     asked = run("verify", str(folders / "int8" / "artifact-c"), "--device", "stm32l4r5")
     assert asked.exit_code == 1 and "FAILED" in asked.stdout
+
+
+def test_a_folder_that_left_its_run_is_judged_against_the_score_that_it_was_exported_with(
+    folders, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(routes, "missing_tools", lambda _: ("qemu-system-arm",))
+    monkeypatch.setattr(routes, "missing_wheels", lambda: ("unicorn",))
+    known = read_json(folders / "int8" / "run.json")["scores"]["after"]
+    copied = shutil.copytree(folders / "int8" / "artifact-c", tmp_path / "c")
+    done = run("verify", str(copied), "--data", "digits", "--split", known["split"])
+    assert done.exit_code == 0, (done.stdout, done.stderr)
+    assert f"{known['value']:.2f} in the model that was exported; at most 0.2 apart" in done.stdout
+    assert done.stdout.endswith("PASSED\n") and "not judged" not in done.stdout
 
 
 def test_devices_without_an_exact_emulator_take_the_c(folders, tmp_path):

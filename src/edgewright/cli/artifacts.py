@@ -108,7 +108,9 @@ def export(
     folder = out or run / EXPORT_FOLDERS[format_]
     writable_folder(folder.parent)
     samples, told = samples_for(format_, run, content, net)
-    data, more = content["data"], {} if format_ != "c" else {"writing": asked.writing(content)}
+    data, more = content["data"], {}
+    if format_ == C:
+        more, told = {"writing": asked.writing(content)}, {**told, "score": (content.get("scores") or {}).get("after")}
     written = EXPORTERS[format_](
         net, folder, name=content["asked"]["model"], preprocess=data["preprocess"], class_names=data["class_names"],
         samples_BCHW=samples, facts=told, **more,

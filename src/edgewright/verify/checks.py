@@ -38,6 +38,9 @@ def files(artifact: Artifact) -> Check:
     )
 
 
+NOT_JUDGED = "; not judged: no score to compare with is known"
+
+
 def score(
     score: Score, baseline: Score | None, budget: Budget | None, *, runtime: str = "ONNX Runtime"
 ) -> tuple[Check, ...]:
@@ -48,7 +51,7 @@ def score(
     blame = "" if passed else f"{score.metric} is {missing:.2f} points too low: cut less, or train longer."
     before = f", {baseline.value:.2f} before" if baseline is not None else ""
     if limit is None:
-        before += "; not judged: no score to compare with is known"
+        before += NOT_JUDGED
     return (
         Check(name="score", passed=passed, value=score.value, limit=limit, unit="points", blame=blame,
               how=f"{score.metric} on {score.num_samples} images of {score.split} in {runtime}{before}"),

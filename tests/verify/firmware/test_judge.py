@@ -193,3 +193,17 @@ def test_the_score_may_be_two_tenths_of_a_point_apart(emulated, passes):
     made = {check.name: check for check in scores(found, decided, None, Budget(max_drop=1.0))}
     assert made["score against ONNX Runtime"].passed is passes
     assert made["agreement with ONNX Runtime"].value == 100
+    assert made["score"].how.endswith("in the emulator; judged against ONNX Runtime")
+
+
+@pytest.mark.parametrize(
+    ("emulated", "num_samples", "passes"), [(92.8, 500, True), (92.7, 500, False), (92.7, 499, None)]
+)
+def test_the_score_that_the_manifest_knows_is_reached_where_nothing_else_ran(emulated, num_samples, passes):
+    known = Score(metric="top-1", value=93.0, num_samples=num_samples, split="test")
+    decided = {EMULATOR: np.zeros(500, dtype=int)}
+    made = {check.name: check for check in scores([scored(EMULATOR, emulated)], decided, None, None, known=known)}
+    judged = made.get("score against the model that was exported")
+    assert (judged and judged.passed) is passes
+    told = "judged against the model that was exported" if judged else "not judged: no score to compare with is known"
+    assert made["score"].how.endswith(told)

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...types import LIMITS, Artifact, Budget, Check, Device, Score
-from ..checks import agreement, files, score
+from ..checks import NOT_JUDGED, agreement, files, score
 from .host import FirmwareParity
 from .on_board import BoardProof
 from .subject import Target
 
 EMULATOR, HOST = "firmware in the emulator", "firmware on this machine"
+EXPORTED = "the model that was exported"  # whose score the manifest may know
 MOST_POINTS = 0.2  # between the emulator's score and the one of the artifact that it is held against
 REMEDIES = {"ram_bytes": "use a smaller input or narrower early layers", "flash_bytes": "keep fewer weights"}
 
@@ -140,14 +141,25 @@ def estimated_latency_s(board: BoardProof | None, device: Device | None) -> floa
 
 
 def scores(
-    found: Sequence[Scored], decided: Mapping[str, np.ndarray], baseline: Score | None, budget: Budget | None
+    found: Sequence[Scored],
+    decided: Mapping[str, np.ndarray],
+    baseline: Score | None,
+    budget: Budget | None,
+    *,
+    known: Score | None = None,
 ) -> tuple[Check, ...]:
-    """The firmware's score against the first of the others, by decisions too, and against what the budget accepts."""
+    """The firmware's score against the first of the others, by decisions too, and against what the budget accepts.
+
+    Args:
+        known: of the same model, from its manifest: what the score is held against where nothing else was run.
+    """
     first, *_ = found
     others = [each for each in found if each.name not in (EMULATOR, HOST)]
     runtime = f"the {first.name}".removeprefix("the firmware ") if first.name == HOST else "the emulator"
+    reached = others[:1] or _exported(known, first.score)
     made = [*score(first.score, baseline, budget, runtime=runtime)]
-    for each in others[:1]:
+    for each in reached:
+        made = [replace(check, how=check.how.replace(NOT_JUDGED, f"; judged against {each.name}")) for check in made]
         made.append(_near(first, each, runtime))
     for each in others:
         share = 100 * float(np.mean(decided[each.name] == decided[first.name]))
@@ -156,6 +168,12 @@ def scores(
             for check in agreement(share, first.score.num_samples, first.score.split, runtime=runtime)
         ]
     return tuple(made)
+
+
+def _exported(known: Score | None, found: Score) -> list[Scored]:
+    """What the manifest knows, where it is of the same images."""
+    same = known is not None and (known.split, known.num_samples) == (found.split, found.num_samples)
+    return [Scored(name=EXPORTED, score=known)] if known is not None and same else []
 
 
 def _near(first: Scored, other: Scored, runtime: str) -> Check:

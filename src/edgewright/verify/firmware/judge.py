@@ -137,6 +137,14 @@ def _stored_device(artifact: Artifact) -> Device | None:
         raise DataError(f"The manifest of {artifact.folder} describes no device ({error}): export it again.") from error
 
 
+def _stored_score(artifact: Artifact) -> Score | None:
+    stored = artifact.manifest.get("score")
+    try:
+        return None if stored is None else Score(**stored)
+    except TypeError as error:
+        raise DataError(f"The manifest of {artifact.folder} holds no score ({error}): export it again.") from error
+
+
 def _images(artifact: Artifact, trial: Trial, program: Program) -> list[dict[str, np.ndarray]]:
     """Codes of the images whose every tensor is compared: of the data, else those that the artifact came with."""
     if len(program.inputs) != 1:
@@ -213,7 +221,7 @@ def _scores(
         found = {name: _decide(model, task, data, split, most) for name, model in models.items()}
     scores = tuple(Scored(name=name, score=score_of(*each, task, split)) for name, each in found.items())
     decided = {name: decisions for name, (decisions, _) in found.items()}
-    return scores, checks.scores(scores, decided, trial.baseline, trial.budget)
+    return scores, checks.scores(scores, decided, trial.baseline, trial.budget, known=_stored_score(artifact))
 
 
 def _decide(model: Model, task: Task, data: Data, split: str, most: int) -> tuple[np.ndarray, np.ndarray]:
