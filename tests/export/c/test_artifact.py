@@ -1,6 +1,7 @@
 """A model as a folder of firmware: what is in it, byte by byte the same, and what is refused."""
 
 import dataclasses
+import re
 import shutil
 import subprocess
 from types import SimpleNamespace
@@ -201,6 +202,33 @@ def test_the_readme_says_how_to_call_it_and_what_it_is(nets, tmp_path):
                   f"{made.manifest['macs']} multiply-accumulates", "Apache License 2.0"):  # fmt: skip
         assert words in text
     assert f"| {made.manifest['plan']['arena_bytes']} |" in text
+
+
+def test_readme_and_header_say_how_a_camera_pixel_becomes_a_code(nets, tmp_path):
+    mean, std = (0.4, 0.5, 0.25), (0.3, 0.2, 0.35)
+    preprocess = {"shape": (3, 12, 12), "mean": mean, "std": std, "scale": 1 / 255, "how": "as it is"}
+    names = [f"class {index}" for index in range(21)]
+    made = export_c(nets.simulation, tmp_path / "c", name="small", preprocess=preprocess, class_names=names)
+    readme, header = ((made.folder / name).read_text() for name in ("README.md", "model.h"))
+    pixels_CHW = np.random.default_rng(0).integers(0, 256, (3, 12, 12))
+    scaled_CHW = (pixels_CHW / 255 - np.reshape(mean, (3, 1, 1))) / np.reshape(std, (3, 1, 1))
+    kept = load_program(made.folder)
+    wanted_CHW = input_codes(kept, scaled_CHW.astype(np.float32))
+    for text in (readme, header):
+        formula, low, high = re.search(r"code = (.*), clamped to (\S+) \.\. (\S+);", text).groups()
+        told = re.findall(r"channel \d: mean (\S+), std (\S+)", text)
+        for pixels_HW, wanted_HW, (mean_, std_) in zip(pixels_CHW, wanted_CHW, told, strict=True):
+            values = {"pixel": pixels_HW, "mean": float(mean_), "std": float(std_), "round": np.rint}
+            assert np.array_equal(np.clip(eval(formula, values), int(low), int(high)), wanted_HW)
+        assert "class 18, class 19, ..." in text and "class 20" not in text
+    need = made.manifest["need"]
+    assert f"| RAM | {need['ram_bytes']} |" in readme and f"| flash | {need['flash_bytes']} |" in readme
+
+
+def test_what_nobody_knows_of_pixels_and_classes_is_not_told(program, tmp_path):
+    made = export_program(program, tmp_path / "c")
+    readme, header = ((made.folder / name).read_text() for name in ("README.md", "model.h"))
+    assert "Totals, predicted" in readme and "pixel" not in readme + header and "Classes" not in readme
 
 
 def test_stripes_of_portable_kernels_are_offered_where_either_alone_is_too_large(program, monkeypatch):

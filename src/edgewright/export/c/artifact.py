@@ -28,6 +28,7 @@ from .kernel_sets import set_for
 from .memory import draw, headline
 from .streaming import fit_memory, in_smaller_order
 from .text import identifier
+from .usage import header_comment, readme_sections
 
 MODEL_FILE, PLAN_FILE = "model.c", "plan.svg"
 FAVORS = ("time", "ram", "flash")
@@ -122,7 +123,7 @@ def export_program(
     if writing.device is not None and writing.gate:
         refuse_too_large(slim, firmware, Limits.of(writing.device))
     stored = program_files(slim)
-    files = {path: text.encode() for path, text in firmware.files.items()}
+    files = {path: text.encode() for path, text in _with_usage(slim, firmware, facts or {}).items()}
     files |= {PLAN_FILE: draw(firmware.plan).encode(), **stored}
     if images_BCHW is not None and codes:
         files[EXPECTED_FILE] = npz({"input": images_BCHW, **_outputs(slim, codes)})
@@ -134,6 +135,16 @@ def export_program(
         "device": None if writing.device is None else writing.device.name, "target": plain(writing.device),
         **(facts or {}),
     })  # fmt: skip
+
+
+def _with_usage(program: Program, firmware: Firmware, facts: Mapping[str, Any]) -> dict[str, str]:
+    """The files, with what `facts` know about pixels and classes where the caller of the C reads it."""
+    preprocess, names = facts.get("preprocess") or {}, facts.get("class_names") or ()
+    ends = {
+        "README.md": readme_sections(program, need_of(firmware), preprocess=preprocess, class_names=names),
+        "model.h": header_comment(program, preprocess=preprocess, class_names=names),
+    }
+    return {path: text + ends.get(path, "") for path, text in firmware.files.items()}
 
 
 def firmware_of(net: fx.GraphModule, writing: Writing) -> Firmware:
