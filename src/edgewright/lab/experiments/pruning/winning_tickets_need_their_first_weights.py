@@ -4,7 +4,8 @@ Claim: a subnetwork found by pruning, set back to its own initial weights, learn
     initial weights, or another mask, it does not.
 Source: Frankle & Carbin 2019, ICLR.
 Expected: at 12.5 % of the weights (three rounds that remove half) the ticket beats the same mask with new weights and a
-    random mask of the same sizes, by paired differences over seeds; larger networks need weights of an early step.
+    random mask of the same sizes, by paired differences over seeds; larger networks need weights of an early step, and
+    at 6 % of the weights this small net's ticket no longer keeps up.
 See: rewinding_to_an_early_epoch_makes_better_tickets
 """
 
