@@ -58,7 +58,11 @@ def hashes() -> Callable[[Path], dict[str, str]]:
 
     def of(folder: Path) -> dict[str, str]:
         patterns = ("stages/*/weights.safetensors", "stages/*/graph.json", "artifact*/**/*")
-        return {str(path.relative_to(folder)): sha256_file(path) for each in patterns
-                for path in folder.glob(each) if path.is_file()}
+        return {
+            str(path.relative_to(folder)): sha256_file(path)
+            for each in patterns
+            for path in folder.glob(each)
+            if path.is_file()
+        }
 
     return of

@@ -2,9 +2,9 @@
 
 Claim: fewer MACs mean less time, so MACs can stand for latency.
 Source: often assumed; Ma et al. 2018, ECCV (ShuffleNet V2), and Howard et al. 2017 for the depthwise share, against it.
-Expected: over layers of one kind log time grows with log MACs, loosely for depthwise ones; between kinds MACs per second
-    differ by factors: depthwise layers, 3 % of MobileNet V1's MACs, run far below the rate of dense ones, since they
-    move many bytes for few MACs.
+Expected: over layers of one kind log time grows with log MACs, loosely for depthwise ones; between kinds MACs per
+    second differ by factors: depthwise layers, 3 % of MobileNet V1's MACs, run far below the rate of dense ones, since
+    they move many bytes for few MACs.
 See: the_ridge_point_tells_what_binds, pointwise_convolutions_dominate_mobilenet
 """
 

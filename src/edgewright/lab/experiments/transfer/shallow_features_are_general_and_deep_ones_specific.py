@@ -2,8 +2,8 @@
 
 Claim: first layers find features that serve any task, last ones features of their own task.
 Source: Yosinski et al. 2014, NeurIPS.
-Expected: taken from "odd or even" and frozen for telling all ten digits apart, the first layer costs the least (10 to 16
-    points here), all hidden layers by far the most; up to two frozen layers that never learned do about as well.
+Expected: taken from "odd or even" and frozen for telling all ten digits apart, the first layer costs the least (10 to
+    16 points here), all hidden layers by far the most; up to two frozen layers that never learned do about as well.
 """
 
 from ...figures import Mark, chart, series
