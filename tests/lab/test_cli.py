@@ -64,7 +64,7 @@ def test_all_writes_the_gallery_and_keeps_findings(tmp_path, monkeypatch):
     monkeypatch.setattr("edgewright.lab.catalog", lambda: {NAME: all_of()[NAME]})
     out = tmp_path / "gallery"
     done = run("all", "--fast", "--out", str(out))
-    assert done.exit_code == 0 and "1 experiments" in done.stdout and "1 holds" in done.stdout
+    assert done.exit_code == 0 and "1 experiments" in done.stdout and "holds: 1" in done.stdout
     assert (out / "index.html").exists() and (out / f"{NAME}.html").exists()
     before = (out / "findings" / f"{NAME}.json").stat().st_mtime_ns
     again = run("all", "--fast", "--out", str(out), "--resume")

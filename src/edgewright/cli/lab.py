@@ -142,11 +142,10 @@ def _print_numbers(finding: Finding) -> None:
 
 
 def _print_verdicts(outcomes: list[Outcome]) -> None:
-    from ..lab import verdict_counts
+    from ..lab import verdicts_told
 
     seconds = sum(outcome.seconds for outcome in outcomes)
-    counts = ", ".join(f"{number} {verdict}" for verdict, number in sorted(verdict_counts(outcomes).items()))
-    print(f"{len(outcomes)} experiments in {seconds:.0f} s of computing: {counts}.")
+    print(f"{len(outcomes)} experiments in {seconds:.0f} s of computing; {verdicts_told(outcomes)}.")
 
 
 COMMANDS: dict[str, Callable[..., int | None]] = {"list": list_, "run": run, "all": all_}

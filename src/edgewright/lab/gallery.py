@@ -19,7 +19,7 @@ from . import questions
 from .catalog import Experiment, catalog, themes
 from .drawing import draw, legend, tick_text
 from .figures import Figure
-from .finding import Finding, Number
+from .finding import Finding, Number, Verdict
 from .question import LANGUAGES, Answered
 from .store import Outcome
 
@@ -58,12 +58,11 @@ def write_gallery(folder: Path, outcomes: Sequence[Outcome], answers: Sequence[A
     return index
 
 
-def verdict_counts(outcomes: Iterable[Outcome]) -> dict[str, int]:
+def verdicts_told(outcomes: Sequence[Outcome]) -> str:
     """How many findings end in each verdict."""
-    counts: dict[str, int] = {}
-    for outcome in outcomes:
-        counts[outcome.finding.verdict] = counts.get(outcome.finding.verdict, 0) + 1
-    return counts
+    found = [outcome.finding.verdict for outcome in outcomes]
+    order = (Verdict.HOLDS, Verdict.HOLDS_WHEN, Verdict.DOES_NOT_HOLD)
+    return ", ".join(f"{verdict}: {found.count(verdict)}" for verdict in order if verdict in found)
 
 
 def value_text(number: Number) -> str:
@@ -103,11 +102,10 @@ def _index(outcomes: Sequence[Outcome], footer: str) -> str:
                    if known[each.experiment].theme == theme.name]  # fmt: skip
         if entries:
             parts.append({"title": theme.title, "lede": theme.lede, "entries": entries})
-    counts = ", ".join(f"{number} {verdict}" for verdict, number in sorted(verdict_counts(outcomes).items()))
     return _page(
         "gallery.html.j2", title="The lab: every claim is an experiment", parts=parts, footer=footer,
         search="Search experiments",
-        lede=f"{len(outcomes)} claims of the theory, each run by one short file: {counts}.",
+        lede=f"{len(outcomes)} claims of the theory, each run by one short file. {verdicts_told(outcomes).capitalize()}.",
         others={"href": WORDS["en"]["file"], "text": WORDS["en"]["title"]},
     )  # fmt: skip
 
