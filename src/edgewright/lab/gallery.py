@@ -105,7 +105,7 @@ def _index(outcomes: Sequence[Outcome], footer: str) -> str:
     return _page(
         "gallery.html.j2", title="The lab: every claim is an experiment", parts=parts, footer=footer,
         search="Search experiments",
-        lede=f"{len(outcomes)} claims of the theory, each run by one short file. {verdicts_told(outcomes).capitalize()}.",
+        lede=f"{len(outcomes)} claims, each run by one short file. {verdicts_told(outcomes).capitalize()}.",
         others={"href": WORDS["en"]["file"], "text": WORDS["en"]["title"]},
     )  # fmt: skip
 
