@@ -44,3 +44,10 @@ def test_eight_bits_cost_nothing_and_two_much(find):
     lost = [found[f"accuracy lost at {bits} bits, minmax"].value for bits in (8, 4, 2)]
     assert abs(lost[0]) < 0.01 and lost[0] - 0.005 < lost[1] < lost[2]
     assert found["accuracy lost at 2 bits, mse"].value < lost[2]
+
+
+def test_only_a_static_range_needs_images(find):
+    found = find("only_static_ranges_need_data")
+    assert found.told.startswith("holds when weights alone")
+    assert found["accuracy lost, range of each input"].value < 0.02
+    assert found["accuracy lost, static, a guess of [0, 1]"].exceeds(found["accuracy lost, static, 64 images"], by=0.05)
