@@ -34,8 +34,8 @@ def run(seed: int, fast: bool) -> Finding:
         without < 0.02, lost["static, 64 images"].value < 0.02, lost["static, a guess of [0, 1]"].exceeds(0.05),
         when="weights alone, or activations by the range of each input, are quantized",
         summary=f"At {BITS} bits {100 * without:.1f} points are lost at most without data; a static range loses "
-        f"{100 * lost['static, 64 images'].value:.1f} with images, {100 * lost['static, noise'].value:.1f} with noise of "
-        f"their scale, and {100 * lost['static, a guess of [0, 1]'].value:.0f} by a guess.",
+        f"{100 * lost['static, 64 images'].value:.1f} with images, {100 * lost['static, noise'].value:.1f} with noise "
+        f"of their scale, and {100 * lost['static, a guess of [0, 1]'].value:.0f} by a guess.",
         numbers=(*means.values(), *lost.values()),
         figure=bars("Right answers on digits.", list(means), value="accuracy", only=list(means.values())),
     )  # fmt: skip
