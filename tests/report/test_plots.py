@@ -43,6 +43,7 @@ def test_linear_ticks_are_round_numbers():
 def test_logarithmic_ticks_are_powers_of_ten_and_more_when_few_fit():
     assert Log(low=0.1, high=1000, start=0, stop=1).ticks() == pytest.approx([0.1, 1, 10, 100, 1000])
     assert Log(low=15, high=60, start=0, stop=1).ticks() == [20, 50]
+    assert Log(low=10.0005, high=60, start=0, stop=1).ticks() == [20, 50]  # 10 would stand beside the axis
     assert Log(low=60_000, high=1_200_000, start=0, stop=1, max_ticks=3, binary=True).ticks() == [2**16, 2**18, 2**20]
 
 

@@ -60,7 +60,7 @@ class Log:
             return self._powers_of_two()
         first, last = math.floor(math.log10(self.low)), math.ceil(math.log10(self.high))
         inside = [step * 10.0**power for power in range(first, last + 1) for step in DECADE_STEPS]
-        inside = [value for value in inside if self.low * 0.9999 <= value <= self.high * 1.0001]
+        inside = [value for value in inside if self.low * (1 - 1e-9) <= value <= self.high * (1 + 1e-9)]
         powers = [value for value in inside if _is_power_of_ten(value)]
         if len(powers) >= 3 or len(inside) > self.max_ticks:
             return powers[:: math.ceil(len(powers) / self.max_ticks)] if powers else inside[:: len(inside) - 1 or 1]
