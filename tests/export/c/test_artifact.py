@@ -111,7 +111,10 @@ def test_a_model_at_its_limit_passes_and_one_byte_over_is_refused(program, firmw
 
 
 def test_a_device_without_a_stated_flash_limits_none(program, firmware):
-    refuse_too_large(program, firmware, Limits(device="board", ram_bytes=2**20, flash_bytes=None))
+    unlimited = Limits(device="board", ram_bytes=2**20, flash_bytes=None)
+    assert refuse_too_large(program, firmware, unlimited) is None
+    with pytest.raises(BudgetError, match="flash"):
+        refuse_too_large(program, firmware, dataclasses.replace(unlimited, flash_bytes=1))
 
 
 def test_the_refusal_names_the_operator_at_the_peak(program, firmware):

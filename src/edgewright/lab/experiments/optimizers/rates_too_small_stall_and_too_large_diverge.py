@@ -3,8 +3,8 @@
 Claim: too small a rate hardly learns and too large a one diverges; one training with a rising rate (a range test) shows
     a rate in between that learns well.
 Source: Smith 2017, WACV, section 3.3; Goodfellow et al., Deep Learning (2016), section 11.4.1.
-Expected: the suggested rate is right within five points as often as the best of a grid from .0001 to 32, and the ends
-    of the grid hardly more often than chance. It is a safe rate, not the best: some grid rates learn faster.
+Expected: the suggested rate is right within three points as often as the best of a grid from .0001 to 32, and the ends
+    of the grid hardly more often than chance. One range test is noisy: some seeds meet the three points, some do not.
 See: gradient_descent_converges_below_two_over_curvature, batch_norm_allows_larger_steps
 """
 
@@ -39,11 +39,10 @@ def run(seed: int, fast: bool) -> Finding:
             value=reached),
     )  # fmt: skip
     return judged(
-        right[0] < 0.3, right[-1] < 0.3, best > 0.85, reached > best - 0.05,
+        right[0] < 0.3, right[-1] < 0.3, best > 0.85, reached > best - 0.03,
         summary=f"After {epochs} passes {right[0]:.0%} are right at a rate of 0.0001, {best:.1%} at "
         f"{RATES[right.index(best)]:.2g} and {right[-1]:.0%} at 32; the range test says {found.suggested:.2g}, which "
-        f"reaches "
-        f"{reached:.1%}.",
+        f"reaches {reached:.1%}.",
         numbers=numbers,
         figure=panels("Many trainings, or one with a rising rate.",
             accuracy_after_training=chart("", series("grid", RATES, right, mark=Mark.BOTH),
